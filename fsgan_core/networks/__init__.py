@@ -1,0 +1,1 @@
+"""Networks, each a module built from a frozen configuration."""

@@ -1,0 +1,1 @@
+"""Training as one visible loop; one file per task."""

@@ -1,0 +1,1 @@
+"""Weights: the safetensors door, the converter and the bundled files."""

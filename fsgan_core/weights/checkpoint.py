@@ -1,0 +1,62 @@
+"""One safe door for weights: safetensors files whose header says what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..errors import WeightsError
+
+OPEN = Path(__file__).parent / "open"
+"""Folder of the bundled weights."""
+
+
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], kind: str, config: Any = None, **header: str) -> None:
+    """Write tensors with a header that names their kind and configuration.
+
+    Args:
+        path: file to write; an existing file is replaced in one step.
+        tensors: name to tensor.
+        kind: what the tensors are, for instance ``"landmarks"``.
+        config: a dataclass or mapping that rebuilds the network; stored as JSON.
+        header: more strings for the header (licence, version, figures).
+    """
+    values = asdict(config) if is_dataclass(config) and not isinstance(config, type) else dict(config or {})
+    metadata = {"fsgan_kind": kind, "fsgan_config": json.dumps(values), **header}
+    partial = path.with_name(path.name + ".partial")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata=metadata)
+    partial.replace(path)
+
+
+def load_weights(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read a file written by :func:`save_weights`.
+
+    Args:
+        path: safetensors file.
+        kind: the kind expected.
+
+    Returns:
+        the tensors by name (on the CPU) and the configuration.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another kind.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights at {path}; expected a '{kind}' safetensors file. Reinstall or name another set")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file ({error}); fetch or convert it again") from error
+    found = metadata.get("fsgan_kind")
+    if found != kind:
+        raise WeightsError(f"{path} holds '{found}' weights, expected '{kind}'; name a file of that kind")
+    return tensors, json.loads(metadata.get("fsgan_config", "{}"))
