@@ -1,0 +1,59 @@
+"""Backward flow: for every pixel of a result, the place in another picture that it comes from.
+
+A flow is ``(B, 2, H, W)``: x, y in pixels of the other picture, pixel centres at half-integers. Flows are composed
+as coordinates, so that however many steps lead to a result its pixels are sampled once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def identity(height: int, width: int, like: Tensor) -> Tensor:
+    """The flow ``(1, 2, H, W)`` that leaves a picture as it is, on the device and of the type of ``like``."""
+    y = torch.arange(height, device=like.device, dtype=like.dtype) + 0.5
+    x = torch.arange(width, device=like.device, dtype=like.dtype) + 0.5
+    return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))[None]
+
+
+def sample(picture: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
+    """Look a picture up at the places a flow names.
+
+    Args:
+        picture: ``(B or 1, C, h, w)``.
+        flow: ``(B, 2, H, W)`` pixels of ``picture``; places outside repeat its border.
+        mode: ``"bilinear"``, ``"bicubic"`` (sharper; may overshoot) or ``"nearest"``.
+
+    Returns:
+        ``(B, C, H, W)``.
+    """
+    height, width = picture.shape[-2:]
+    scale = flow.new_tensor((2 / width, 2 / height))
+    grid = flow.permute(0, 2, 3, 1) * scale - 1
+    picture = picture.expand(len(flow), -1, -1, -1)
+    return functional.grid_sample(picture, grid, mode=mode, padding_mode="border", align_corners=False)
+
+
+def compose(first: Tensor, second: Tensor) -> Tensor:
+    """The flow that follows ``second`` to the picture between, then ``first`` from there.
+
+    Args:
+        first: ``(B, 2, h, w)``, result pixels of the picture between -> the far picture.
+        second: ``(B, 2, H, W)``, result -> pixels of the picture between, which has ``first``'s size.
+
+    Returns:
+        ``(B, 2, H, W)``, result -> far picture. Beyond the border of the picture between, ``first`` is continued
+        with its displacement at the border, so that identities stay identities.
+    """
+    height, width = first.shape[-2:]
+    limit = second.new_tensor((width, height))[:, None, None]
+    within = torch.minimum(second.clamp_min(0.5), limit - 0.5)
+    displacement = first - identity(height, width, first)
+    return second + sample(displacement, within)
+
+
+def resize(flow: Tensor, height: int, width: int) -> Tensor:
+    """The same flow for a result of another size, ``(B, 2, height, width)``; places keep their pixels."""
+    return functional.interpolate(flow, (height, width), mode="bilinear", align_corners=False)

@@ -1,0 +1,57 @@
+import torch
+
+from fsgan_core.ops.flow import compose, identity, resize, sample
+
+LIKE = torch.zeros(1)
+
+
+def smooth_picture(height=40, width=56):
+    x, y = identity(height, width, LIKE)[0]
+    return torch.stack((torch.sin(x / 7) * torch.cos(y / 9), torch.cos(x / 11 + y / 8), x / width))[None]
+
+
+def test_identity_changes_nothing():
+    picture = smooth_picture()
+    torch.testing.assert_close(sample(picture, identity(40, 56, LIKE)), picture, atol=1e-5, rtol=0)
+    torch.testing.assert_close(sample(picture, identity(40, 56, LIKE), "bicubic"), picture, atol=1e-5, rtol=0)
+
+
+def test_shift_takes_the_pixel_the_flow_names():
+    picture = torch.arange(20.0).view(1, 1, 4, 5)
+    moved = sample(picture, identity(4, 5, LIKE) + torch.tensor([1.0, 2.0])[:, None, None])
+    assert moved[0, 0, 0].tolist() == [11, 12, 13, 14, 14]  # the border is repeated
+
+
+def test_composition_of_affine_flows_is_their_product():
+    grid = identity(32, 32, LIKE)
+    first = 1.25 * grid + 3
+    second = 0.5 * grid + 7.5
+    torch.testing.assert_close(compose(first, second), 1.25 * second + 3, atol=1e-4, rtol=1e-5)
+
+
+def test_composition_continues_beyond_the_border():
+    grid = identity(16, 16, LIKE)
+    far = grid + 30
+    torch.testing.assert_close(compose(grid, far), far)
+
+
+def test_many_composed_steps_equal_one_rotation():
+    grid = identity(96, 96, LIKE)
+
+    def rotation(degrees):
+        angle = torch.tensor(degrees).deg2rad()
+        matrix = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
+        return torch.einsum("ij,bjhw->bihw", matrix, grid - 48) + 48
+
+    total = grid
+    for _ in range(8):
+        total = compose(rotation(5.0), total)
+    inner = (slice(None), slice(None), slice(24, 72), slice(24, 72))
+    torch.testing.assert_close(total[inner], rotation(40.0)[inner], atol=1e-2, rtol=0)
+
+
+def test_resized_flow_reads_the_same_places():
+    affine = 2 * identity(16, 16, LIKE) + 1
+    finer = resize(affine, 64, 64)
+    expected = 2 * (identity(64, 64, LIKE) / 4) + 1
+    torch.testing.assert_close(finer[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4], atol=1e-4, rtol=0)
