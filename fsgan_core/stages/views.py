@@ -1,0 +1,74 @@
+"""Source views made ready for warping: levels of detail, visibility, canonical shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ..ops.face_model import FaceModel
+from ..ops.head_mesh import Placement, place
+from ..ops.mesh import rasterize, vertex_facing
+
+_DEPTH_SIZE = 160
+"""Side in pixels of the depth picture that finds points hidden behind others, such as a cheek behind the nose."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of the source face.
+
+    Attributes:
+        levels: the picture ``(1, 3, h, w)``, then its halves, quarters... for sampling without aliasing.
+        landmarks: ``(1, 478, 3)`` pixels of the picture.
+        placement: the landmarks taken apart.
+        visibility: ``(1, 478)`` in [0, 1], how well each point is seen.
+    """
+
+    levels: tuple[Tensor, ...]
+    landmarks: Tensor
+    placement: Placement
+    visibility: Tensor
+
+
+def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> View:
+    """Make a view of a source picture.
+
+    Args:
+        picture: uint8 ``(h, w, 3)`` RGB.
+        landmarks: ``(478, 3)`` pixels of the picture; their device is the view's.
+        model: the face model (for its mesh and mean).
+    """
+    image = torch.from_numpy(np.ascontiguousarray(picture)).to(landmarks.device).permute(2, 0, 1)[None].float() / 255
+    levels = [image]
+    while min(levels[-1].shape[-2:]) >= 64:
+        levels.append(functional.avg_pool2d(levels[-1], 2))
+    batch = landmarks[None]
+    return View(tuple(levels), batch, place(model.mean, batch), visibility(batch, model))
+
+
+def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:
+    """How well each landmark is seen by the camera, ``(B, 478)`` in [0, 1].
+
+    A point counts as seen when its surface faces the camera (fully from 65 degrees of slant on, not at all beyond
+    87) and no other part of the face lies in front of it.
+    """
+    slant = vertex_facing(landmarks, model.triangles)
+    seen = ((slant - 0.05) / 0.37).clamp(0, 1)
+    low, high = landmarks[..., :2].amin(1, keepdim=True), landmarks[..., :2].amax(1, keepdim=True)
+    scale = (_DEPTH_SIZE - 4) / (high - low).amax(-1, keepdim=True).clamp_min(1e-6)
+    scaled = torch.cat((landmarks[..., :2] - low, landmarks[..., 2:]), -1) * scale
+    scaled = scaled + scaled.new_tensor((2.0, 2.0, 0.0))
+    number, weights = rasterize(scaled, model.triangles, _DEPTH_SIZE, _DEPTH_SIZE)
+    batch = torch.arange(len(landmarks), device=landmarks.device)[:, None, None, None]
+    depth = (scaled[batch, model.triangles[number.clamp_min(0)], 2] * weights).sum(-1)
+    depth = torch.where(number >= 0, depth, torch.inf)
+    # The neighbourhood's farthest depth: a point on a silhouette is not hidden by the surface it belongs to.
+    depth = functional.max_pool2d(depth[:, None], 3, 1, 1)[:, 0]
+    column, row = scaled[..., 0].long(), scaled[..., 1].long()
+    hidden = scaled[..., 2] > depth[batch[..., 0, 0], row, column] + 0.06 * _DEPTH_SIZE
+    return torch.where(hidden, 0.0, seen)
