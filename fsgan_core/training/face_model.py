@@ -13,6 +13,8 @@ from scipy.optimize import linear_sum_assignment
 
 from ..ops.landmarks import LEFT_EYE, MIDLINE, RIGHT_EYE, RIGID
 from ..weights.checkpoint import save_weights
+from .face_registration import read_head, register
+from .face_shapes import GAZE_DEGREES, expression_shapes, identity_shapes
 from .face_topology import triangulate
 
 Array = NDArray[np.float64]
@@ -127,5 +129,19 @@ def build(folder: Path, path: Path) -> None:
     """
     mean, mirror = mean_face(read_landmarks(folder))
     triangles, regions = triangulate(mean, mirror)
-    tensors = {"mean": mean.astype(np.float32), "mirror": mirror, "triangles": triangles, "regions": regions}
-    save_weights(path, {name: torch.from_numpy(value) for name, value in tensors.items()}, "face_model")
+    head = read_head(folder / "ict" / "ict_facekit_light_f16.npz")
+    anchors, matrix = register(head, mean)
+    names, expression = expression_shapes(head, anchors, matrix, mean, mirror)
+    identity = identity_shapes(anchors.sample(head.identity) @ matrix.T, mean, mirror)
+    tensors = {
+        "mean": mean.astype(np.float32),
+        "mirror": mirror,
+        "triangles": triangles,
+        "regions": regions,
+        "identity": identity.astype(np.float16),
+        "expression": expression.astype(np.float16),
+        "ict_vertices": anchors.vertices.astype(np.int32),
+        "ict_weights": anchors.weights.astype(np.float32),
+    }
+    config = {"expression": names, "gaze_degrees": GAZE_DEGREES}
+    save_weights(path, {name: torch.from_numpy(value) for name, value in tensors.items()}, "face_model", config)
