@@ -27,6 +27,9 @@ from ..ops.landmarks import (
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+EARS = -1.9
+"""Depth in centimetres behind which the head's skin is ear, which no landmark lies on."""
+
 IRIS_RADIUS = 0.585
 """Radius of the iris in centimetres (11.7 mm across in most adults)."""
 
@@ -45,7 +48,7 @@ class Head:
 
     Attributes:
         neutral: ``(V, 3)`` vertices.
-        triangles: ``(T, 3)`` all triangles; ``face`` those of the skin of face and neck.
+        triangles: ``(T, 3)`` all triangles; ``face`` those of the skin in front of the ears.
         identity: ``(100, V, 3)`` shapes for weights ~ N(0, 1).
         expression: ``(E, V, 3)`` shapes for weights in [0, 1], in the order of ``names``.
         points68: ``(68,)`` vertices of the iBUG points, the jaw line on the bone.
@@ -68,8 +71,10 @@ def read_head(path: Path) -> Head:
     with np.load(path) as data:
         triangles = data["tri"].astype(np.int64)
         skin = data["tri_material"] == data["material_names"].tolist().index("M_Face")
+        neutral = data["neutral"].astype(np.float64) * axes
+        skin &= neutral[triangles, 2].max(1) < EARS
         return Head(
-            neutral=data["neutral"].astype(np.float64) * axes,
+            neutral=neutral,
             triangles=triangles,
             face=triangles[skin],
             identity=data["id_basis"].astype(np.float32) * axes,
