@@ -57,3 +57,22 @@ def compose(first: Tensor, second: Tensor) -> Tensor:
 def resize(flow: Tensor, height: int, width: int) -> Tensor:
     """The same flow for a result of another size, ``(B, 2, height, width)``; places keep their pixels."""
     return functional.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
+
+
+def spread(values: Tensor, known: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
+    """Continue a field beyond where it is known, one pixel a round, by the mean of known neighbours.
+
+    Args:
+        values: ``(B, C, H, W)``.
+        known: ``(B, 1, H, W)`` bool.
+        rounds: how many pixels far.
+
+    Returns:
+        the field, 0 where still unknown, and the grown ``known``.
+    """
+    for _ in range(rounds):
+        weight = known.to(values.dtype)
+        total = functional.avg_pool2d(torch.cat((values * weight, weight), 1), 3, 1, 1)
+        grown = total[:, :-1] / total[:, -1:].clamp_min(1e-6)
+        values, known = torch.where(known, values, grown), total[:, -1:] > 0
+    return values * known, known

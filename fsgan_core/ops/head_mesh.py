@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .geometry import similarity, slerp
-from .landmarks import COUNT, FACE_OVAL, RIGID
+from .landmarks import FACE_OVAL, RIGID
 
 HAIR = (1.42, 1.75, 1.3)
 """Size of the hair ring relative to the face oval: sides, top, bottom."""
@@ -90,25 +90,20 @@ def outer_ring(hair: Tensor) -> Tensor:
     return torch.cat((ring[..., :2], depth.expand(-1, ring.shape[1], 1)), -1)
 
 
-def head_path(start: Placement, end: Placement, steps: int) -> list[Tensor]:
-    """Vertices ``(B, 550, 3)`` of the head at each of ``steps`` + 1 faces from start to end.
+def head_rings(source: Placement, face: Placement) -> Tensor:
+    """Vertices ``(B, 108, 3)`` of face oval, hair ring and outer ring for a source's head in the place of a face.
 
-    The hair ring keeps the start's shape and turns with the face; the outer ring stays.
+    The hair ring has the source's shape and turns with the face; the outer ring stays where it is around the source.
     """
-    hair = hair_ring(start.shape)
-    outer = outer_ring(points(replace(start, shape=hair)))
-    path = []
-    for step in range(steps + 1):
-        face = between(start, end, step / steps)
-        path.append(torch.cat((points(face), points(replace(face, shape=hair)), outer), 1))
-    return path
+    hair = hair_ring(source.shape)
+    oval = points(face)[:, list(FACE_OVAL)]
+    return torch.cat((oval, points(replace(face, shape=hair)), outer_ring(points(replace(source, shape=hair)))), 1)
 
 
 def ring_triangles(device: torch.device) -> Tensor:
-    """The triangles ``(144, 3)`` between face oval, hair ring (from 478) and outer ring (from 514)."""
+    """The triangles ``(144, 3)`` of :func:`head_rings`: two closed strips of 36 quadrilaterals."""
     count = len(FACE_OVAL)
-    oval = torch.tensor(FACE_OVAL, device=device)
-    rings = (oval, COUNT + torch.arange(count, device=device), COUNT + count + torch.arange(count, device=device))
+    rings = torch.arange(3 * count, device=device).view(3, count)
     strips = []
     for inner, outer in zip(rings[:-1], rings[1:], strict=True):
         strips.append(torch.stack((inner, outer, outer.roll(-1)), 1))

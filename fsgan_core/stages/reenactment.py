@@ -18,10 +18,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
-from ..ops.flow import compose, identity, resize, sample
+from ..ops.flow import compose, identity, resize, sample, spread
 from ..ops.geometry import angle
-from ..ops.head_mesh import Placement, head_path, place, ring_triangles
-from ..ops.landmarks import COUNT
+from ..ops.head_mesh import Placement, between, head_rings, place, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
 from .openings import missing
 from .views import View
@@ -34,7 +33,7 @@ class FlowOptions:
     steps: int = 0
     """steps from the source's face to the target's; 0 takes one per 30 degrees of pose gap"""
     grid: int = 256
-    """side in pixels of the field in which flow is computed; it is upsampled to the result's size"""
+    """pixels of the field in which flow is computed, along 1.6 times the face; flow is upsampled to the result"""
     mirror: float = 0.15
     """trust in the mirrored half of the face relative to pixels really seen, in [0, 1]"""
 
@@ -58,6 +57,19 @@ class Reenactment:
     steps: int
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """Where a crop lies in a picture: a pixel p of the crop shows the picture's pixel ``scale * p + (left, top)``."""
+
+    scale: float
+    left: float
+    top: float
+
+    def flow(self, places: Tensor) -> Tensor:
+        """The picture's pixels for places ``(B, 2, H, W)`` of the crop."""
+        return self.scale * places + places.new_tensor((self.left, self.top))[:, None, None]
+
+
 class Reenactor(Protocol):
     """Draws the source's face with the target's landmarks."""
 
@@ -67,7 +79,8 @@ class Reenactor(Protocol):
         weights: Sequence[float],
         landmarks: Tensor,
         size: int,
-        anchor: tuple[float, float, float] | None = None,
+        anchor: Anchor | None = None,
+        surroundings: bool = False,
     ) -> Reenactment:
         """Reenact one face.
 
@@ -76,8 +89,9 @@ class Reenactor(Protocol):
             weights: one a view, positive, sum 1.
             landmarks: ``(1, 478, 3)`` the face wanted, in pixels of the crop.
             size: side S of the crop in pixels.
-            anchor: scale, left and top that lead from a pixel of the crop to the view's pixel which shows what stays
-                put far from the face; when not given the source is scaled and moved to the face wanted.
+            anchor: where the crop lies in the view's picture, so that what is far from the face stays put; when not
+                given the source is scaled and moved to the face wanted.
+            surroundings: also draw hair, neck and background; without them only the face is meaningful.
         """
 
 
@@ -91,8 +105,11 @@ class _Layer:
     seen: Tensor
     mirrored: Tensor
     mask: Tensor
+    near: Tensor
     missing: Tensor
     steps: int
+    start: Placement
+    base: Anchor
 
 
 class FlowReenactor:
@@ -101,7 +118,7 @@ class FlowReenactor:
     def __init__(self, model: FaceModel, options: FlowOptions | None = None) -> None:
         self.model = model
         self.options = options or FlowOptions()
-        self._triangles = torch.cat((model.triangles, ring_triangles(model.triangles.device)))
+        self._rings = ring_triangles(model.triangles.device)
 
     @torch.inference_mode()
     def __call__(
@@ -110,14 +127,15 @@ class FlowReenactor:
         weights: Sequence[float],
         landmarks: Tensor,
         size: int,
-        anchor: tuple[float, float, float] | None = None,
+        anchor: Anchor | None = None,
+        surroundings: bool = False,
     ) -> Reenactment:
         """See :class:`Reenactor`."""
-        field = min(self.options.grid, size)
+        field = self._field(landmarks, size)
         target = place(self.model.mean, landmarks * (field / size))
-        layers = [self._layer(view, target, field, size, anchor) for view in views]
         image, total = torch.zeros(()), torch.zeros(())
         unseen, lacking = torch.ones(()), torch.zeros(())
+        layers = [self._layer(view, target, (field, size), anchor) for view in views]
         for layer, share in zip(layers, weights, strict=True):
             unseen = unseen * (1 - layer.seen)
             lacking = lacking + share * layer.missing
@@ -125,75 +143,96 @@ class FlowReenactor:
             for flow, trust in ((layer.flow, layer.seen), (layer.mirror_flow, mirrored)):
                 # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
                 weight = resize(_soft((share * trust + 1e-4) ** 2), size, size)
-                image = image + weight * _look_up(layer.picture, flow, trust, size)
+                image = image + weight * _look_up(layer.picture, flow, trust * layer.near, size)
                 total = total + weight
-        outputs = (layers[0].mask, 1 - unseen, _soft(lacking))
-        resized = [resize(output, size, size).clamp(0, 1) for output in outputs]
-        return Reenactment((image / total).clamp(0, 1), *resized, max(layer.steps for layer in layers))
+        mask = _soft(layers[0].mask, 3)
+        outputs = [resize(output, size, size).clamp(0, 1) for output in (mask, 1 - unseen * mask, _soft(lacking))]
+        image = image / total
+        if surroundings:
+            main = max(range(len(views)), key=lambda index: weights[index])
+            around = self._surroundings(layers[main], target, field)
+            image = torch.lerp(sample(layers[main].picture, resize(around, size, size), "bicubic"), image, outputs[0])
+        return Reenactment(image.clamp(0, 1), *outputs, steps=max(layer.steps for layer in layers))
 
-    def _layer(
-        self, view: View, target: Placement, field: int, size: int, anchor: tuple[float, float, float] | None
-    ) -> _Layer:
+    def _field(self, landmarks: Tensor, size: int) -> int:
+        """Side of the flow field, so that the face has the same number of pixels in it however large the crop."""
+        extent = (landmarks[0, :, :2].amax(0) - landmarks[0, :, :2].amin(0)).max().item()
+        return max(16, min(size, round(0.625 * self.options.grid * size / max(extent, 1.0)), 4 * self.options.grid))
+
+    def _layer(self, view: View, target: Placement, sizes: tuple[int, int], anchor: Anchor | None) -> _Layer:
         """One view on its way to the target: a path of faces, its flows composed back to the view."""
-        base = _base(view.placement, target) if anchor is None else (anchor[0] * size / field, *anchor[1:])
+        field, size = sizes
+        base = _base(view.placement, target) if anchor is None else replace(anchor, scale=anchor.scale * size / field)
         start = _moved(view.placement, base)
         steps = self.options.steps or max(1, math.ceil(angle(start.rotation, target.rotation).item() / 30))
-        path = head_path(start, target, steps)
-        grid = identity(field, field, target.shape)
+        path = [points(between(start, target, step / steps)) for step in range(steps + 1)]
         draws = [self._draw(vertices, field) for vertices in path[1:]]
+        grid = identity(field, field, target.shape)
         total = grid
         for before, draw in zip(path[-2:0:-1], draws[:0:-1], strict=True):
-            total = compose(self._carried(before[..., :2], draw, grid), total)
-        scale, left, top = base
-        still = scale * grid + grid.new_tensor((left, top))[:, None, None]
-        values, mirror = self._values(view, path[0], base)
-        flow = compose(self._carried(values[..., :2], draws[0], still), total)
-        mirror_flow = compose(self._carried(mirror[..., :2], draws[0], still), total)
-        one = torch.ones_like(grid[:, :1])
-        seen = sample(self._carried(values[..., 2:], draws[0], one), total)
-        mirrored = sample(self._carried(mirror[..., 2:], draws[0], 0 * one), total)
+            total = compose(_carried(before[..., :2], self.model.triangles, draw, grid), total)
+        seen = view.visibility[..., None]
+        values = torch.cat((view.landmarks[..., :2], seen), -1)
+        values = torch.cat((values, values[:, self.model.mirror]), -1)
+        far = base.flow(grid)
+        outside = torch.cat((far, torch.zeros_like(grid[:, :1]), far, torch.zeros_like(grid[:, :1])), 1)
+        maps = sample(_carried(values, self.model.triangles, draws[0], outside), total)
         number = draws[-1][0]
-        inside = (number >= 0) & (number < len(self.model.triangles))
-        regions = torch.where(inside, self.model.regions[torch.where(inside, number, 0)].long(), 0)
-        lacking = missing(start.shape, target.shape, regions)
-        detail = max(0, round(math.log2(max(1.0, scale * field / size))))
-        picture = view.levels[min(detail, len(view.levels) - 1)]
-        shrink = picture.shape[-1] / view.levels[0].shape[-1]
-        mask = inside[:, None].float()
-        return _Layer(picture, flow * shrink, mirror_flow * shrink, seen, mirrored, mask, lacking, steps)
+        mask = (number >= 0)[:, None].float()
+        regions = torch.where(number >= 0, self.model.regions[number.clamp_min(0)].long(), 0)
+        picture, shrink = _detail(view, base.scale * field / size)
+        return _Layer(
+            picture=picture,
+            flow=maps[:, :2] * shrink,
+            mirror_flow=maps[:, 3:5] * shrink,
+            seen=maps[:, 2:3],
+            mirrored=maps[:, 5:6],
+            mask=mask,
+            near=functional.max_pool2d(mask, 7, 1, 3),
+            missing=missing(start.shape, target.shape, regions),
+            steps=steps,
+            start=start,
+            base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
+        )
 
     def _draw(self, vertices: Tensor, field: int) -> tuple[Tensor, Tensor]:
-        """Draw the face's front and, behind it, both sides of the rings."""
-        front = facing(vertices, self._triangles) > 0
-        front[:, len(self.model.triangles) :] = True
-        return rasterize(vertices, self._triangles, field, field, front)
+        front = facing(vertices, self.model.triangles) > 0
+        return rasterize(vertices, self.model.triangles, field, field, front)
 
-    def _carried(self, values: Tensor, draw: tuple[Tensor, Tensor], outside: Tensor) -> Tensor:
-        number, weights = draw
-        return torch.where((number >= 0)[:, None], interpolate(values, self._triangles, number, weights), outside)
-
-    def _values(self, view: View, start: Tensor, base: tuple[float, float, float]) -> tuple[Tensor, Tensor]:
-        """Per vertex x, y in the view and visibility ``(1, V, 3)``; the same of its mirror twin."""
-        scale, left, top = base
-        rings = scale * start[:, COUNT:, :2] + start.new_tensor((left, top))
-        face = torch.cat((view.landmarks[..., :2], view.visibility[..., None]), -1)
-        own = torch.cat((rings, torch.ones_like(rings[..., :1])), -1)
-        other = torch.cat((rings, torch.zeros_like(rings[..., :1])), -1)
-        return torch.cat((face, own), 1), torch.cat((face[:, self.model.mirror], other), 1)
+    def _surroundings(self, layer: _Layer, target: Placement, field: int) -> Tensor:
+        """Flow of what moves along with the head, in pixels of the layer's picture."""
+        before, after = head_rings(layer.start, layer.start), head_rings(layer.start, target)
+        grid = identity(field, field, after)
+        draw = rasterize(after, self._rings, field, field)
+        return layer.base.flow(_carried(before[..., :2], self._rings, draw, grid))
 
 
-def _base(source: Placement, target: Placement) -> tuple[float, float, float]:
-    """Scale, left and top from the target's pixels to the source's that bring the two faces together."""
+def _base(source: Placement, target: Placement) -> Anchor:
+    """What brings the two faces together in scale and place."""
     scale = (source.scale / target.scale).item()
     left, top = (source.translation - scale * target.translation)[0, :2].tolist()
-    return scale, left, top
+    return Anchor(scale, left, top)
 
 
-def _moved(placement: Placement, base: tuple[float, float, float]) -> Placement:
+def _moved(placement: Placement, base: Anchor) -> Placement:
     """A placement in the view's pixels as one in the field's."""
-    scale, left, top = base
-    offset = placement.translation.new_tensor((left, top, 0.0))
-    return replace(placement, scale=placement.scale / scale, translation=(placement.translation - offset) / scale)
+    offset = placement.translation.new_tensor((base.left, base.top, 0.0))
+    translation = (placement.translation - offset) / base.scale
+    return replace(placement, scale=placement.scale / base.scale, translation=translation)
+
+
+def _carried(values: Tensor, triangles: Tensor, draw: tuple[Tensor, Tensor], outside: Tensor) -> Tensor:
+    """Per-vertex values drawn as a field; just outside the mesh they are continued, farther away ``outside``."""
+    number, weights = draw
+    known = (number >= 0)[:, None]
+    field, near = spread(interpolate(values, triangles, number, weights), known, rounds=3)
+    return torch.where(near, field, outside)
+
+
+def _detail(view: View, ratio: float) -> tuple[Tensor, float]:
+    """The level of a view for sampling ``ratio`` of its pixels per pixel, and its scale."""
+    level = min(max(0, round(math.log2(max(1.0, ratio)))), len(view.levels) - 1)
+    return view.levels[level], 0.5**level
 
 
 def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor:
@@ -208,9 +247,9 @@ def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor
     return image
 
 
-def _soft(weight: Tensor) -> Tensor:
-    """Round off the corners of a field so that no edge shows where one view takes over from another."""
-    return functional.avg_pool2d(weight, 5, 1, 2, count_include_pad=False)
+def _soft(weight: Tensor, width: int = 5) -> Tensor:
+    """Round off the corners of a field so that no hard edge shows."""
+    return functional.avg_pool2d(weight, width, 1, width // 2, count_include_pad=False)
 
 
 REENACTORS = {"flow": FlowReenactor}

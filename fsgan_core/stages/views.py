@@ -72,3 +72,26 @@ def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:
     column, row = scaled[..., 0].long(), scaled[..., 1].long()
     hidden = scaled[..., 2] > depth[batch[..., 0, 0], row, column] + 0.06 * _DEPTH_SIZE
     return torch.where(hidden, 0.0, seen)
+
+
+class Source:
+    """The views of an appearance map, made ready when a pose first asks for them; only the latest few are kept."""
+
+    def __init__(self, appearance: AppearanceMap, model: FaceModel, device: torch.device, keep: int = 6) -> None:
+        self.appearance = appearance
+        self._prepare = lru_cache(maxsize=keep)(lambda number: self._view(number, model, device))
+
+    def _view(self, number: int, model: FaceModel, device: torch.device) -> View:
+        landmarks = torch.from_numpy(self.appearance.landmarks[number]).to(device)
+        return prepare(self.appearance.views[number], landmarks, model)
+
+    def select(self, pose: NDArray[np.float32], closest: bool = False) -> tuple[list[View], list[float]]:
+        """Views for a pose ``(3,)`` in degrees and their weights, all positive, summing to 1.
+
+        Args:
+            pose: yaw, pitch, roll of the target.
+            closest: take the view of the nearest pose alone instead of interpolating.
+        """
+        numbers, weights = self.appearance.closest(pose) if closest else self.appearance.query(pose)
+        used = [(int(n), float(w)) for n, w in zip(numbers.ravel(), weights.ravel(), strict=True) if w > 0]
+        return [self._prepare(number) for number, _ in used], [weight for _, weight in used]
