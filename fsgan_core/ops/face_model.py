@@ -1,0 +1,208 @@
+"""A linear model of the 478 landmarks: mean + identity + expression, posed as a similarity transform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from .geometry import euler_angles, similarity
+from .landmarks import COUNT, INNER_51, RIGID, to_ibug68
+from .ridge import BoundedRidge
+
+NOISE = 0.02
+"""Standard deviation of a landmark about the model, in canonical units, as :func:`fit` weighs it against the priors."""
+PRIOR = 2.0
+"""How much rarer an expression coefficient of 1 is than an identity coefficient of 1 (in standard deviations)."""
+LIMITS = (-0.1, 1.1)
+"""Range of expression coefficients."""
+DEPTH_TRUST = 0.3
+"""Weight of z relative to x and y, since landmarks' depths are guesses."""
+JAW_TRUST = 0.15
+"""Weight of the iBUG jaw line, which slides along the outline of a turned face."""
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """Landmark shapes in the canonical space: x right, y down, z away, outer eye corners one unit apart.
+
+    Attributes:
+        mean: ``(478, 3)`` symmetric mean face, its origin in the centroid of the rigid points.
+        identity: ``(K, 478, 3)`` for coefficients ~ N(0, 1).
+        expression: ``(E, 478, 3)`` for coefficients in [0, 1].
+        names: names of the expressions.
+        triangles: ``(T, 3)`` int64, positive signed area as seen in the picture (y down).
+        regions: ``(T,)`` uint8: 0 skin, 1 inside of the mouth, 2 right and 3 left eye opening (subject's sides).
+        mirror: ``(478,)`` int64, each point's twin.
+    """
+
+    mean: Tensor
+    identity: Tensor
+    expression: Tensor
+    names: tuple[str, ...]
+    triangles: Tensor
+    regions: Tensor
+    mirror: Tensor
+
+    def to(self, device: torch.device | str) -> FaceModel:
+        """The same model on another device."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "names"}
+        return FaceModel(names=self.names, **{name: value.to(device) for name, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Faces as coefficients of a :class:`FaceModel`.
+
+    Attributes:
+        scale: ``(B,)`` pixels per canonical unit.
+        rotation: ``(B, 3, 3)`` from the canonical space to the picture.
+        translation: ``(B, 3)`` pixels (``(B, 2)`` if the landmarks had no depth).
+        identity: ``(B, K)``.
+        expression: ``(B, E)``.
+    """
+
+    scale: Tensor
+    rotation: Tensor
+    translation: Tensor
+    identity: Tensor
+    expression: Tensor
+
+
+def shape(model: FaceModel, fit: Fit) -> Tensor:
+    """Canonical landmarks ``(B, 478, 3)`` of fitted faces."""
+    return (
+        model.mean
+        + torch.einsum("bk,kpd->bpd", fit.identity, model.identity)
+        + torch.einsum("be,epd->bpd", fit.expression, model.expression)
+    )
+
+
+def points(model: FaceModel, fit: Fit) -> Tensor:
+    """Landmarks ``(B, 478, 3)`` of fitted faces in pixels."""
+    turned = fit.scale[:, None, None] * shape(model, fit) @ fit.rotation.mT
+    return turned + torch.nn.functional.pad(fit.translation, (0, 3 - fit.translation.shape[1]))[:, None]
+
+
+def canonical(fit: Fit, landmarks: Tensor) -> Tensor:
+    """Landmarks ``(B, P, 3)`` in pixels taken back to the canonical space by a fit's scale, rotation, place."""
+    return (landmarks - fit.translation[:, None]) @ fit.rotation / fit.scale[:, None, None]
+
+
+def poses(model: FaceModel, landmarks: Tensor) -> Tensor:
+    """Poses ``(B, 3)``: yaw, pitch, roll in degrees, from the rigid points of landmarks ``(B, 478, 3)``."""
+    rigid = list(RIGID)
+    return euler_angles(similarity(model.mean[None, rigid], landmarks[:, rigid])[1])
+
+
+def fit(
+    model: FaceModel,
+    landmarks: Tensor,
+    *,
+    weights: Tensor | None = None,
+    shared_identity: bool = False,
+    depth_trust: float = DEPTH_TRUST,
+    rounds: int = 12,
+) -> Fit:
+    """Fit the model to landmarks by turns: pose (weighted Procrustes), then coefficients (ridge within limits).
+
+    A depth that is weakly trusted, or not given, is filled in from the last round's face.
+
+    Args:
+        model: the face model.
+        landmarks: ``(B, 478 or 68, 2 or 3)`` dense or iBUG points in pixels; all-equal sizes are not needed.
+        weights: ``(B or 1, P)`` at least 0, all 1 when not given.
+        shared_identity: the faces are frames of one person.
+        depth_trust: weight of z relative to x and y, in [0, 1].
+        rounds: number of turns.
+    """
+    parts = torch.cat((model.mean[None], model.identity, model.expression))
+    parts = to_ibug68(parts) if landmarks.shape[1] == 68 else parts
+    if parts.shape[1] != landmarks.shape[1] or landmarks.shape[2] not in (2, 3):
+        raise ValueError(f"got landmarks {tuple(landmarks.shape)}, expected (B, 478 or 68, 2 or 3)")
+    share = landmarks.new_ones(1, landmarks.shape[1]) if weights is None else weights
+    trust = depth_trust if landmarks.shape[2] == 3 else 0.0
+    count, basis = len(model.identity), parts[1:].flatten(1)
+    evidence = share.repeat_interleave(3, 1) * (COUNT / parts.shape[1] / NOISE**2)
+    gram = (basis * evidence[:, None]) @ basis.T
+    ridge = BoundedRidge(gram, *_priors(model), len(landmarks), shared=count if shared_identity else 0)
+    coefficients = force = landmarks.new_zeros(len(landmarks), len(basis))
+    faces = parts[:1].expand(len(landmarks), -1, -1)
+    pose = _first_pose(parts[0], landmarks, share)
+    for _ in range(rounds):
+        filled = _filled(pose, faces, landmarks, trust)
+        pose = similarity(faces, filled, share)
+        wanted = (_undone(pose, filled) - parts[0]).flatten(1) * evidence
+        coefficients, force = ridge.solve(wanted @ basis.T, (coefficients, force))
+        faces = parts[0] + (coefficients @ basis).unflatten(1, parts.shape[1:])
+    scale, rotation, translation = pose
+    return Fit(scale, rotation, translation[:, : landmarks.shape[2]], coefficients[:, :count], coefficients[:, count:])
+
+
+Pose = tuple[Tensor, Tensor, Tensor]
+
+
+def _priors(model: FaceModel) -> tuple[Tensor, Tensor]:
+    """Weights ``(N,)`` and limits ``(2, N)`` of all coefficients."""
+    free, held = model.mean.new_ones(len(model.identity)), model.mean.new_ones(len(model.expression))
+    limits = [torch.cat((free * sign * torch.inf, held * limit)) for sign, limit in zip((-1, 1), LIMITS, strict=True)]
+    return torch.cat((free, held * PRIOR**2)), torch.stack(limits)
+
+
+def _first_pose(mean: Tensor, landmarks: Tensor, weights: Tensor) -> Pose:
+    """Pose of the mean face; without depths from the nearest affine map (scaled orthographic)."""
+    if landmarks.shape[2] == 3:
+        return similarity(mean[None], landmarks, weights)
+    share = (weights / weights.sum(-1, keepdim=True))[..., None]
+    middle, centre = (share * mean).sum(1), (share * landmarks).sum(1)
+    moved = mean - middle[:, None]
+    affine = torch.linalg.solve((share * moved).mT @ moved, (share * moved).mT @ (landmarks - centre[:, None])).mT
+    u, stretch, vt = torch.linalg.svd(affine, full_matrices=False)
+    rows = u @ vt
+    rotation = torch.cat((rows, torch.linalg.cross(rows[:, :1], rows[:, 1:])), 1)
+    scale = stretch.mean(1)
+    translation = torch.nn.functional.pad(centre, (0, 1)) - scale[:, None] * (rotation @ middle[..., None])[..., 0]
+    return scale, rotation, translation
+
+
+def _filled(pose: Pose, faces: Tensor, landmarks: Tensor, trust: float) -> Tensor:
+    """Landmarks whose depths are drawn towards the model's: least squares with weights by majorisation."""
+    scale, rotation, translation = pose
+    depth = (scale[:, None, None] * faces @ rotation.mT + translation[:, None])[..., 2:]
+    seen = trust * landmarks[..., 2:] + (1 - trust) * depth if trust else depth
+    return torch.cat((landmarks[..., :2], seen), 2)
+
+
+def _undone(pose: Pose, landmarks: Tensor) -> Tensor:
+    scale, rotation, translation = pose
+    return (landmarks - translation[:, None]) @ rotation / scale[:, None, None]
+
+
+def from_68(model: FaceModel, points68: Tensor) -> Tensor:
+    """Dense landmarks from sparse ones.
+
+    The model is fitted to the 68 points; what is left over of the inner 51 is spread around them.
+
+    Args:
+        model: the face model.
+        points68: ``(B, 68, 2 or 3)`` iBUG points in pixels.
+
+    Returns:
+        ``(B, 478, 3)`` pixels; without given depths the nearest rigid points are about at depth 0.
+    """
+    weights = points68.new_ones(1, 68)
+    weights[:, : INNER_51.start] = JAW_TRUST
+    dense = points(model, fit(model, points68, weights=weights))
+    left = (points68 - to_ibug68(dense)[..., : points68.shape[2]])[:, INNER_51]
+    spread = torch.einsum("ps,bsd->bpd", _spread(model), left)
+    return dense + torch.nn.functional.pad(spread, (0, 3 - points68.shape[2]))
+
+
+def _spread(model: FaceModel, reach: float = 0.12) -> Tensor:
+    """Weights ``(478, 51)`` that carry values from the inner iBUG points to all points, fading with distance."""
+    sparse = to_ibug68(model.mean)[INNER_51]
+    near = torch.exp(-torch.cdist(model.mean, sparse) / reach)
+    among = torch.exp(-torch.cdist(sparse, sparse) / reach)
+    inverse: Tensor = torch.linalg.inv(among + 0.05 * torch.eye(len(sparse), device=near.device))
+    return near @ inverse

@@ -1,0 +1,106 @@
+"""Rotations, head poses and similarity transforms, all batched.
+
+A rotation takes canonical points to the picture, both with x right, y down, z away from the camera. It is made of
+the pose as ``roll @ pitch @ yaw``: the head turns about its own vertical axis first and is tilted in the picture's
+plane last, so that profiles are regular and only a head looking straight up or down is not.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rotation_matrix(pose: Tensor) -> Tensor:
+    """Rotations ``(B, 3, 3)`` of poses ``(B, 3)``: yaw, pitch, roll in degrees."""
+    (cy, cp, cr), (sy, sp, sr) = (part.unbind(-1) for part in (torch.cos(pose.deg2rad()), torch.sin(pose.deg2rad())))
+    rows = (
+        (cr * cy - sr * sp * sy, -sr * cp, -cr * sy - sr * sp * cy),
+        (sr * cy + cr * sp * sy, cr * cp, -sr * sy + cr * sp * cy),
+        (cp * sy, -sp, cp * cy),
+    )
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+def euler_angles(rotation: Tensor) -> Tensor:
+    """Poses ``(B, 3)`` in degrees of rotations ``(B, 3, 3)``: yaw and roll in [-180, 180], pitch in [-90, 90]."""
+    away = rotation[..., 2, :]
+    yaw = torch.atan2(away[..., 0], away[..., 2])
+    pitch = torch.atan2(-away[..., 1], torch.hypot(away[..., 0], away[..., 2]))
+    roll = torch.atan2(-rotation[..., 0, 1], rotation[..., 1, 1])
+    return torch.stack((yaw, pitch, roll), -1).rad2deg()
+
+
+def similarity(points: Tensor, goal: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Similarity transforms that take points nearest to their goals (Umeyama 1991).
+
+    Args:
+        points: ``(B or 1, P, D)``.
+        goal: ``(B, P, D)``.
+        weights: ``(B or 1, P)`` at least 0, all equal when not given.
+
+    Returns:
+        scale ``(B,)``, rotation ``(B, D, D)`` and translation ``(B, D)`` with
+        ``goal ~ scale * points @ rotation.mT + translation``.
+    """
+    if weights is None:
+        weights = goal.new_ones(1, goal.shape[1])
+    share = (weights / weights.sum(-1, keepdim=True))[..., None]
+    middle, centre = (share * points).sum(1), (share * goal).sum(1)
+    moved, seen = points - middle[:, None], goal - centre[:, None]
+    u, stretch, vt = torch.linalg.svd((share * seen).mT @ moved)
+    sign = torch.ones_like(stretch)
+    sign[:, -1] = torch.linalg.det(u @ vt).sign()
+    rotation = (u * sign[:, None]) @ vt
+    scale = (stretch * sign).sum(1) / (share * moved**2).sum((1, 2)).clamp_min(1e-12)
+    return scale, rotation, centre - scale[:, None] * (rotation @ middle[..., None])[..., 0]
+
+
+def rotation_vector(rotation: Tensor) -> Tensor:
+    """Axis times angle in radians ``(B, 3)``, at most pi long, of rotations ``(B, 3, 3)``."""
+    quaternion = _quaternion(rotation)
+    axis, cosine = (
+        quaternion[..., 1:] * quaternion[..., :1].sign().where(quaternion[..., :1] != 0, 1.0),
+        quaternion[..., :1].abs(),
+    )
+    sine = axis.norm(dim=-1, keepdim=True)
+    return axis * torch.where(sine > 1e-7, 2 * torch.atan2(sine, cosine) / sine.clamp_min(1e-7), 2.0)
+
+
+def from_vector(vector: Tensor) -> Tensor:
+    """Rotations ``(B, 3, 3)`` of axis times angle in radians ``(B, 3)``."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    rows = (torch.stack(row, -1) for row in ((zero, -z, y), (z, zero, -x), (-y, x, zero)))
+    return torch.matrix_exp(torch.stack(tuple(rows), -2))
+
+
+def slerp(start: Tensor, end: Tensor, part: float | Tensor) -> Tensor:
+    """Rotations on the shortest arc from one to another.
+
+    Args:
+        start: ``(B, 3, 3)`` at ``part`` 0.
+        end: ``(B, 3, 3)`` at ``part`` 1.
+        part: a number or ``(B,)``.
+    """
+    share = torch.as_tensor(part, dtype=start.dtype, device=start.device)
+    return start @ from_vector(rotation_vector(start.mT @ end) * share[..., None])
+
+
+def angle(one: Tensor, other: Tensor) -> Tensor:
+    """Angles ``(B,)`` in degrees, 0 to 180, between rotations ``(B, 3, 3)``."""
+    radians: Tensor = torch.linalg.vector_norm(rotation_vector(one.mT @ other), dim=-1)
+    return radians.rad2deg()
+
+
+def _quaternion(rotation: Tensor) -> Tensor:
+    """Unit quaternions ``(B, 4)``, real part first: the main eigenvectors of a symmetric matrix (Bar-Itzhack 2000)."""
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(-1) for row in rotation.unbind(-2))
+    rows = (
+        (xx + yy + zz, zy - yz, xz - zx, yx - xy),
+        (zy - yz, xx - yy - zz, yx + xy, zx + xz),
+        (xz - zx, yx + xy, yy - xx - zz, zy + yz),
+        (yx - xy, zx + xz, zy + yz, zz - xx - yy),
+    )
+    vectors: Tensor = torch.linalg.eigh(torch.stack([torch.stack(row, -1) for row in rows], -2))[1]
+    return vectors[..., -1]
