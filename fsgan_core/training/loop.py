@@ -12,17 +12,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from ..weights.checkpoint import load_weights, save_weights
 
 Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """How long and how fast to train. A run is resumed from ``checkpoint.pt`` in its folder."""
+    """How long and how fast to train. A run is resumed from ``checkpoint.safetensors`` in its folder."""
 
     steps: int = 20000
     """optimiser steps in the whole run"""
@@ -40,7 +42,7 @@ class TrainOptions:
     bfloat16: bool = True
     """autocast to bfloat16"""
     minutes: float = math.inf
-    """stop (with a checkpoint) after this much wall time"""
+    """stop (with a checkpoint) after this much wall time; the learning rate then falls along that time"""
 
 
 class Task(Protocol):
@@ -49,7 +51,7 @@ class Task(Protocol):
     model: nn.Module
 
     def batches(self, seed: int) -> Iterator[Batch]:
-        """Endless batches; the seed changes at every resume so that no batch is seen twice in a row."""
+        """Endless batches; the ``i``-th depends on ``seed + i`` alone, so that a resumed run misses nothing."""
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Named scalar losses, already weighted; their sum is minimised."""
@@ -61,12 +63,19 @@ class Task(Protocol):
         """Write the averaged model as safetensors with its model card."""
 
 
-def learning_rate(step: int, options: TrainOptions) -> float:
-    """Linear warm-up, then a cosine down to 1 % of the peak."""
+def learning_rate(step: int, minutes: float, options: TrainOptions) -> float:
+    """Linear warm-up, then a cosine down to 1 % of the peak.
+
+    Args:
+        step: steps done.
+        minutes: wall time of this call so far; the cosine follows steps or time, whichever ends first.
+        options: peak, warm-up and length.
+    """
     if step < options.warmup:
         return options.lr * (step + 1) / options.warmup
     progress = (step - options.warmup) / max(1, options.steps - options.warmup)
-    return options.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+    progress = min(1.0, max(progress, minutes / options.minutes))
+    return options.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def train(task: Task, options: TrainOptions, out: Path) -> dict[str, float]:
@@ -75,27 +84,31 @@ def train(task: Task, options: TrainOptions, out: Path) -> dict[str, float]:
     Args:
         task: model, data and losses.
         options: length, rate, device.
-        out: folder of the run: ``checkpoint.pt``, ``log.csv`` and, at the end, ``model.safetensors`` with its card.
+        out: folder of the run: ``checkpoint.safetensors``, ``log.csv`` and, at the end, ``model.safetensors`` with
+            its card.
 
     Returns:
         the figures of the last evaluation.
+
+    Raises:
+        WeightsError: the folder's checkpoint is damaged or no checkpoint of a training.
     """
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(options.seed)
     model = task.model.to(options.device)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
-    step = _resume(out / "checkpoint.pt", model, average, optimizer)
+    step = first = _resume(out / "checkpoint.safetensors", model, average, optimizer)
     batches = task.batches(options.seed + step)
     start, sums, figures = time.monotonic(), dict[str, float](), dict[str, float]()
-    while step < options.steps and time.monotonic() - start < 60 * options.minutes:
+    while step < options.steps and (minutes := (time.monotonic() - start) / 60) < options.minutes:
+        torch.manual_seed(options.seed + step)
         batch = {k: v.to(options.device, non_blocking=True) for k, v in next(batches).items()}
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, options)
+            group["lr"] = learning_rate(step, minutes, options)
         with torch.autocast(options.device, torch.bfloat16, enabled=options.bfloat16):
             losses = task.losses(model, batch)
         optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
@@ -104,12 +117,12 @@ def train(task: Task, options: TrainOptions, out: Path) -> dict[str, float]:
             sums[name] = sums.get(name, 0.0) + float(value.detach())
         if step % options.every == 0 or step == options.steps:
             figures = task.evaluate(average)
-            row = {name: value / options.every for name, value in sums.items()} | figures
-            _log(out / "log.csv", {"step": step, "minutes": (time.monotonic() - start) / 60, **row})
-            _checkpoint(out / "checkpoint.pt", model, average, optimizer, step)
+            row = {name: value / min(options.every, step - first) for name, value in sums.items()} | figures
+            _log(out / "log.csv", {"step": step, "minutes": minutes, **row})
+            _checkpoint(out / "checkpoint.safetensors", model, average, optimizer, step)
             sums.clear()
-    _checkpoint(out / "checkpoint.pt", model, average, optimizer, step)
-    task.export(average, out / "model.safetensors", figures)
+    _checkpoint(out / "checkpoint.safetensors", model, average, optimizer, step)
+    task.export(average, out / "model.safetensors", figures or task.evaluate(average))
     return figures
 
 
@@ -122,21 +135,30 @@ def _update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 def _checkpoint(path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    state = {"model": model.state_dict(), "average": average.state_dict()}
-    state |= {"optimizer": optimizer.state_dict(), "step": step}
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+    save_weights(path, tensors, "training", {"step": step})
 
 
 def _resume(path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Load a checkpoint if there is one; the number of steps done."""
     if not path.is_file():
         return 0
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    tensors, values = load_weights(path, "training")
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+    for name, value in tensors.items():
+        part, rest = name.split(".", 1)
+        parts[part][rest] = value
+    model.load_state_dict(parts["model"])
+    average.load_state_dict(parts["average"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in parts["optimizer"].items():
+        number, field = name.split(".", 1)
+        state.setdefault(int(number), {})[field] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    return int(values["step"])
 
 
 def _log(path: Path, row: dict[str, float]) -> None:
