@@ -100,6 +100,12 @@ def head_rings(source: Placement, face: Placement) -> Tensor:
     return torch.cat((oval, points(replace(face, shape=hair)), outer_ring(points(replace(source, shape=hair)))), 1)
 
 
+def head_reach(mean: Tensor, landmarks: Tensor) -> Tensor:
+    """The outer ring ``(B, 36, 3)`` in pixels of faces ``(B, 478, 3)``: nothing beyond it moves with the head."""
+    face = place(mean, landmarks)
+    return outer_ring(points(replace(face, shape=hair_ring(face.shape))))
+
+
 def ring_triangles(device: torch.device) -> Tensor:
     """The triangles ``(144, 3)`` of :func:`head_rings`: two closed strips of 36 quadrilaterals."""
     count = len(FACE_OVAL)

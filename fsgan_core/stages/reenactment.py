@@ -46,13 +46,15 @@ class Reenactment:
         image: ``(1, 3, S, S)`` the reenacted face with the hair and surroundings that move along.
         mask: ``(1, 1, S, S)`` where the face mesh is drawn.
         confidence: ``(1, 1, S, S)`` how much of it a source pixel really shows; 1 outside the face.
-        missing: ``(1, 1, S, S)`` inside of mouth and eyes that are open here but closed in the views.
+        openings: ``(1, 1, S, S)`` inside of mouth and eyes.
+        missing: ``(1, 1, S, S)`` the part of ``openings`` that is closed in the views and cannot come from them.
         steps: number of steps taken.
     """
 
     image: Tensor
     mask: Tensor
     confidence: Tensor
+    openings: Tensor
     missing: Tensor
     steps: int
 
@@ -106,6 +108,7 @@ class _Layer:
     mirrored: Tensor
     mask: Tensor
     near: Tensor
+    openings: Tensor
     missing: Tensor
     steps: int
     start: Placement
@@ -146,7 +149,8 @@ class FlowReenactor:
                 image = image + weight * _look_up(layer.picture, flow, trust * layer.near, size)
                 total = total + weight
         mask = _soft(layers[0].mask, 3)
-        outputs = [resize(output, size, size).clamp(0, 1) for output in (mask, 1 - unseen * mask, _soft(lacking))]
+        fields = (mask, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
+        outputs = [resize(output, size, size).clamp(0, 1) for output in fields]
         image = image / total
         if surroundings:
             main = max(range(len(views)), key=lambda index: weights[index])
@@ -189,6 +193,7 @@ class FlowReenactor:
             mirrored=maps[:, 5:6],
             mask=mask,
             near=functional.max_pool2d(mask, 7, 1, 3),
+            openings=(regions > 0)[:, None].float(),
             missing=missing(start.shape, target.shape, regions),
             steps=steps,
             start=start,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel
 from ..ops.head_mesh import Placement, place
 from ..ops.mesh import rasterize, vertex_facing
+from .appearance_map import AppearanceMap
 
 _DEPTH_SIZE = 160
 """Side in pixels of the depth picture that finds points hidden behind others, such as a cheek behind the nose."""
