@@ -1,1 +1,18 @@
-"""Reading and writing pictures and videos."""
+"""Pictures and videos: reading, writing, and what files say of their making."""
+
+from .files import check_input, check_output, staged
+from .image import Image, read_image, write_image
+from .marking import read_marking
+from .video import Video, is_video
+
+__all__ = [
+    "Image",
+    "Video",
+    "check_input",
+    "check_output",
+    "is_video",
+    "read_image",
+    "read_marking",
+    "staged",
+    "write_image",
+]

@@ -1,0 +1,91 @@
+"""Files: inputs checked, outputs refused early, written under a temporary name, moved into place on success."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import MediaError
+
+
+def check_input(path: Path) -> None:
+    """Refuse a path that cannot be a picture or video.
+
+    Raises:
+        MediaError: the path is missing, a folder, empty, or may not be read.
+    """
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path} is a folder; name a picture or video in it")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise MediaError(f"{path} is empty (0 bytes); name a picture or video")
+    except FileNotFoundError as error:
+        raise MediaError(f"no file {path}; check the name") from error
+    except (OSError, ValueError) as error:
+        raise MediaError(f"cannot read {path} ({getattr(error, 'strerror', None) or error})") from error
+
+
+def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Refuse an output that cannot or must not be written, before any work is done.
+
+    Args:
+        path: file to write.
+        overwrite: whether an existing file may be replaced.
+        inputs: files that are read; none may be the output, whatever ``overwrite`` says.
+
+    Raises:
+        MediaError: the output is a folder, an input or an existing file, or its folder is missing or
+            cannot be written to.
+    """
+    if path.is_dir():
+        raise MediaError(f"output {path} is a folder; name a file in it")
+    for source in inputs:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise MediaError(f"output {path} is also an input; name another file")
+    if path.exists() and not overwrite:
+        raise MediaError(f"output {path} exists; name another file or allow overwriting")
+    if not path.parent.is_dir():
+        raise MediaError(f"no folder {path.parent} for output {path.name}; make it or name another")
+    trial = temporary_name(path)
+    try:
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as error:
+        raise MediaError(f"cannot write into folder {path.parent} ({error.strerror}); name another") from error
+
+
+def temporary_name(path: Path) -> Path:
+    """Name an unused file beside the output, with its suffix."""
+    return path.with_name(f".{uuid.uuid4().hex}.partial{path.suffix}")
+
+
+@contextmanager
+def staged(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """Give a temporary file name to write to; move it to ``path`` in one step at the end.
+
+    When the block raises, nothing remains and ``path`` is as it was.
+
+    Args:
+        path: file to write.
+        overwrite: whether an existing file may be replaced.
+        inputs: files that are read.
+
+    Raises:
+        MediaError: see :func:`check_output`; or the system refused to write (disk full...).
+    """
+    check_output(path, overwrite=overwrite, inputs=inputs)
+    temporary = temporary_name(path)
+    try:
+        yield temporary
+        # It may have come to be while we worked.
+        check_output(path, overwrite=overwrite, inputs=inputs)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise MediaError(f"cannot write {path} ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
