@@ -1,0 +1,105 @@
+"""Carries pose and expression of one face over to another, as landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .face_model import FaceModel, Fit, canonical, fit
+
+Parts = Literal["all", "expression", "mouth", "pose"]
+"""What is taken from the target: everything, all but the pose, mouth and jaw alone, or the pose alone."""
+
+PARTS: tuple[Parts, ...] = ("all", "expression", "mouth", "pose")
+MOUTH_SHAPES = ("mouth", "jaw", "cheekPuff")
+"""How the names of the shapes begin that belong to the mouth."""
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """An opening of the face: its width is the mean of ``lower - upper`` in y; ``shapes`` change it."""
+
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+    shapes: tuple[str, ...]
+
+    def width(self, shape: Tensor) -> Tensor:
+        """Widths ``(F,)`` in canonical landmarks ``(F, 478, 3)``; negative where the edges overlap."""
+        return (shape[..., list(self.lower), 1] - shape[..., list(self.upper), 1]).mean(-1)
+
+    def widened(self, model: FaceModel, shape: Tensor, width: Tensor) -> Tensor:
+        """Canonical landmarks with this opening's shapes added so that it is ``width`` wide."""
+        change = sum((model.expression[model.names.index(name)] for name in self.shapes), torch.zeros_like(model.mean))
+        amount = (width - self.width(shape)) / self.width(change)
+        return shape + amount.clamp(-1.2, 1.2)[:, None, None] * change
+
+
+RIGHT_LIDS = _Opening((160, 159, 158), (144, 145, 153), ("eyeBlink_R",))
+LEFT_LIDS = _Opening((387, 386, 385), (373, 374, 380), ("eyeBlink_L",))
+LIPS = _Opening((82, 13, 312), (87, 14, 317), ("mouthLowerDown_L", "mouthLowerDown_R"))
+
+
+def transfer(model: FaceModel, source: Tensor, target: Tensor, *, parts: Parts = "all", travel: float = 0.5) -> Tensor:
+    """The source's face moving like the target.
+
+    Identity, size and place remain the source's, with everything the model does not explain. Lids and lips are
+    corrected so that they close when the target's do, however far apart the source's are.
+
+    Args:
+        model: the face model.
+        source: ``(478, 3)`` landmarks in pixels of the source's picture.
+        target: ``(F, 478, 3)`` landmarks of one person, in pixels of any picture.
+        parts: what is taken from the target.
+        travel: how far the head may leave the source's place with the target's motion about its mean, in distances
+            between the outer eye corners (larger motions are compressed, for changes of size too); 0 pins it,
+            infinity follows.
+
+    Returns:
+        ``(F, 478, 3)`` pixels of the source's picture.
+    """
+    if parts not in PARTS:
+        raise ValueError(f"parts is '{parts}', expected one of {', '.join(PARTS)}")
+    ours, theirs = fit(model, source[None]), fit(model, target, shared_identity=True)
+    shape = canonical(ours, source[None]).expand(len(target), -1, -1)
+    if parts != "pose":
+        shape = _expressed(model, ours, shape, theirs, canonical(theirs, target), parts)
+    rotation, scale = ours.rotation.expand(len(target), -1, -1), ours.scale.expand(len(target))
+    shift = torch.zeros_like(theirs.translation)
+    if parts in ("all", "pose"):
+        size = theirs.scale.log().mean().exp()
+        rotation = theirs.rotation
+        scale = scale * _held((theirs.scale / size).log()[:, None], travel)[:, 0].exp()
+        shift = ours.scale * _held((theirs.translation - theirs.translation.mean(0)) / size, travel)
+    return scale[:, None, None] * shape @ rotation.mT + (ours.translation + shift)[:, None]
+
+
+def _expressed(model: FaceModel, ours: Fit, shape: Tensor, theirs: Fit, seen: Tensor, parts: Parts) -> Tensor:
+    """The source's canonical landmarks with the target's expression instead of its own."""
+    names = [name.startswith(MOUTH_SHAPES) or parts != "mouth" for name in model.names]
+    taken = torch.tensor(names, device=shape.device)
+    changed = shape + _offset(model, (theirs.expression - ours.expression) * taken)
+    if parts != "mouth":
+        calm, their_calm = shape - _offset(model, ours.expression), seen - _offset(model, theirs.expression)
+        for lids in (RIGHT_LIDS, LEFT_LIDS):
+            share = (lids.width(seen) / lids.width(their_calm).median().clamp_min(_NARROW)).clamp_min(0)
+            wanted = share * lids.width(calm).clamp_min(_NARROW)
+            closing = ((0.8 - share) / 0.4).clamp(0, 1)
+            changed = lids.widened(model, changed, torch.lerp(lids.width(changed), wanted, closing))
+    return LIPS.widened(model, changed, LIPS.width(seen))
+
+
+def _offset(model: FaceModel, expression: Tensor) -> Tensor:
+    return torch.einsum("fe,epd->fpd", expression, model.expression)
+
+
+def _held(motion: Tensor, limit: float) -> Tensor:
+    """Vectors ``(F, D)`` shortened so that none is longer than the limit, small ones hardly."""
+    length = torch.linalg.vector_norm(motion, dim=1, keepdim=True)
+    return motion / torch.sqrt(1 + (length / max(limit, 1e-9)) ** 2)
+
+
+_NARROW = 0.04
+"""Least width taken for an open eye, in canonical units, so that a badly seen one decides nothing."""
