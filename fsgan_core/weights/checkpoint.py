@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from ..errors import WeightsError
+from ..networks import build
 
 OPEN = Path(__file__).parent / "open"
 """Folder of the bundled weights."""
@@ -33,6 +35,48 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], kind: str, con
     partial = path.with_name(path.name + ".partial")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata=metadata)
     partial.replace(path)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Read only the header of a file written by :func:`save_weights`.
+
+    Args:
+        path: safetensors file.
+
+    Returns:
+        its strings by name; empty for a safetensors file of other origin.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file ({error}); fetch or convert it again") from error
+
+
+def load_network(path: Path, kind: str) -> nn.Module:
+    """Build an official network and load a converted file into it.
+
+    Args:
+        path: file written by :func:`~fsgan_core.weights.convert.convert`.
+        kind: a key of ``networks.ARCHITECTURES``.
+
+    Returns:
+        the network in evaluation mode, float32, on the CPU.
+
+    Raises:
+        WeightsError: the file is missing, damaged, of another kind, or does not fit its own configuration.
+    """
+    tensors, config = load_weights(path, kind)
+    try:
+        network = build(kind, config)
+        network.load_state_dict(tensors, strict=True)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{path} does not fit the network in its header ({reason}); convert it again") from error
+    return network.eval()
 
 
 def load_weights(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
