@@ -1,13 +1,17 @@
 """Pictures and videos: reading, writing, and what files say of their making."""
 
+from .encoding import EncodeOptions
 from .files import check_input, check_output, staged
 from .image import Image, read_image, write_image
 from .marking import read_marking
 from .video import Video, is_video
+from .writer import VideoWriter
 
 __all__ = [
+    "EncodeOptions",
     "Image",
     "Video",
+    "VideoWriter",
     "check_input",
     "check_output",
     "is_video",

@@ -75,7 +75,7 @@ def staged(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) 
         inputs: files that are read.
 
     Raises:
-        MediaError: see :func:`check_output`; or the system refused to write (disk full...).
+        MediaError: see :func:`check_output`, or the file cannot be moved into place.
     """
     check_output(path, overwrite=overwrite, inputs=inputs)
     temporary = temporary_name(path)
@@ -83,9 +83,14 @@ def staged(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) 
         yield temporary
         # It may have come to be while we worked.
         check_output(path, overwrite=overwrite, inputs=inputs)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise MediaError(f"cannot write {path} ({error.strerror or error})") from error
+        _move(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _move(temporary: Path, path: Path) -> None:
+    try:
+        os.replace(temporary, path)
+    except OSError as error:
+        raise MediaError(f"cannot write {path} ({error.strerror or error})") from error

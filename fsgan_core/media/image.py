@@ -141,7 +141,10 @@ def write_image(
     if form is None:
         raise MediaError(f"cannot write a picture as '{path.suffix}'; use one of {', '.join(WRITABLE)}")
     with staged(path, overwrite=overwrite) as temporary:
-        _encoded(image, form).save(temporary, form, **_save_options(image, form, quality, marking))
+        try:
+            _encoded(image, form).save(temporary, form, **_save_options(image, form, quality, marking))
+        except _DAMAGE as error:
+            raise MediaError(f"cannot write {path} ({error})") from error
 
 
 def _decoded(picture: Pillow.Image) -> Image:

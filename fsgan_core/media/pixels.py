@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from av import VideoFrame
 from av.video.reformatter import VideoReformatter
+from PIL import Image as Pillow
 
 from ..streams import Frame
 
@@ -67,10 +69,10 @@ def orientation_of(picture: VideoFrame) -> Orientation:
 
     The matrix maps stored x, y to shown (a x + c y, b x + d y).
     """
-    if "DISPLAYMATRIX" not in picture.side_data:
+    data: Any = picture.side_data.get("DISPLAYMATRIX")
+    if data is None:
         return Orientation()
-    matrix = np.frombuffer(bytes(picture.side_data["DISPLAYMATRIX"]), np.int32)
-    a, b, _, c, d = (int(value) for value in matrix[:5])
+    a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(data), np.int32)[:5])
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(transposed=True, upside_down=b < 0, mirrored=c < 0)
     return Orientation(upside_down=d < 0, mirrored=a < 0)
@@ -132,7 +134,20 @@ def from_frame(frame: Frame, pixel_format: str, colour: Colour, converter: Video
     )
 
 
-def padded_even(frame: Frame) -> Frame:
-    """Repeat the last column and row where width and height are odd; no pixel moves."""
+def to_palette(frame: Frame) -> VideoFrame:
+    """Reduce a frame to 256 colours of its own, dithered."""
+    full = Pillow.fromarray(frame)
+    reduced = full.quantize(256)
+    colours = np.zeros((256, 4), np.uint8)
+    listed = np.array(reduced.getpalette(), np.uint8).reshape(-1, 3)
+    colours[: len(listed), 1:] = listed
+    colours[:, 0] = 255
+    indexed: Any = (np.asarray(full.quantize(palette=reduced)), colours)
+    return VideoFrame.from_ndarray(indexed, format="pal8")
+
+
+def padded(frame: Frame, even: tuple[bool, bool]) -> Frame:
+    """Repeat the last column (row) where an odd width (height) must be even; no pixel moves."""
     height, width, _ = frame.shape
-    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), "edge") if height % 2 or width % 2 else frame
+    right, bottom = width % 2 if even[0] else 0, height % 2 if even[1] else 0
+    return np.pad(frame, ((0, bottom), (0, right), (0, 0)), "edge") if right or bottom else frame
