@@ -2,7 +2,7 @@
 
 Every cell of every level predicts one score and its distances to the four sides of a face's box
 (Tian et al., "FCOS", 2019, section 3.1); the score is trained to be the overlap of that box with the face
-(Li et al., "Generalized Focal Loss", 2020, section 3.1), so that it ranks boxes as well as it tells faces from the rest.
+(Li et al., "Generalized Focal Loss", 2020, section 3.1), so that it ranks boxes as well as it tells faces apart.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Detector(nn.Module):
             image: ``(B, 3, H, W)`` RGB in [0, 1], any size of at least one pixel.
 
         Returns:
-            ``(B, N)`` logits of the scores and ``(B, N, 4)`` boxes in pixels of the image, for the N cells of all levels.
+            ``(B, N)`` logits of the scores and ``(B, N, 4)`` boxes in pixels, for the N cells of all levels.
         """
         scores, boxes = [], []
         for number, (x, stride) in enumerate(zip(self.features(image), self.config.strides, strict=True)):

@@ -21,6 +21,18 @@ Picture = NDArray[np.uint8]
 PEOPLE = ("Rome.jpg",)
 """Backgrounds with people in them, left out."""
 
+FREE_PICTURES = ("chelsea",) * 5 + (
+    "coffee",
+    "rocket",
+    "hubble_deep_field",
+    "retina",
+    "brick",
+    "grass",
+    "gravel",
+    "text",
+)
+"""Pictures without people inside scikit-image's wheel, public domain or CC0; the cat several times over."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -70,12 +82,11 @@ def _read_mask(path: Path) -> Picture:
 
 
 def free_pictures() -> list[Picture]:
-    """Pictures without people inside scikit-image's wheel: public domain and CC0; the cat several times over."""
+    """The pictures named above."""
     from skimage import data
 
-    found = [data.chelsea()] * 5 + [data.coffee(), data.rocket(), data.hubble_deep_field()]
-    gray = [data.brick(), data.grass(), data.gravel(), data.moon(), data.coins(), data.text(), data.page()]
-    return found + [np.repeat(picture[..., None], 3, 2) for picture in gray]
+    pictures = [np.asarray(getattr(data, name)(), np.uint8) for name in FREE_PICTURES]
+    return [picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, 2) for picture in pictures]
 
 
 def scene(rng: Generator, material: Material, size: int) -> Scene:
@@ -216,7 +227,7 @@ def clutter(rng: Generator, material: Material, canvas: Canvas) -> None:
     centre = np.array([width, height]) / 2
     matrix = similarity(centre, target, scale, rng.normal(0, 15), mirror=bool(rng.random() < 0.5))
     whole_piece = rectangle(0, 0, width, height)
-    keep = whole_piece if rng.random() < 0.5 else ellipse(*centre, width / 2, height / 2)
+    keep = whole_piece if rng.random() < 0.5 else ellipse(width / 2, height / 2, width / 2, height / 2)
     tone = degradation.tone(rng) if rng.random() < 0.4 else None
     canvas.paste(halvings(picture), matrix, [moved(matrix, keep)], _feather(rng), tone)
 
