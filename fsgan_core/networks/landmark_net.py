@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,11 @@ class LandmarkNetConfig:
     rank: int = 160
     """width of the layer before the points: how many ways the whole shape can move"""
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> LandmarkNetConfig:
+        """From JSON, where lists stand for tuples."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions and a shortcut, averaged where the size halves (He et al. 2016, 2019)."""
@@ -34,9 +42,9 @@ class Block(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(out_channels)
+        self.norm1: nn.Module = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.norm2: nn.Module = nn.BatchNorm2d(out_channels)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(nn.AvgPool2d(stride), nn.Conv2d(in_channels, out_channels, 1, bias=False))
@@ -98,3 +106,17 @@ class LandmarkNet(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             shape = self.shape(features.float().flatten(1))
             return self.points(shape).view(len(image), -1, 3), self.presence(shape)[:, 0]
+
+
+def fused(network: LandmarkNet) -> LandmarkNet:
+    """The same function with the normalisations folded into the convolutions; for inference, changes the network."""
+    network.eval()
+    for block in network.modules():
+        if isinstance(block, Block):
+            block.conv1, block.norm1 = fuse_conv_bn_eval(block.conv1, block.norm1), nn.Identity()
+            block.conv2, block.norm2 = fuse_conv_bn_eval(block.conv2, block.norm2), nn.Identity()
+    network.features[0], network.features[1] = (
+        fuse_conv_bn_eval(network.features[0], network.features[1]),
+        nn.Identity(),
+    )
+    return network

@@ -1,89 +1,111 @@
-"""Dense landmarks of faces whose boxes are known (or that were seen in the frame before)."""
+"""Landmarks: the dense points of faces whose boxes are known, or that were seen in the frame before."""
 
 from __future__ import annotations
 
-import cv2
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from .detection import check_frames
+
+if TYPE_CHECKING:
+    import torch
+
+Floats = NDArray[np.float32]
 Frame = NDArray[np.uint8]
 
-BOX_MARGIN = 1.3
-"""side of the first crop over the longer side of the detector's box"""
-SHAPE_MARGIN = 4.0
-"""side of the aligned crop over the root mean square distance of the points from their centre"""
 
+@dataclass(frozen=True)
+class Landmarks:
+    """The landmarks of one frame's faces.
 
-def placement(centre: Floats, side: float, roll: float, size: int) -> Floats:
-    """The similarity that brings a turned square of the frame to an upright crop.
-
-    Args:
-        centre: ``(2,)`` x, y of the square's middle in the frame.
-        side: of the square, in pixels of the frame.
-        roll: how far the square is turned, in radians, clockwise as seen.
-        size: side of the crop in pixels.
-
-    Returns:
-        ``(2, 3)`` matrix from pixels of the frame to pixels of the crop.
+    Attributes:
+        points: ``(N, 478, 3)`` float32 x, y, z in pixels of the frame; z grows away from the camera, 0 at the middle.
+        scores: ``(N,)`` float32 in [0, 1]: how sure it is that most of a face is seen there.
     """
-    c, s = np.cos(roll) * size / side, np.sin(roll) * size / side
-    turn = np.array([[c, s], [-s, c]])
-    return np.concatenate([turn, (size / 2 - turn @ centre)[:, None]], 1)
+
+    points: Floats
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.points)
 
 
-def box_placement(box: NDArray[np.floating], size: int) -> Floats:
-    """Placement of the first crop: upright, around a detector's box ``(4,)``."""
-    left, top, right, bottom = np.asarray(box, np.float64)
-    side = BOX_MARGIN * max(right - left, bottom - top, 1.0)
-    return placement(np.array([left + right, top + bottom]) / 2, side, 0.0, size)
+class Landmarker(Protocol):
+    """Finds dense landmarks."""
+
+    def __call__(
+        self, frames: Sequence[Frame], boxes: Sequence[Floats], previous: Sequence[Floats] | None = None
+    ) -> list[Landmarks]:
+        """Find the landmarks of every box's face.
+
+        Args:
+            frames: uint8 ``(H, W, 3)`` RGB each.
+            boxes: ``(N, 4)`` a frame, around the faces as a detector gives them.
+            previous: ``(N, 478, 3)`` a frame, the same faces' landmarks a frame earlier: faster and steadier than
+                boxes, which are then not looked at.
+
+        Returns:
+            one entry a frame, its rows in the order of the boxes.
+
+        Raises:
+            ValueError: not frames, or their numbers do not fit.
+        """
 
 
-def shape_placement(points: NDArray[np.floating], size: int) -> Floats:
-    """Placement of the aligned crop: around landmarks ``(478, 3)``, forehead up, always the same size in the crop.
+def check_faces(frames: Sequence[Frame], boxes: Sequence[Floats], previous: Sequence[Floats] | None) -> None:
+    """Refuse arguments of a :class:`Landmarker` that do not fit together.
 
-    The size is taken in three dimensions, so that turning the head does not change it.
+    Raises:
+        ValueError: a wrong type, shape or number.
     """
-    points = np.asarray(points, np.float64)
-    centre = points.mean(0)
-    spread = np.sqrt(((points - centre) ** 2).sum(1).mean())
-    up = points[10] - points[152]
-    return placement(centre[:2], max(SHAPE_MARGIN * spread, 1.0), np.arctan2(up[0], -up[1]), size)
+    check_frames(frames)
+    if len(boxes) != len(frames) or (previous is not None and len(previous) != len(frames)):
+        given = "none" if previous is None else len(previous)
+        raise ValueError(
+            f"got {len(frames)} frames, {len(boxes)} sets of boxes, {given} of landmarks; give one a frame"
+        )
+    for number, rows in enumerate(boxes):
+        if rows.ndim != 2 or rows.shape[1] != 4:
+            raise ValueError(f"boxes of frame {number} are {rows.shape}, expected (N, 4)")
+        if previous is not None and previous[number].shape != (len(rows), 478, 3):
+            raise ValueError(
+                f"landmarks before frame {number} are {previous[number].shape}, expected ({len(rows)}, 478, 3)"
+            )
 
 
-def cut(frame: Frame, matrix: Floats, size: int, border: int = cv2.BORDER_CONSTANT) -> Frame:
-    """Draw a crop; what lies outside the frame is black. Strong minification averages areas.
+# A backend is imported when it is chosen: each needs another library, and some take seconds to load.
+def _load_open(device: torch.device | str) -> Landmarker:
+    from .open_landmarks import load_open_landmarker
 
-    Args:
-        frame: ``(H, W, 3)`` uint8.
-        matrix: ``(2, 3)`` from pixels of the frame to pixels of the crop.
-        size: side of the crop.
-        border: OpenCV border mode.
-
-    Returns:
-        ``(size, size, 3)`` uint8.
-    """
-    linear = matrix[:, :2]
-    shrink = int(1 / np.sqrt(max(abs(np.linalg.det(linear)), 1e-12)))
-    if shrink >= 2:
-        corners = np.linalg.solve(linear, np.array([[0, 0, size, size], [0, size, 0, size]]) - matrix[:, 2:])
-        low = np.maximum(np.floor(corners.min(1)).astype(int) - shrink, 0)
-        high = np.minimum(np.ceil(corners.max(1)).astype(int) + shrink, frame.shape[1::-1])
-        count = (high - low) // shrink
-        if (count < 1).any():
-            return np.zeros((size, size, 3), np.uint8)
-        high = low + count * shrink
-        part = frame[low[1] : high[1], low[0] : high[0]]
-        frame = np.asarray(cv2.resize(part, tuple(map(int, count)), interpolation=cv2.INTER_AREA), np.uint8)
-        matrix = np.concatenate([linear * shrink, (matrix[:, 2] + linear @ low)[:, None]], 1)
-    # OpenCV counts from pixel centres: the first is 0, not 0.5.
-    shift = matrix[:, :2] @ (0.5, 0.5) + matrix[:, 2] - 0.5
-    centred = np.concatenate([matrix[:, :2], shift[:, None]], 1)
-    return np.asarray(cv2.warpAffine(frame, centred, (size, size), flags=cv2.INTER_LINEAR, borderMode=border), np.uint8)
+    return load_open_landmarker(device)
 
 
-def moved(points: NDArray[np.floating], matrix: Floats) -> Floats:
-    """Landmarks ``(..., 3)`` after a placement; depth is scaled alike."""
-    points = np.asarray(points, np.float64)
-    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    return np.concatenate([points[..., :2] @ matrix[:, :2].T + matrix[:, 2], points[..., 2:] * scale], -1)
+def _load_face_alignment(device: torch.device | str) -> Landmarker:
+    from .foreign_landmarks import load_face_alignment
+
+    return load_face_alignment(device)
+
+
+def _load_face_alignment_3d(device: torch.device | str) -> Landmarker:
+    from .foreign_landmarks import load_face_alignment
+
+    return load_face_alignment(device, depth=True)
+
+
+def _load_mediapipe(device: torch.device | str) -> Landmarker:
+    from .foreign_landmarks import load_mediapipe
+
+    return load_mediapipe(device)
+
+
+LANDMARKERS: Mapping[str, Callable[[torch.device | str], Landmarker]] = {
+    "open": _load_open,
+    "face-alignment": _load_face_alignment,
+    "face-alignment-3d": _load_face_alignment_3d,
+    "mediapipe": _load_mediapipe,
+}
+"""Landmark backends by name: each loads a :class:`Landmarker` for a device or raises ``WeightsError``."""

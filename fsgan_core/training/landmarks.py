@@ -28,7 +28,7 @@ from ..ops.landmarks import (
     RIGHT_IRIS,
     to_ibug68,
 )
-from ..stages.landmarks import box_placement, cut, moved, placement, shape_placement
+from ..stages.landmark_crops import after, box_placement, cut, inverse, moved, placement, shape_placement
 from ..weights.checkpoint import OPEN, load_weights, save_weights
 from . import augment
 from .labelled import Face, read_backgrounds, read_faces
@@ -173,7 +173,7 @@ class Samples(Dataset[Batch]):
         box = np.concatenate([low, high]) + rng.normal(0, 0.07, 4) * np.tile(high - low, 2)
         inner = box_placement(box, self.options.size)
         outer = placement(np.asarray(middle[:2], np.float64), 1.0, roll, 1)
-        return np.concatenate([inner[:, :2] @ outer[:, :2], inner @ np.append(outer[:, 2], 1)[:, None]], 1)
+        return after(inner, outer)
 
     def _tight(self, portrait: Face, rng: Generator) -> Floats:
         """As from the face's own landmarks of the frame before, or of the first pass."""
@@ -184,7 +184,7 @@ class Samples(Dataset[Batch]):
             rng.normal(0, 0.09),
             self.options.size,
         )
-        return np.concatenate([jitter[:, :2] @ matrix[:, :2], jitter @ np.append(matrix[:, 2], 1)[:, None]], 1)
+        return after(jitter, matrix)
 
 
 def bent(matrix: Floats, rng: Generator, size: int) -> Floats:
@@ -318,12 +318,6 @@ def predict(model: nn.Module, frames: Sequence[Image], placements: Sequence[Floa
         points, _ = model(as_image(torch.from_numpy(np.stack(crops[start : start + 32]))))
         found += list(points.numpy() * size)
     return [moved(points, inverse(matrix)) for points, matrix in zip(found, placements, strict=True)]
-
-
-def inverse(matrix: Floats) -> Floats:
-    """The ``(2, 3)`` map back."""
-    back = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([back, -back @ matrix[:, 2:]], 1)
 
 
 def error(found: NDArray[np.floating], true: NDArray[np.floating]) -> float:
