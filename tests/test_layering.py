@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 CORE = Path(__file__).parents[1] / "fsgan_core"
-ORDER = (
-    "errors options provenance streams ops faces networks weights stages models media pipeline report gallery "
-    "training evaluation demo cli"
-).split()
+ORDER = [
+    *("errors", "options", "provenance", "streams", "ops", "faces", "networks", "weights", "stages", "models"),
+    *("media", "pipeline", "report", "gallery", "training", "evaluation", "demo", "cli"),
+]
 OUTSIDE = {"nodes", "comfy", "comfy_api", "comfy_extras", "folder_paths", "fsgan_core"}
 FILES = sorted(CORE.rglob("*.py"))
 
@@ -25,7 +25,9 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
     package = path.relative_to(CORE).with_suffix("").parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - node.level + 1] + tuple((node.module or "").split(".") if node.module else ())
+            base = package[: len(package) - node.level + 1] + tuple(
+                (node.module or "").split(".") if node.module else ()
+            )
             for alias in node.names:
                 yield node.lineno, (*base, alias.name)[0]
         elif isinstance(node, ast.ImportFrom):

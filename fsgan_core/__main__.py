@@ -1,0 +1,8 @@
+"""``python -m fsgan_core`` is ``fsgan``."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The command line: one module a command, each with ``configure(parser)`` and ``run(args)``; errors end here.
+
+Only the module of the command that is called is imported, so that ``--help`` and small commands are quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import FSGANError
+from ..provenance import VERSION
+from .flags import add_debug
+
+COMMANDS = {
+    "swap": "put a source's face onto a target's",
+    "reenact": "let a source move as a target does",
+    "analyze": "measure the faces of a picture or video: tracks, landmarks, poses",
+    "faces": "make and look at appearance maps, a source's views by pose",
+    "train": "train one of our own networks",
+    "weights": "list the bundled weights",
+    "convert": "turn an official checkpoint into a safetensors file",
+    "inspect": "read what a picture or video says of its making",
+    "demo": "do the main job on two public-domain portraits, without a download",
+}
+"""What each command does; the names are also those of the modules."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; the process's own when not given.
+
+    Returns:
+        exit status: 0 done, 1 failed, with one line on stderr. A usage error leaves with ``SystemExit(2)``.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parsers = _parsers(words[:1])
+    args = parsers[""].parse_args(words)
+    try:
+        args.run(args)
+    except argparse.ArgumentError as error:
+        parsers[args.command].error(str(error))
+    except KeyboardInterrupt:
+        return _failed(args, "stopped; nothing was written")
+    except (FSGANError, ValueError, OSError) as error:
+        return _failed(args, str(error))
+    except Exception as error:  # noqa: BLE001 (the last door: whatever happened, one line)
+        kind = type(error).__name__
+        return _failed(args, f"{kind}: {error}; this is a defect, --debug shows where")
+    return 0
+
+
+def _parsers(wanted: Sequence[str]) -> dict[str, argparse.ArgumentParser]:
+    """The parser of the program, under the empty name, and those of its commands; only the wanted one is complete."""
+    program = argparse.ArgumentParser("fsgan", description="Face reenactment and swapping, subject agnostic.")
+    program.add_argument("--version", action="version", version=f"fsgan {VERSION}")
+    commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = {"": program}
+    for name, text in COMMANDS.items():
+        parsers[name] = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name in wanted:
+            module = import_module(f".{name}", __package__)
+            module.configure(parsers[name])
+            add_debug(parsers[name])
+            parsers[name].set_defaults(run=module.run, debug=False)
+    return parsers
+
+
+def _failed(args: argparse.Namespace, message: str) -> int:
+    if args.debug:
+        traceback.print_exc()
+    print(f"fsgan {args.command}: {' '.join(message.split())}", file=sys.stderr)
+    return 1

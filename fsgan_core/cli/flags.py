@@ -1,0 +1,96 @@
+"""Flags that several commands share, and flags made from the fields of option classes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import FSGANError
+from ..options import Option, build, describe
+
+T = TypeVar("T")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def add_debug(parser: argparse.ArgumentParser) -> None:
+    """Add ``--debug``; it may be given to a command or to its action."""
+    text = "show where an error came from"
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=text)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    text = "where to compute; auto takes cuda where there is one, else cpu (default: auto)"
+    parser.add_argument("--device", choices=DEVICES, default="auto", help=text)
+
+
+def add_output(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add ``--output`` and ``--overwrite``."""
+    parser.add_argument("--output", "-o", type=Path, required=True, metavar="FILE", help=text)
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+
+
+def add_options(parser: argparse.ArgumentParser, kind: type, title: str, leave: tuple[str, ...] = ()) -> None:
+    """Add a flag for each field of an options class.
+
+    Args:
+        parser: of the command.
+        kind: dataclass of options.
+        title: heading of the group in the help.
+        leave: fields that get no flag here.
+    """
+    group = parser.add_argument_group(title)
+    for option in describe(kind):
+        if option.name not in leave:
+            group.add_argument(flag(option), dest=_place(kind, option), **_settings(option))
+
+
+def read_options(args: argparse.Namespace, kind: type[T], **fixed: Any) -> T:
+    """Options of a class as the flags of :func:`add_options` gave them, with some fields fixed.
+
+    Raises:
+        argparse.ArgumentError: the class refuses a value.
+    """
+    given = {option.path: getattr(args, _place(kind, option), None) for option in describe(kind)}
+    given |= {(name,): value for name, value in fixed.items()}
+    try:
+        return build(kind, {path: value for path, value in given.items() if value is not None})
+    except ValueError as error:
+        raise argparse.ArgumentError(None, str(error)) from error
+
+
+def chosen_device(name: str) -> str:
+    """The device to use.
+
+    Raises:
+        FSGANError: it is not there.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[name]:
+        raise FSGANError(f"found no '{name}' device; use --device cpu")
+    return name
+
+
+def flag(option: Option) -> str:
+    """Name of an option's flag."""
+    return "--" + option.name.replace("_", "-")
+
+
+def _place(kind: type, option: Option) -> str:
+    return f"{kind.__name__}.{'.'.join(option.path)}"
+
+
+def _settings(option: Option) -> dict[str, Any]:
+    text = option.help.replace("%", "%%")
+    if "default" not in text:
+        text += f" (default: {option.default})"
+    if option.type is bool:
+        return {"action": argparse.BooleanOptionalAction, "default": None, "help": text}
+    if option.choices:
+        return {"choices": option.choices, "help": text, "type": option.type}
+    return {"type": option.type, "help": text, "metavar": {int: "N", float: "X", str: "NAME"}[option.type]}

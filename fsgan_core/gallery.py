@@ -1,0 +1,122 @@
+"""Results to look at: a sheet of captioned pictures and a page of HTML beside the files it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import PurePosixPath
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from .streams import Frame
+
+_GAP, _LINE = 16, 34
+_PAPER, _INK = (250, 250, 248), (34, 34, 34)
+_VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv")
+_STYLE = """
+body { font: 16px/1.55 system-ui, sans-serif; color: #222; background: #fafaf8; margin: 2rem auto; max-width: 72rem;
+       padding: 0 1.2rem }
+h1 { font-size: 1.7rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
+.row { display: flex; flex-wrap: wrap; gap: 1.2rem }
+figure { margin: 0; flex: 1 1 15rem } figure img, figure video { width: 100%; border-radius: 6px }
+figcaption { color: #555; font-size: .9rem }
+table { border-collapse: collapse } td, th { text-align: left; padding: .25rem 1.4rem .25rem 0; vertical-align: top }
+tr { border-bottom: 1px solid #ddd }
+"""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture on a sheet, and the words below it."""
+
+    caption: str
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture or video on a page: its file's name relative to the page, and the words below it."""
+
+    file: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page: words, then figures in a row, then a table of two columns."""
+
+    title: str
+    text: str = ""
+    figures: tuple[Figure, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+
+
+def sheet(tiles: Sequence[Tile], columns: int, height: int = 384) -> Frame:
+    """Lay pictures side by side, each with its caption below.
+
+    Args:
+        tiles: at least one.
+        columns: pictures in a row, at least 1.
+        height: of every picture in pixels; widths follow.
+
+    Returns:
+        uint8 ``(H, W, 3)`` RGB.
+    """
+    if not tiles or columns < 1:
+        raise ValueError(f"a sheet needs pictures and columns, found {len(tiles)} and {columns}")
+    pictures = [_scaled(tile.frame, height) for tile in tiles]
+    rows = [range(first, min(first + columns, len(tiles))) for first in range(0, len(tiles), columns)]
+    width = max(sum(pictures[n].width + _GAP for n in row) for row in rows) + _GAP
+    paper = Pillow.new("RGB", (width, len(rows) * (height + _LINE + _GAP) + _GAP), _PAPER)
+    draw, font = ImageDraw.Draw(paper), ImageFont.load_default(18)
+    for number, row in enumerate(rows):
+        left, top = _GAP, _GAP + number * (height + _LINE + _GAP)
+        for n in row:
+            paper.paste(pictures[n], (left, top))
+            draw.text((left, top + height + 6), tiles[n].caption, _INK, font)
+            left += pictures[n].width + _GAP
+    return np.asarray(paper)
+
+
+def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """Write a page of HTML that needs nothing but the files beside it.
+
+    Args:
+        title: heading.
+        lead: sentence below it.
+        sections: from top to bottom.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(lead)}</p>", *map(_section, sections)]
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+    body = "\n".join(parts)
+    document = f'<html lang="en">\n<head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body>\n</html>'
+    return f"<!doctype html>\n{document}\n"
+
+
+def _section(section: Section) -> str:
+    figures = "".join(map(_figure, section.figures))
+    cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in section.rows)
+    parts = (
+        f"<h2>{escape(section.title)}</h2>",
+        f"<p>{escape(section.text)}</p>" if section.text else "",
+        f'<div class="row">{figures}</div>' if figures else "",
+        f"<table>{cells}</table>" if cells else "",
+    )
+    return "\n".join(part for part in parts if part)
+
+
+def _figure(figure: Figure) -> str:
+    file = escape(figure.file, quote=True)
+    if PurePosixPath(figure.file).suffix in _VIDEO_SUFFIXES:
+        shown = f'<video src="{file}" controls autoplay loop muted playsinline></video>'
+    else:
+        shown = f'<img src="{file}" alt="{escape(figure.caption, quote=True)}">'
+    return f"<figure>{shown}<figcaption>{escape(figure.caption)}</figcaption></figure>"
+
+
+def _scaled(frame: Frame, height: int) -> Pillow.Image:
+    picture = Pillow.fromarray(frame)
+    return picture.resize((max(1, round(picture.width * height / picture.height)), height), Pillow.Resampling.LANCZOS)

@@ -1,0 +1,50 @@
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from fsgan_core.gallery import Figure, Section, Tile, page, sheet
+
+
+def tile(width: int, height: int, value: int) -> Tile:
+    return Tile("caption", np.full((height, width, 3), value, np.uint8))
+
+
+def test_sheet_shows_every_picture_at_one_height() -> None:
+    picture = sheet([tile(40, 20, 200), tile(10, 20, 100), tile(30, 60, 50)], columns=2, height=80)
+    sizes = {value: np.argwhere((picture == value).all(-1)) for value in (200, 100, 50)}
+    for value, width in ((200, 160), (100, 40), (50, 40)):
+        low, high = sizes[value].min(0), sizes[value].max(0) + 1
+        # Letters of the captions may have these levels of grey too, but lie outside the pictures' columns of rows.
+        assert len(sizes[value]) >= 80 * width
+        assert high[1] - low[1] >= width
+    assert (picture[:, 0] == picture[0, 0]).all()
+
+
+def test_sheet_needs_pictures_and_columns() -> None:
+    with pytest.raises(ValueError, match="found 0"):
+        sheet([], 2)
+    with pytest.raises(ValueError, match="and 0"):
+        sheet([tile(8, 8, 1)], 0)
+
+
+class Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [(tag, value) for name, value in attrs if name == "src"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_page_links_pictures_and_videos_and_escapes_words() -> None:
+    figures = (Figure("a b.png", "one & <two>"), Figure("c.mp4", "moves"))
+    links = Links()
+    links.feed(page("Title <x>", "lead", [Section("part", "words", figures, (("time", "3 s"),))]))
+    assert links.found == [("img", "a b.png"), ("video", "c.mp4")]
+    for words in ("Title <x>", "one & <two>", "time", "3 s"):
+        assert words in links.text
