@@ -68,6 +68,14 @@ def harmonic_fill(
     return torch.where(mask > 0.5, membrane.to(values.dtype), values)
 
 
+def mixed_membrane(source: Tensor, target: Tensor, mask: Tensor, tolerance: float = _TOLERANCE) -> Tensor:
+    """What the mixed guidance adds to the source when the border is already right (zero at the border).
+
+    Arguments are those of :func:`poisson_blend`. Returns ``(B, C, H, W)``, zero outside the mask.
+    """
+    return solve_membrane(torch.zeros_like(source), mask, _mixed_divergence(source, target), tolerance=tolerance)
+
+
 @torch.no_grad()
 def solve_membrane(
     values: Tensor,

@@ -1,0 +1,104 @@
+"""Colour spaces, and colour matching with parameters that can be kept for a whole track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# OKLab (Ottosson, A perceptual color space for image processing, 2020): linear sRGB to cone responses, whose cube
+# roots are combined into lightness and two opponent colours.
+_CONES = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+_OPPONENTS = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+
+
+def srgb_to_linear(image: Tensor) -> Tensor:
+    """Undo the sRGB transfer curve (IEC 61966-2-1): values in [0, 1] become proportional to light."""
+    return torch.where(image <= 0.04045, image / 12.92, ((image.clamp_min(0) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(image: Tensor) -> Tensor:
+    """Apply the sRGB transfer curve; the inverse of :func:`srgb_to_linear`, values clamped to [0, 1]."""
+    light = image.clamp(0, 1)
+    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def srgb_to_oklab(image: Tensor) -> Tensor:
+    """Convert ``(B, 3, H, W)`` sRGB in [0, 1] to OKLab: L in [0, 1], a and b within about +-0.35."""
+    cones = _mix(srgb_to_linear(image.clamp(0, 1)), image.new_tensor(_CONES))
+    return _mix(cones.clamp_min(0).pow(1 / 3), image.new_tensor(_OPPONENTS))
+
+
+def oklab_to_srgb(lab: Tensor) -> Tensor:
+    """Convert ``(B, 3, H, W)`` OKLab to sRGB; colours that do not exist are clamped to [0, 1]."""
+    cones = _mix(lab, torch.linalg.inv(lab.new_tensor(_OPPONENTS))).pow(3)
+    return linear_to_srgb(_mix(cones, torch.linalg.inv(lab.new_tensor(_CONES))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorMatch:
+    """A colour mapping ``target + gain * (lab - source)``; constant along a track, so that colours do not flicker.
+
+    Attributes:
+        source: ``(B, 3)`` mean OKLab colour of the source's face, or ``(1, 3)`` for any batch.
+        target: ``(B, 3)`` or ``(1, 3)`` mean of the target's.
+        gain: ``(B, 3)`` or ``(1, 3)`` ratio of their spreads.
+    """
+
+    source: Tensor
+    target: Tensor
+    gain: Tensor
+
+    def mean(self) -> ColorMatch:
+        """Return one mapping for all items, ``(1, 3)``: estimate on some frames of a track, apply to every frame."""
+        source, target, gain = (x.mean(0, keepdim=True) for x in (self.source, self.target, self.gain))
+        return ColorMatch(source=source, target=target, gain=gain)
+
+
+def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: float = 1.25) -> ColorMatch:
+    """Match mean and spread of the colours under the mask (Reinhard et al., Color Transfer between Images, 2001).
+
+    Args:
+        source: ``(B, 3, H, W)`` in [0, 1].
+        target: ``(B, 3, H, W)`` in [0, 1].
+        mask: ``(B, 1, H, W)`` weights of the pixels; the items with an empty one are not changed by the mapping.
+        limit: the gain is held between ``1 / limit`` and ``limit``, so that noise or a hard shadow is not amplified.
+
+    Returns:
+        One mapping an item.
+
+    Raises:
+        ValueError: limit is below 1.
+    """
+    if limit < 1:
+        raise ValueError(f"limit is {limit}, but a gain needs room around 1: give at least 1")
+    (source_mean, source_spread), (target_mean, target_spread) = (_moments(x, mask) for x in (source, target))
+    gain = ((target_spread + 1e-3) / (source_spread + 1e-3)).clamp(1 / limit, limit)
+    return ColorMatch(source=source_mean, target=target_mean, gain=gain)
+
+
+def apply_color_match(image: Tensor, match: ColorMatch) -> Tensor:
+    """Map the colours of ``(B, 3, H, W)`` in [0, 1]; the result is clamped to [0, 1]."""
+    source, target, gain = (x.to(image)[..., None, None] for x in (match.source, match.target, match.gain))
+    return oklab_to_srgb(target + gain * (srgb_to_oklab(image) - source))
+
+
+def _mix(image: Tensor, matrix: Tensor) -> Tensor:
+    return torch.einsum("ij,bjhw->bihw", matrix, image)
+
+
+def _moments(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation under the mask, ``(B, 3)`` each."""
+    lab, weight = srgb_to_oklab(image), mask / mask.sum((2, 3), keepdim=True).clamp_min(1e-6)
+    mean = (lab * weight).sum((2, 3))
+    variance = ((lab - mean[..., None, None]).square() * weight).sum((2, 3))
+    return mean, variance.sqrt()

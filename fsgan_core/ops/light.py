@@ -1,0 +1,93 @@
+"""Light transfer: the source takes the target's low-frequency light and skin tone and keeps its features.
+
+Blending in the gradient domain alone spreads what differs at the border over the whole face: a source lit from the
+other side, or a border that crosses hair, turns half of it black or makes it glow. So the light is matched everywhere
+inside before, from all pixels instead of the border's, and what is then left at the border is corrected by a bounded
+amount that dies away inwards.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .color import oklab_to_srgb, srgb_to_oklab
+from .lowpass import face_size, lowpass, weighted_lowpass
+from .poisson import harmonic_fill
+
+_FIELD = 128
+
+
+def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 1.0, scale: float = 0.08) -> Tensor:
+    """Replace the source's low frequencies by the target's, in OKLab.
+
+    Details are scaled with the lightness they sit on, as light would, but at most 1.5 times, so that noise in
+    shadows stays there; those of hue at most 1.2 times. Places where the two differ unlike their surroundings (an
+    occluder, glasses, hair) count less.
+
+    Args:
+        source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0.
+        target: ``(B, 3, H, W)`` in [0, 1].
+        mask: ``(B, 1, H, W)``.
+        strength: 0 keeps the source's light, 1 takes the target's.
+        scale: standard deviation of the low-pass, in sides of the face (:func:`~fsgan_core.ops.lowpass.face_size`).
+
+    Returns:
+        ``(B, 3, H, W)`` in [0, 1], meaningful where the mask is not 0.
+    """
+    ours, theirs = srgb_to_oklab(source), srgb_to_oklab(target)
+    size = face_size(mask)
+    weight = _inliers(theirs - ours, mask, size)
+    low = weighted_lowpass(torch.cat((ours, theirs), 1), weight, scale * size)
+    before, after = low[:, :3], torch.lerp(low[:, :3], low[:, 3:], strength)
+    ratio = (after[:, :1] + 0.05) / (before[:, :1] + 0.05)
+    gain = torch.cat((ratio.clamp(1 / 1.5, 1.5), ratio.clamp(1 / 1.5, 1.2).expand(-1, 2, -1, -1)), 1)
+    return oklab_to_srgb(after + gain * (ours - before))
+
+
+def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float = 0.1) -> Tensor:
+    """What to add to the source so that it meets the target at the border.
+
+    The difference is measured on a band inside the border, smoothed along it, and continued inwards by a screened
+    membrane (Bhat et al., Fourier Analysis of the 2D Screened Poisson Equation, 2008). Differences far above the
+    bound are not light but hair, an occluder or the background: they lose influence (Geman and McClure's weights).
+
+    Args:
+        source: ``(B, 3, H, W)``, valid where the mask is not 0.
+        target: ``(B, 3, H, W)``.
+        mask: ``(B, 1, H, W)``, inside where > 0.5.
+        bound: difference in [0, 1] at which influence is halved; the correction hardly exceeds half of it.
+
+    Returns:
+        ``(B, 3, H, W)``.
+    """
+    inside = (mask > 0.5).to(source.dtype)
+    size = face_size(mask)
+    width = 0.04 * size
+    band = inside * (2 - 2 * lowpass(inside, width, _FIELD)).clamp(0, 1)
+    difference = target - source
+    trusted = band / (1 + (difference / bound).square().mean(1, keepdim=True))
+    low = lowpass(torch.cat((difference * trusted, trusted + 0.1 * band), 1), width, _FIELD)
+    correction = low[:, :3] / low[:, 3:].clamp_min(1e-6)
+    return _continued(correction, inside, 4 / size)
+
+
+def _inliers(difference: Tensor, mask: Tensor, size: Tensor) -> Tensor:
+    """Weights of the pixels whose difference agrees with that of their surroundings, by reweighting."""
+    local = weighted_lowpass(difference, mask, 0.03 * size)
+    weight = mask
+    for _ in range(3):
+        common = weighted_lowpass(local, weight, 0.15 * size)
+        weight = mask / (1 + ((local - common) / 0.15).square().sum(1, keepdim=True))
+    return weight
+
+
+def _continued(correction: Tensor, inside: Tensor, screening: Tensor) -> Tensor:
+    """The membrane, on a coarse field since what it continues is smooth."""
+    height, width = inside.shape[-2:]
+    shape = (min(height, _FIELD), min(width, _FIELD))
+    pool = torch.nn.functional.adaptive_avg_pool2d
+    unknown = (pool(inside, shape) > 0.99).to(inside.dtype)
+    pixel = height / shape[0]
+    filled = harmonic_fill(pool(correction, shape), unknown, (screening * pixel)[:, None, None, None])
+    return torch.nn.functional.interpolate(filled, (height, width), mode="bilinear", align_corners=False)

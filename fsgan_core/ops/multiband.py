@@ -1,0 +1,39 @@
+"""Multiband blending (Burt and Adelson, A Multiresolution Spline with Application to Image Mosaics, 1983)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .pyramid import collapse, gaussian_pyramid, laplacian_pyramid
+
+
+def multiband_blend(source: Tensor, target: Tensor, mask: Tensor, levels: int = 6) -> Tensor:
+    """Blend every band of frequencies over a width of its own: low ones widely, details sharply.
+
+    The classic spline mixes on both sides of the border. Here a band's weight is twice the blurred mask less one, so
+    that the transition lies inside, and the result is laid over the target with the mask itself.
+
+    Args:
+        source: ``(B, C, H, W)``, valid where the mask is not 0.
+        target: ``(B, C, H, W)``.
+        mask: ``(B, 1, H, W)``, soft or hard.
+        levels: of the pyramids; fewer are used for images with a side below ``2 ** levels``.
+
+    Returns:
+        ``(B, C, H, W)``; exactly the target where the mask is 0.
+
+    Raises:
+        ValueError: there is no level.
+    """
+    if levels < 1:
+        raise ValueError(f"levels is {levels}, but at least 1 is needed")
+    levels = min(levels, max(1, int(math.log2(min(mask.shape[-2:])))))
+    filled = torch.where(mask > 0, source, target)
+    # Blending the difference: the target's bands cancel, and a zero mask leaves exact zeros to add.
+    bands = laplacian_pyramid(filled - target, levels)
+    weights = gaussian_pyramid(mask, levels)
+    change = collapse([band * (2 * weight - 1).clamp_min(0) for band, weight in zip(bands, weights, strict=True)])
+    return target + mask * change

@@ -1,0 +1,140 @@
+"""Blending (Gb): the source's face into the target's picture, in its light and without a seam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..ops.color import ColorMatch, apply_color_match, estimate_color_match
+from ..ops.light import border_membrane, match_light
+from ..ops.masks import erode, feather
+from ..ops.multiband import multiband_blend
+from ..ops.poisson import MODES, mixed_membrane, poisson_blend
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlendOptions:
+    """How a face is blended; every blender uses what concerns it."""
+
+    mode: str = "normal"
+    """poisson: "normal" keeps the source's details, "mixed" the stronger of the source's and the target's"""
+    color: bool = True
+    """match colours (mean and spread); constant along a track if the blender is given a ColorMatch"""
+    light: float = 1.0
+    """how much of the target's low-frequency light is taken over, 0 to 1"""
+    feather: float = 0.08
+    """width of the soft edge made inside the mask, in sides of the face; 0 takes the mask as it is"""
+    exact: bool = False
+    """poisson: meet the target exactly at the border and do not feather; with color off and light 0 this is
+    the plain method, which bleeds where the two are lit differently"""
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"unknown Poisson mode {self.mode!r}: choose one of {', '.join(MODES)}")
+        if not 0 <= self.light <= 1 or self.feather < 0:
+            raise ValueError(f"light {self.light} must be in [0, 1] and feather {self.feather} not negative")
+
+
+PLAIN_POISSON = BlendOptions(color=False, light=0.0, exact=True)
+"""Poisson image editing without the remedies, for comparison."""
+
+
+class Blender(Protocol):
+    """Puts a face into a picture."""
+
+    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
+        """Blend; items of a batch do not influence each other.
+
+        Args:
+            source: ``(B, 3, H, W)`` the face, aligned with the target; only used where the mask is not 0.
+            target: ``(B, 3, H, W)``.
+            mask: ``(B, 1, H, W)``, soft or hard: the face.
+            color: colours of the track; None estimates them for every item.
+
+        Returns:
+            ``(B, 3, H, W)`` the finished picture in [0, 1]; exactly the target where the mask is 0. To paste it into
+            a larger frame take ``mask > 0`` as the mask, or the soft edge is applied twice.
+        """
+
+
+class FeatherBlender:
+    """Lay the face over the target under the soft mask, after matching colour and light."""
+
+    def __init__(self, options: BlendOptions | None = None) -> None:
+        self.options = options or BlendOptions()
+
+    @torch.inference_mode()
+    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
+        """See :class:`Blender`."""
+        face = match_appearance(source, target, mask, self.options, color)
+        return _overlay(face, target, feather(mask, self.options.feather))
+
+
+class MultibandBlender:
+    """Blend a Laplacian pyramid, after matching colour and light."""
+
+    def __init__(self, options: BlendOptions | None = None) -> None:
+        self.options = options or BlendOptions()
+
+    @torch.inference_mode()
+    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
+        """See :class:`Blender`."""
+        face = match_appearance(source, target, mask, self.options, color)
+        return multiband_blend(face, target, mask).clamp(0, 1)
+
+
+class PoissonBlender:
+    """Blend gradients, after matching colour and light, with a bounded correction at the border (the default).
+
+    See :mod:`fsgan_core.ops.light` for why; ``exact`` gives the classical border.
+    """
+
+    def __init__(self, options: BlendOptions | None = None) -> None:
+        self.options = options or BlendOptions()
+
+    @torch.inference_mode()
+    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
+        """See :class:`Blender`."""
+        options = self.options
+        face = match_appearance(source, target, mask, options, color)
+        # One pixel less, so that no pixel beyond the mask is needed for the gradients across the border.
+        inner = erode((mask > 0.5).to(target.dtype))
+        if options.exact:
+            return poisson_blend(face, target, inner, options.mode).clamp(0, 1)
+        face = face + border_membrane(face, target, mask)
+        if options.mode == "mixed":
+            face = face + mixed_membrane(face, target, inner)
+        return _overlay(face, target, feather(mask, options.feather))
+
+
+def match_appearance(
+    source: Tensor, target: Tensor, mask: Tensor, options: BlendOptions, color: ColorMatch | None = None
+) -> Tensor:
+    """Bring the source into the target's colours and light as the options say.
+
+    Args:
+        source: ``(B, 3, H, W)`` in [0, 1].
+        target: ``(B, 3, H, W)`` in [0, 1].
+        mask: ``(B, 1, H, W)``.
+        options: color and light are used.
+        color: see :class:`Blender`; ignored if ``options.color`` is off.
+
+    Returns:
+        ``(B, 3, H, W)``, meaningful where the mask is not 0.
+    """
+    if options.color:
+        source = apply_color_match(source, color or estimate_color_match(source, target, mask))
+    if options.light > 0:
+        source = match_light(source, target, mask, options.light)
+    return source
+
+
+def _overlay(face: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask > 0, torch.lerp(target, face.clamp(0, 1), mask), target)
+
+
+BLENDERS = {"poisson": PoissonBlender, "multiband": MultibandBlender, "feather": FeatherBlender}
+"""Blending backends by name."""
