@@ -137,6 +137,21 @@ def dark_glasses(image: Image, rng: Generator, eyes: NDArray[np.floating]) -> Im
     return cover(image, alpha, light(lens, rng))
 
 
+def face_mask(image: Image, mask: Image, corners: NDArray[np.floating]) -> Image:
+    """A worn face mask.
+
+    Args:
+        image: crop.
+        mask: ``(H, W, 4)`` uint8 RGB and opacity.
+        corners: ``(4, 2)`` where the mask's left, top, right and bottom middle lie in the crop.
+    """
+    height, width = mask.shape[:2]
+    own = np.array([[0, 0.4 * height], [width / 2, 0], [width, 0.4 * height], [width / 2, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(own, corners.astype(np.float32))
+    worn = cv2.warpPerspective(mask, matrix, image.shape[1::-1], flags=cv2.INTER_AREA)
+    return cover(image, worn[..., 3].astype(np.float32) / 255, np.asarray(worn[..., :3], np.uint8))
+
+
 def photometric(image: Image, rng: Generator) -> Image:
     """Any of the changes of light, sharpness and noise, in the order in which a camera makes them."""
     steps: tuple[tuple[float, Callable[[Image, Generator], Image]], ...] = (

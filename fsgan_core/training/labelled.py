@@ -16,6 +16,9 @@ from .portraits import read_picture
 SETS = ("faces_ai", "faces_faker")
 """Folders of the training material that hold portraits."""
 
+SIDEWAYS = {"left", "right"}
+"""Words in the names of masks that are not seen from the front."""
+
 
 @dataclass(frozen=True)
 class Face:
@@ -72,3 +75,19 @@ def read_backgrounds(folder: Path, longest: int = 1200) -> list[NDArray[np.uint8
         np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         for image, scale in zip(images, scales, strict=True)
     ]
+
+
+def read_masks(folder: Path) -> list[NDArray[np.uint8]]:
+    """Front views of worn face masks: ``(H, W, 4)`` RGB and opacity, cut to what is opaque."""
+    masks = []
+    for path in sorted((folder / "occluders").glob("*.png")):
+        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if (
+            picture is not None
+            and picture.ndim == 3
+            and picture.shape[2] == 4
+            and not SIDEWAYS & set(path.stem.split("_"))
+        ):
+            left, top, width, height = cv2.boundingRect((picture[..., 3] > 127).astype(np.uint8))
+            masks.append(np.ascontiguousarray(picture[top : top + height, left : left + width, [2, 1, 0, 3]], np.uint8))
+    return masks

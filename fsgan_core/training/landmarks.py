@@ -29,16 +29,20 @@ from ..ops.landmarks import (
     to_ibug68,
 )
 from ..stages.landmark_crops import after, box_placement, cut, inverse, moved, placement, shape_placement
-from ..weights.checkpoint import OPEN, load_weights, save_weights
+from ..stages.pose import load_face_model
+from ..weights.checkpoint import save_weights
 from . import augment
-from .labelled import Face, read_backgrounds, read_faces
+from .labelled import Face, read_backgrounds, read_faces, read_masks
 from .loop import Batch
+from .turned import turn
 
 Points = NDArray[np.float32]
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 BORDERS = (cv2.BORDER_CONSTANT, cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT_101)
+MASK = (132, 197, 361, 152)
+"""points under the left, top, right and bottom of a worn mask"""
 EYES = ((33, 133), (362, 263))
 """corners of the right and of the left eye"""
 
@@ -59,6 +63,8 @@ class SampleOptions:
 
     size: int = 128
     """side of the crops in pixels"""
+    turned: float = 0.45
+    """share of faces that were turned in three dimensions, if there are such"""
     tight: float = 0.65
     """share of aligned crops, as in tracking and in the second pass; the others are loose, as from a detector"""
     absent: float = 0.12
@@ -78,17 +84,26 @@ def point_weights() -> Tensor:
     return weights / weights.mean()
 
 
+@dataclass(frozen=True)
+class Scenes:
+    """What is put behind or before faces: pictures without a face, and worn masks ``(H, W, 4)``."""
+
+    backgrounds: Sequence[Image]
+    masks: Sequence[Image]
+
+
 class Samples(Dataset[Batch]):
     """Endless random samples; item ``i`` depends on ``i`` alone."""
 
     def __init__(
         self,
-        portraits: Sequence[Face],
-        backgrounds: Sequence[Image],
+        faces: Sequence[Face],
+        turned: Sequence[Face],
+        scenes: Scenes,
         mirror: NDArray[np.int64],
         options: SampleOptions,
     ) -> None:
-        self.portraits, self.backgrounds, self.mirror, self.options = portraits, backgrounds, mirror, options
+        self.faces, self.turned, self.scenes, self.mirror, self.options = faces, turned, scenes, mirror, options
 
     def __getitem__(self, index: int) -> Batch:
         """One sample as tensors: image uint8 ``(S, S, 3)``, points, presence, labelled."""
@@ -104,7 +119,8 @@ class Samples(Dataset[Batch]):
 
     def face(self, rng: Generator) -> Sample:
         """A portrait, moved, lit, partly covered."""
-        portrait = self.portraits[rng.integers(len(self.portraits))]
+        pool = self.turned if self.turned and rng.random() < self.options.turned else self.faces
+        portrait = pool[rng.integers(len(pool))]
         matrix = self._tight(portrait, rng) if rng.random() < self.options.tight else self._loose(portrait, rng)
         matrix = bent(matrix, rng, self.options.size)
         mirrored = rng.random() < 0.5
@@ -130,10 +146,14 @@ class Samples(Dataset[Batch]):
             eyes = np.stack([points[list(pair), :2].mean(0) for pair in EYES])
             if np.linalg.norm(eyes[1] - eyes[0]) > size / 12:
                 return augment.dark_glasses(image, rng, eyes), 1.0
+        corners = points[list(MASK), :2]
+        if self.scenes.masks and rng.random() < 0.15 and np.linalg.norm(corners[2] - corners[0]) > size / 3:
+            mask = self.scenes.masks[rng.integers(len(self.scenes.masks))]
+            return augment.face_mask(image, mask, corners), 1.0
         hidden = np.zeros((size, size), np.float32)
         for _ in range(rng.integers(1, 4)):
             mask = augment.blob(size, rng)
-            image = augment.cover(image, mask, augment.paint(size, rng, self.backgrounds))
+            image = augment.cover(image, mask, augment.paint(size, rng, self.scenes.backgrounds))
             hidden = np.maximum(hidden, mask)
         cells = points[:, :2].astype(int).clip(0, size - 1)
         return image, 1 - float((hidden[cells[:, 1], cells[:, 0]] > 0.5).mean())
@@ -142,12 +162,12 @@ class Samples(Dataset[Batch]):
         """A background, or a portrait's piece that holds less than a third of the face."""
         size = self.options.size
         if rng.random() < 0.5:
-            image = self.backgrounds[rng.integers(len(self.backgrounds))]
+            image = self.scenes.backgrounds[rng.integers(len(self.scenes.backgrounds))]
             side = np.exp(rng.uniform(np.log(40), np.log(min(image.shape[:2]))))
             centre = rng.uniform(0, 1, 2) * image.shape[1::-1]
             matrix = placement(centre, side, rng.uniform(-0.6, 0.6), size)
             return self._absent(cut(image, matrix, size, BORDERS[rng.integers(len(BORDERS))]), rng)
-        portrait = self.portraits[rng.integers(len(self.portraits))]
+        portrait = self.faces[rng.integers(len(self.faces))]
         points = portrait.landmarks
         face = float(np.ptp(points[:, :2], axis=0).max())
         while True:
@@ -337,17 +357,20 @@ def shape_modes(shapes: Sequence[Points], config: LandmarkNetConfig) -> tuple[Te
     return torch.from_numpy(mean).float(), torch.from_numpy(chosen).float().view(-1, config.points, 3)
 
 
-def task(data: Path) -> LandmarkTask:
-    """The training task on this material (see :mod:`.labelled` for its layout)."""
-    face_model, _ = load_weights(OPEN / "face_model.safetensors", "face_model")
+def task(data: Path, turns: int = 4) -> LandmarkTask:
+    """The training task on this material.
+
+    Args:
+        data: folder of the material; see :mod:`.labelled` for its layout.
+        turns: turned views drawn of each portrait before the training starts, about a tenth of a second each.
+    """
+    face_model = load_face_model()
     config = LandmarkNetConfig()
     model = LandmarkNet(config)
-    portraits = read_faces(data, "train")
-    model.start_from(*shape_modes([portrait.landmarks for portrait in portraits], config))
-    samples = Samples(
-        portraits,
-        read_backgrounds(data),
-        face_model["mirror"].numpy(),
-        SampleOptions(size=config.size),
-    )
+    faces = read_faces(data, "train")
+    model.start_from(*shape_modes([face.landmarks for face in faces], config))
+    rng = np.random.default_rng(0)
+    moved_faces = [turn(face, face_model, rng) for _ in range(turns) for face in faces]
+    scenes = Scenes(read_backgrounds(data), read_masks(data))
+    samples = Samples(faces, moved_faces, scenes, face_model.mirror.numpy(), SampleOptions(size=config.size))
     return LandmarkTask(model.to(memory_format=torch.channels_last), samples, read_faces(data, "val"))
