@@ -45,7 +45,8 @@ class Reenactment:
     Attributes:
         image: ``(1, 3, S, S)`` the reenacted face with the hair and surroundings that move along.
         mask: ``(1, 1, S, S)`` where the face mesh is drawn.
-        confidence: ``(1, 1, S, S)`` how much of it a source pixel really shows; 1 outside the face.
+        confidence: ``(1, 1, S, S)`` how well the source shows it: 1 seen (and outside the face), at most 0.5 where
+            only its mirrored half is seen, 0 where nothing is.
         openings: ``(1, 1, S, S)`` inside of mouth and eyes.
         missing: ``(1, 1, S, S)`` the part of ``openings`` that is closed in the views and cannot come from them.
         steps: number of steps taken.
@@ -140,7 +141,7 @@ class FlowReenactor:
         unseen, lacking = torch.ones(()), torch.zeros(())
         layers = [self._layer(view, target, (field, size), anchor) for view in views]
         for layer, share in zip(layers, weights, strict=True):
-            unseen = unseen * (1 - layer.seen)
+            unseen = unseen * (1 - layer.seen) * (1 - 0.5 * layer.mirrored)
             lacking = lacking + share * layer.missing
             mirrored = self.options.mirror * layer.mirrored * (1 - layer.seen)
             for flow, trust in ((layer.flow, layer.seen), (layer.mirror_flow, mirrored)):
@@ -150,13 +151,14 @@ class FlowReenactor:
                 total = total + weight
         mask = _soft(layers[0].mask, 3)
         fields = (mask, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
-        outputs = [resize(output, size, size).clamp(0, 1) for output in fields]
+        mask, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
         image = image / total
         if surroundings:
             main = max(range(len(views)), key=lambda index: weights[index])
             around = self._surroundings(layers[main], target, field)
-            image = torch.lerp(sample(layers[main].picture, resize(around, size, size), "bicubic"), image, outputs[0])
-        return Reenactment(image.clamp(0, 1), *outputs, steps=max(layer.steps for layer in layers))
+            image = torch.lerp(sample(layers[main].picture, resize(around, size, size), "bicubic"), image, mask)
+        steps = max(layer.steps for layer in layers)
+        return Reenactment(image.clamp(0, 1), mask, confidence, openings, lacking, steps)
 
     def _field(self, landmarks: Tensor, size: int) -> int:
         """Side of the flow field, so that the face has the same number of pixels in it however large the crop."""

@@ -56,11 +56,11 @@ def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> 
 def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:
     """How well each landmark is seen by the camera, ``(B, 478)`` in [0, 1].
 
-    A point counts as seen when its surface faces the camera (fully from 65 degrees of slant on, not at all beyond
-    87) and no other part of the face lies in front of it.
+    A point counts as seen when its surface faces the camera (fully up to 60 degrees of slant, not at all beyond 81,
+    where a small error of the landmarks already shows the background) and nothing of the face lies in front of it.
     """
     slant = vertex_facing(landmarks, model.triangles)
-    seen = ((slant - 0.05) / 0.37).clamp(0, 1)
+    seen = ((slant - 0.15) / 0.35).clamp(0, 1)
     low, high = landmarks[..., :2].amin(1, keepdim=True), landmarks[..., :2].amax(1, keepdim=True)
     scale = (_DEPTH_SIZE - 4) / (high - low).amax(-1, keepdim=True).clamp_min(1e-6)
     scaled = torch.cat((landmarks[..., :2] - low, landmarks[..., 2:]), -1) * scale
@@ -94,6 +94,6 @@ class Source:
             pose: yaw, pitch, roll of the target.
             closest: take the view of the nearest pose alone instead of interpolating.
         """
-        numbers, weights = self.appearance.closest(pose) if closest else self.appearance.query(pose)
-        used = [(int(n), float(w)) for n, w in zip(numbers.ravel(), weights.ravel(), strict=True) if w > 0]
+        numbers, weights = self.appearance.query(pose, closest)
+        used = [(int(n), float(w)) for n, w in zip(numbers, weights, strict=True) if w > 0]
         return [self._prepare(number) for number, _ in used], [weight for _, weight in used]

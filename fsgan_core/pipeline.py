@@ -1,0 +1,341 @@
+"""The paper's pipeline, and the only place that knows its order.
+
+Every function streams: a clip is walked through frame by frame, results are yielded as they are made, and between
+passes only numbers survive. Progress and cancelling belong to the caller, who wraps the clip or the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .faces import Analysis, FaceSequence
+from .models import Models
+from .ops.color import ColorMatch, estimate_color_match
+from .ops.head_mesh import head_reach
+from .ops.masks import subtract, union
+from .ops.motion import Parts, transfer
+from .stages.appearance_map import AppearanceMap, build
+from .stages.candidates import Candidate, MapOptions
+from .stages.compositing import Patch, composite, crop
+from .stages.cropping import Box, crop_mask, in_crop, square_box
+from .stages.measuring import MeasureOptions, measure
+from .stages.openings import plain_mouth
+from .stages.reenactment import Anchor, Reenactment
+from .stages.tracking import TrackOptions, find_tracks
+from .stages.views import Source, View, prepare
+from .streams import Clip, Frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzeOptions:
+    """How faces are found and measured."""
+
+    tracking: TrackOptions = field(default_factory=TrackOptions)
+    """linking of detections"""
+    measuring: MeasureOptions = field(default_factory=MeasureOptions)
+    """presence and smoothing"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwapOptions:
+    """How a swap is drawn."""
+
+    margin: float = 1.6
+    """side of the crop over the longer side of the face"""
+    closest: bool = False
+    """take the source view of the closest pose instead of interpolating between views"""
+    inside: Literal["auto", "source", "target"] = "auto"
+    """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReenactOptions:
+    """How a reenactment is drawn."""
+
+    parts: Parts = "all"
+    """what the source takes from the target: all, expression, mouth or pose"""
+    travel: float = 0.5
+    """how far the head may leave its place with the target, in distances between the outer eye corners"""
+    size: int = 512
+    """side in pixels of crops in the target's geometry"""
+    margin: float = 2.0
+    """side of such a crop over the longer side of the target's face"""
+
+
+@dataclass(frozen=True)
+class FaceRecord:
+    """What was done to one face in one frame.
+
+    Attributes:
+        track: number of the face.
+        status: ``"swapped"``, ``"reenacted"`` or ``"no_face"``.
+        crop: left, top, right, bottom in pixels of the frame; None without a face.
+        pose: yaw, pitch, roll of the target in degrees.
+        steps: steps of the reenactment.
+        seen: share of the face that source pixels show.
+    """
+
+    track: int
+    status: str
+    crop: Box | None = None
+    pose: tuple[float, float, float] | None = None
+    steps: int = 0
+    seen: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One frame of a result and what was done in it."""
+
+    frame: Frame
+    records: tuple[FaceRecord, ...]
+
+
+@dataclass(frozen=True)
+class UserMask:
+    """A mask drawn by hand or by another tool.
+
+    Attributes:
+        values: ``(H, W)`` float32 in [0, 1], of the target frame's size.
+        mode: ``"subtract"`` keeps the target where the mask is 1; ``"add"`` swaps there too.
+    """
+
+    values: NDArray[np.float32]
+    mode: Literal["add", "subtract"] = "subtract"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One face of the target that is to be replaced.
+
+    Attributes:
+        frame: uint8 ``(H, W, 3)``.
+        landmarks: ``(478, 3)`` in pixels of the frame.
+        pose: ``(3,)`` degrees.
+        mask: the user's mask for this frame, if any.
+        color: the track's colour match; estimated here when None.
+    """
+
+    frame: Frame
+    landmarks: NDArray[np.float32]
+    pose: NDArray[np.float32]
+    mask: UserMask | None = None
+    color: ColorMatch | None = None
+
+
+@dataclass(frozen=True)
+class DrawnFace:
+    """A face ready to be put back into its frame.
+
+    Attributes:
+        patch: the finished crop and where it belongs.
+        color: the colours it was matched with, to be kept along the track.
+        steps: steps taken.
+        seen: share of the face that source pixels show.
+    """
+
+    patch: Patch
+    color: ColorMatch
+    steps: int
+    seen: float
+
+
+def analyze(clip: Clip, models: Models, options: AnalyzeOptions | None = None) -> Analysis:
+    """Find, follow and measure every face of a clip; two passes over it.
+
+    Args:
+        clip: a video, a still, frames in memory.
+        models: the stages (detection and landmarks are used).
+        options: see :class:`AnalyzeOptions`.
+
+    Returns:
+        the faces as numbers; none is no error.
+    """
+    options = options or AnalyzeOptions()
+    tracks, cuts, count = find_tracks(clip, models.detection, options.tracking)
+    faces = measure(clip, tracks, models.landmarks, models.face_model, options.measuring)
+    ordered = sorted(faces, key=lambda face: (face.track.start, float(face.track.boxes[0, 0])))
+    return Analysis(clip.size, clip.rate, count, cuts, tuple(ordered))
+
+
+def build_appearance_map(
+    clips: Sequence[tuple[Clip, FaceSequence]], options: MapOptions | None = None
+) -> AppearanceMap:
+    """Make the appearance map of one person from pictures and videos of them.
+
+    Args:
+        clips: each clip with the face in it that is the person's.
+        options: see :class:`MapOptions`.
+
+    Raises:
+        NoFaceError: no picture is good enough.
+    """
+    return build(_candidates(clips), options or MapOptions())
+
+
+def _candidates(clips: Iterable[tuple[Clip, FaceSequence]]) -> Iterator[Candidate]:
+    for clip, face in clips:
+        for index, frame in enumerate(clip):
+            row = index - face.track.start
+            if row >= len(face):
+                break
+            if row >= 0 and face.scores[row] > 0:
+                yield Candidate(frame, face.landmarks[row], face.poses[row], float(face.scores[row]))
+
+
+def swap(
+    target: Clip,
+    faces: Sequence[FaceSequence],
+    sources: Sequence[AppearanceMap],
+    models: Models,
+    options: SwapOptions | None = None,
+    user_mask: UserMask | None = None,
+) -> Iterator[Rendered]:
+    """Put source faces onto target faces, frame by frame.
+
+    Args:
+        target: the clip that is kept.
+        faces: the faces to replace, as :func:`analyze` measured them in this clip.
+        sources: one source for all faces, or one for each.
+        models: the stages.
+        options: see :class:`SwapOptions`.
+        user_mask: added to or cut out of every face's mask.
+
+    Yields:
+        one result a frame, in order; frames without a chosen face are the target's own.
+
+    Raises:
+        ValueError: the numbers of sources and faces do not fit.
+    """
+    if len(sources) not in (1, len(faces)):
+        raise ValueError(f"found {len(sources)} sources for {len(faces)} faces; give one, or one for each face")
+    ready = [Source(source, models.face_model, models.device) for source in sources]
+    colors: dict[int, ColorMatch] = {}
+    for index, frame in enumerate(target):
+        patches, records = [], []
+        for track, face in enumerate(faces):
+            row = index - face.track.start
+            if not (0 <= row < len(face) and face.scores[row] > 0):
+                records.append(FaceRecord(track, "no_face"))
+                continue
+            aim = Aim(frame, face.landmarks[row], face.poses[row], user_mask, colors.get(track))
+            drawn = swap_face(aim, ready[track % len(ready)], models, options)
+            colors.setdefault(track, drawn.color)
+            patches.append(drawn.patch)
+            records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
+        yield Rendered(composite(frame, patches), tuple(records))
+
+
+def swap_face(aim: Aim, source: Source, models: Models, options: SwapOptions | None = None) -> DrawnFace:
+    """The paper's figure for one face: reenactment, segmentation, completion, blending."""
+    options = options or SwapOptions()
+    box = square_box(aim.landmarks, options.margin)
+    target = crop(aim.frame, box).to(models.device)
+    points = in_crop(aim.landmarks, box).to(models.device)
+    views, weights = source.select(aim.pose, options.closest)
+    beyond = aim.mask is not None and aim.mask.mode == "add"
+    drawn = models.reenactment(views, weights, points, target.shape[-1], surroundings=beyond)
+    mask = models.segmentation(target, points) * drawn.mask
+    if aim.mask is not None:
+        combine = union if beyond else subtract
+        mask = combine(mask, crop_mask(aim.mask.values, box).to(mask))
+    face = models.completion(drawn.image, drawn.confidence, mask)
+    face = torch.lerp(face, target, _inside_of_target(drawn, options))
+    color = aim.color or estimate_color_match(face, target, mask)
+    blended = models.blending(face, target, mask, color)
+    patch = Patch(blended, (mask > 0).to(mask.dtype), box)
+    return DrawnFace(patch, color, drawn.steps, _seen(drawn))
+
+
+def _inside_of_target(drawn: Reenactment, options: SwapOptions) -> Tensor:
+    if options.inside == "auto":
+        return drawn.missing
+    return torch.zeros_like(drawn.missing) if options.inside == "source" else drawn.openings
+
+
+def reenact(
+    picture: Frame,
+    landmarks: NDArray[np.float32],
+    target: FaceSequence,
+    models: Models,
+    options: ReenactOptions | None = None,
+) -> Iterator[Rendered]:
+    """Let the face in a picture move as the target's does; the rest of the picture stays.
+
+    Args:
+        picture: uint8 ``(H, W, 3)`` source.
+        landmarks: ``(478, 3)`` of the face in it, pixels.
+        target: the motion; only its numbers are used.
+        models: the stages.
+        options: see :class:`ReenactOptions`.
+
+    Yields:
+        the picture once for each of the target's frames.
+    """
+    options = options or ReenactOptions()
+    device = models.device
+    ours, theirs = torch.from_numpy(landmarks).to(device), torch.from_numpy(target.landmarks).to(device)
+    moved = transfer(models.face_model, ours, theirs, parts=options.parts, travel=options.travel)
+    view, box, anchor = _head(picture, landmarks, models)
+    for row, face in enumerate(moved):
+        points = in_crop(face.cpu().numpy(), box).to(device)
+        drawn = models.reenactment([view], [1.0], points, box[2] - box[0], anchor, surroundings=True)
+        image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
+        frame = composite(picture, [Patch(image, torch.ones_like(drawn.mask), box)])
+        yield Rendered(frame, (_record(drawn, target.poses[row], box),))
+
+
+def reenact_crops(
+    source: AppearanceMap, target: FaceSequence, models: Models, options: ReenactOptions | None = None
+) -> Iterator[Rendered]:
+    """Draw the source's face in the target's geometry, as the paper does: crops around the target's face.
+
+    Args:
+        source: the source's views; those near the target's pose are interpolated.
+        target: the motion; only its numbers are used.
+        models: the stages.
+        options: see :class:`ReenactOptions`; ``parts`` does not apply, the face is the target's shape.
+    """
+    options = options or ReenactOptions()
+    ready = Source(source, models.face_model, models.device)
+    for row, face in enumerate(target.landmarks):
+        box = square_box(face, options.margin)
+        scale = options.size / (box[2] - box[0])
+        points = in_crop(face, box).to(models.device) * scale
+        views, weights = ready.select(target.poses[row])
+        drawn = models.reenactment(views, weights, points, options.size, surroundings=True)
+        image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
+        frame = (image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        yield Rendered(frame, (_record(drawn, target.poses[row], box),))
+
+
+def _head(picture: Frame, landmarks: NDArray[np.float32], models: Models) -> tuple[View, Box, Anchor]:
+    """The view of a head in its picture, the square in which it can move, and how the two lie to each other."""
+    height, width, _ = picture.shape
+    reach = head_reach(models.face_model.mean, torch.from_numpy(landmarks)[None].to(models.device))
+    box = square_box(reach[0].cpu().numpy())
+    left, top = max(0, box[0]), max(0, box[1])
+    shown = picture[top : min(height, box[3]), left : min(width, box[2])]
+    points = torch.from_numpy(landmarks - np.float32((left, top, 0))).to(models.device)
+    return prepare(shown, points, models.face_model), box, Anchor(1.0, box[0] - left, box[1] - top)
+
+
+def _record(drawn: Reenactment, pose: NDArray[np.float32], box: Box) -> FaceRecord:
+    return FaceRecord(0, "reenacted", box, angles(pose), drawn.steps, _seen(drawn))
+
+
+def _seen(drawn: Reenactment) -> float:
+    return round(float((drawn.confidence * drawn.mask).sum() / drawn.mask.sum().clamp_min(1)), 3)
+
+
+def angles(pose: NDArray[np.float32]) -> tuple[float, float, float]:
+    """A pose for a report: degrees with two decimals."""
+    yaw, pitch, roll = (round(float(angle), 2) for angle in pose)
+    return yaw, pitch, roll

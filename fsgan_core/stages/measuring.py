@@ -1,0 +1,117 @@
+"""Measuring: dense landmarks, pose and presence of every tracked face, the second pass over a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..faces import FaceSequence, Track
+from ..ops.boxes import overlaps
+from ..ops.face_model import FaceModel, poses
+from ..ops.smoothing import SmoothingOptions, smooth
+from ..streams import Clip, Frame
+from .landmarks import Landmarker
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions:
+    """How tracked faces are measured."""
+
+    presence: float = 0.5
+    """presence score from which a face counts as seen, in [0, 1]"""
+    minimum: float = 0.2
+    """share of its frames in which a track must be seen to be kept, in [0, 1]"""
+    smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
+    """smoothing of landmarks along a track; a still is never smoothed"""
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """What is being written down for one track."""
+
+    track: Track
+    landmarks: Floats
+    scores: Floats
+
+    def previous(self, row: int, presence: float) -> Floats | None:
+        """Landmarks of the frame before, if the face was seen there and is still about where the track says."""
+        if row == 0 or self.scores[row - 1] < presence:
+            return None
+        points = self.landmarks[row - 1]
+        box = np.concatenate((points[:, :2].min(0), points[:, :2].max(0)))
+        shared = overlaps(torch.from_numpy(box), torch.from_numpy(self.track.boxes[row]))
+        return points if shared > 0.4 else None
+
+
+def measure(
+    clip: Clip,
+    tracks: Sequence[Track],
+    landmarker: Landmarker,
+    model: FaceModel,
+    options: MeasureOptions | None = None,
+) -> tuple[FaceSequence, ...]:
+    """Measure the tracks of a clip.
+
+    In a frame the landmarks of the frame before say where to look; a face that was lost, or that has left its track,
+    is looked for in the track's box.
+
+    Args:
+        clip: the clip the tracks were found in.
+        tracks: where faces are.
+        landmarker: finds landmarks and says whether a face is there at all.
+        model: the face model, for the poses.
+        options: see :class:`MeasureOptions`.
+
+    Returns:
+        one sequence a track, without the frames before the face is first and after it is last seen; tracks in which
+        hardly anything is seen are dropped.
+    """
+    options = options or MeasureOptions()
+    notes = [_Notes(t, np.zeros((len(t), 478, 3), np.float32), np.zeros(len(t), np.float32)) for t in tracks]
+    last = max((track.stop for track in tracks), default=0)
+    for index, frame in enumerate(clip):
+        if index >= last:
+            break
+        _look(
+            frame, index, [note for note in notes if note.track.start <= index < note.track.stop], landmarker, options
+        )
+    sequences = (_sequence(note, model, options) for note in notes)
+    return tuple(sequence for sequence in sequences if sequence is not None)
+
+
+def _look(frame: Frame, index: int, notes: Sequence[_Notes], landmarker: Landmarker, options: MeasureOptions) -> None:
+    rows = [index - note.track.start for note in notes]
+    before = [note.previous(row, options.presence) for note, row in zip(notes, rows, strict=True)]
+    followed = [n for n, points in enumerate(before) if points is not None]
+    if followed:
+        boxes = np.stack([notes[n].track.boxes[rows[n]] for n in followed])
+        points = np.stack([points for points in before if points is not None])
+        found = landmarker([frame], [boxes], [points])[0]
+        for n, landmarks, score in zip(followed, found.points, found.scores, strict=True):
+            notes[n].landmarks[rows[n]], notes[n].scores[rows[n]] = landmarks, score
+    lost = [n for n in range(len(notes)) if notes[n].scores[rows[n]] < options.presence]
+    if lost:
+        found = landmarker([frame], [np.stack([notes[n].track.boxes[rows[n]] for n in lost])])[0]
+        for n, landmarks, score in zip(lost, found.points, found.scores, strict=True):
+            notes[n].landmarks[rows[n]], notes[n].scores[rows[n]] = landmarks, score
+
+
+def _sequence(note: _Notes, model: FaceModel, options: MeasureOptions) -> FaceSequence | None:
+    seen = note.scores >= options.presence
+    if not seen.any() or seen.mean() < options.minimum:
+        return None
+    low, high = int(seen.argmax()), len(seen) - int(seen[::-1].argmax())
+    kept = slice(low, high)
+    landmarks, scores = note.landmarks[kept], np.where(seen, note.scores, 0)[kept].astype(np.float32)
+    if len(landmarks) > 1:
+        size = float(np.median(np.ptp(landmarks[scores > 0, :, :2], axis=1)))
+        landmarks = smooth(landmarks, (scores > 0).astype(np.float32), options.smoothing, jitter=0.004 * size)
+    pose = poses(model, torch.from_numpy(landmarks).to(model.mean.device)).cpu().numpy().astype(np.float32)
+    track = Track(note.track.start + low, note.track.boxes[kept])
+    return FaceSequence(track, landmarks.astype(np.float32), pose, scores)
