@@ -103,11 +103,12 @@ def fit(
     weights: Tensor | None = None,
     shared_identity: bool = False,
     depth_trust: float = DEPTH_TRUST,
-    rounds: int = 12,
+    rounds: int = 8,
 ) -> Fit:
-    """Fit the model to landmarks by turns: pose (weighted Procrustes), then coefficients (ridge within limits).
+    """Fit the model to landmarks by turns: coefficients (ridge within limits), then pose (weighted Procrustes).
 
-    A depth that is weakly trusted, or not given, is filled in from the last round's face.
+    The coefficients are found together with small motions of the whole face, lest shapes that resemble a nod stand
+    in for one. A depth that is weakly trusted, or not given, is filled in from the last round's face.
 
     Args:
         model: the face model.
@@ -123,7 +124,7 @@ def fit(
         raise ValueError(f"got landmarks {tuple(landmarks.shape)}, expected (B, 478 or 68, 2 or 3)")
     share = landmarks.new_ones(1, landmarks.shape[1]) if weights is None else weights
     trust = depth_trust if landmarks.shape[2] == 3 else 0.0
-    count, basis = len(model.identity), parts[1:].flatten(1)
+    count, basis = len(model.identity), torch.cat((parts[1:], _motions(parts[0]))).flatten(1)
     evidence = share.repeat_interleave(3, 1) * (COUNT / parts.shape[1] / NOISE**2)
     gram = (basis * evidence[:, None]) @ basis.T
     ridge = BoundedRidge(gram, *_priors(model), len(landmarks), shared=count if shared_identity else 0)
@@ -132,22 +133,33 @@ def fit(
     pose = _first_pose(parts[0], landmarks, share)
     for _ in range(rounds):
         filled = _filled(pose, faces, landmarks, trust)
-        pose = similarity(faces, filled, share)
         wanted = (_undone(pose, filled) - parts[0]).flatten(1) * evidence
         coefficients, force = ridge.solve(wanted @ basis.T, (coefficients, force))
-        faces = parts[0] + (coefficients @ basis).unflatten(1, parts.shape[1:])
+        found = coefficients[:, : len(parts) - 1]
+        faces = parts[0] + torch.einsum("bk,kpd->bpd", found, parts[1:])
+        pose = similarity(faces, filled, share)
     scale, rotation, translation = pose
-    return Fit(scale, rotation, translation[:, : landmarks.shape[2]], coefficients[:, :count], coefficients[:, count:])
+    return Fit(scale, rotation, translation[:, : landmarks.shape[2]], found[:, :count], found[:, count:])
 
 
 Pose = tuple[Tensor, Tensor, Tensor]
 
 
 def _priors(model: FaceModel) -> tuple[Tensor, Tensor]:
-    """Weights ``(N,)`` and limits ``(2, N)`` of all coefficients."""
-    free, held = model.mean.new_ones(len(model.identity)), model.mean.new_ones(len(model.expression))
-    limits = [torch.cat((free * sign * torch.inf, held * limit)) for sign, limit in zip((-1, 1), LIMITS, strict=True)]
-    return torch.cat((free, held * PRIOR**2)), torch.stack(limits)
+    """Weights ``(N,)`` and limits ``(2, N)`` of identity, expression and motions."""
+    counts = (len(model.identity), len(model.expression), 7)
+    weights, low, high = ((1.0, PRIOR**2, 1e-3), (-torch.inf, LIMITS[0], -torch.inf), (torch.inf, LIMITS[1], torch.inf))
+    rows = [
+        torch.cat([model.mean.new_full((n,), v) for n, v in zip(counts, row, strict=True)])
+        for row in (weights, low, high)
+    ]
+    return rows[0], torch.stack(rows[1:])
+
+
+def _motions(mean: Tensor) -> Tensor:
+    """Shifts along and starts of turns about the axes, and growth: ``(7, P, 3)``."""
+    axes = torch.eye(3, device=mean.device)[:, None].expand(-1, len(mean), -1)
+    return torch.cat((axes, torch.linalg.cross(axes, mean.expand(3, -1, -1)), mean[None]))
 
 
 def _first_pose(mean: Tensor, landmarks: Tensor, weights: Tensor) -> Pose:

@@ -1,0 +1,118 @@
+import pytest
+import torch
+
+from fsgan_core.ops import face_model as F
+from fsgan_core.ops import motion as M
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.landmarks import LIPS_INNER
+from fsgan_core.stages.pose import load_face_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_face_model()
+
+
+def face(model, pose=(0.0, 0.0, 0.0), seed=None, place=(120.0, 130.0, 0.0), scale=90.0, **expression):
+    """One made-up face ``(478, 3)``."""
+    coefficients = torch.zeros(1, len(model.names))
+    for name, value in expression.items():
+        coefficients[0, model.names.index(name)] = value
+    identity = torch.zeros(1, len(model.identity))
+    if seed is not None:
+        identity = 0.6 * torch.randn(identity.shape, generator=torch.Generator().manual_seed(seed))
+    rotation = rotation_matrix(torch.tensor([pose]))
+    return F.points(model, F.Fit(torch.tensor([scale]), rotation, torch.tensor([place]), identity, coefficients))[0]
+
+
+def sequence(model, seed=None):
+    """A person who turns, opens the mouth and blinks."""
+    return torch.stack(
+        [
+            face(model, (a, a / 3, 0.0), seed, (120.0 + a / 4, 130.0, 0.0), jawOpen=j, eyeBlink_L=b, eyeBlink_R=b)
+            for a, j, b in ((-15.0, 0.0, 0.0), (0.0, 0.2, 1.0), (0.0, 0.6, 0.5), (15.0, 0.3, 0.0))
+        ]
+    )
+
+
+def test_a_sequence_on_itself_returns_itself(model):
+    target = sequence(model, seed=1)
+    source = face(model, seed=1)
+    result = M.transfer(model, source, target, travel=float("inf"))
+    assert ((result - target)[..., :2].norm(dim=-1) / 90).mean().item() < 0.01
+
+
+def test_identity_and_size_remain_the_sources(model):
+    source = face(model, seed=2, scale=150.0)
+    same = M.transfer(model, source, face(model, seed=3)[None])
+    assert ((same[0] - source)[:, :2].norm(dim=-1) / 150).mean().item() < 0.015
+
+
+def test_pose_alone_keeps_the_canonical_shape(model):
+    source = face(model, (5.0, 3.0, 2.0), seed=4, mouthSmile_L=0.5)
+    result = M.transfer(model, source, sequence(model), parts="pose", travel=0.0)
+    for one, other in ((33, 263), (13, 14), (1, 152), (61, 291), (10, 234)):
+        distance = (result[:, one] - result[:, other]).norm(dim=-1)
+        torch.testing.assert_close(distance, (source[one] - source[other]).norm().expand(4), rtol=1e-4, atol=1e-3)
+    turned = F.poses(model, result)[:, 0]
+    assert turned[3] - turned[0] == pytest.approx(30, abs=2)
+
+
+def test_expression_alone_keeps_the_pose(model):
+    source = face(model, (20.0, 0.0, 0.0), seed=5)
+    result = M.transfer(model, source, sequence(model), parts="expression")
+    rigid = list(F.RIGID)
+    assert (result[:, rigid] - source[rigid]).norm(dim=-1).max().item() / 90 < 0.03
+    assert (result[2, 14] - result[2, 13]).norm().item() / 90 > 0.12
+
+
+def test_mouth_alone_leaves_the_eyes(model):
+    source = face(model, seed=6)
+    result = M.transfer(model, source, sequence(model), parts="mouth")
+    eyes = [159, 145, 386, 374, 33, 263, 468, 473]
+    assert (result[:, eyes] - source[eyes]).norm(dim=-1).max().item() / 90 < 0.01
+    assert (result[2, 14] - result[2, 13]).norm().item() / 90 > 0.12
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lids_close_whoever_the_source_is(model, seed):
+    source = face(model, seed=seed, eyeWide_L=0.4, eyeWide_R=0.4)
+    result = M.transfer(model, source, sequence(model, seed=9), parts="expression")
+    for lids in (M.RIGHT_LIDS, M.LEFT_LIDS):
+        opened, closed = lids.width(result[0]).item() / 90, lids.width(result[1]).item() / 90
+        assert opened > 0.05
+        assert closed < 0.25 * opened
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lips_close_whoever_the_source_is(model, seed):
+    source = face(model, seed=seed, jawOpen=0.4, mouthUpperUp_L=0.3)
+    result = M.transfer(model, source, face(model)[None], parts="mouth")
+    assert M.LIPS.width(result).item() / 90 < 0.02
+
+
+def test_gaze_follows(model):
+    away = face(model, eyeLookOut_L=0.6, eyeLookIn_R=0.6)
+    result = M.transfer(model, face(model, seed=7), away[None], parts="expression")[0]
+    plain = M.transfer(model, face(model, seed=7), face(model)[None], parts="expression")[0]
+    assert ((result - plain)[[468, 473], 0] / 90 > 0.02).all()
+
+
+def test_travel_holds_the_head(model):
+    far = torch.stack([face(model, place=(x, 130.0, 0.0)) for x in (0.0, 120.0, 600.0)])
+    middle = far.mean(1)
+    for travel, limit in ((0.0, 0.02), (0.5, 0.52)):
+        result = M.transfer(model, face(model), far, travel=travel).mean(1)
+        spread = (result - result.mean(0))[:, :2].norm(dim=1).max().item() / 90
+        assert spread < 2 * limit
+    free = M.transfer(model, face(model), far, travel=float("inf")).mean(1)
+    torch.testing.assert_close(free - free[0], middle - middle[0], atol=1.0, rtol=0)
+
+
+def test_unknown_parts_are_refused(model):
+    with pytest.raises(ValueError, match="expected one of all"):
+        M.transfer(model, face(model), face(model)[None], parts="nose")
+
+
+def test_lip_points_are_lips():
+    assert {*M.LIPS.upper, *M.LIPS.lower} <= set(LIPS_INNER)
