@@ -16,6 +16,7 @@ INNER_MOUTH_98 = slice(88, 96)
 """WFLW landmarks of the inner lips"""
 _SMALLEST = 10
 """masks of at most this extent, in pixels, are left alone"""
+_MARGIN = 2
 
 
 def image_pyramid(images: Tensor, levels: int = 2) -> list[Tensor]:
@@ -141,14 +142,16 @@ def _clone(source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[n
     box = _extent(mask)
     if box is None:
         return target
-    # The margin keeps OpenCV from shifting or refusing masks that touch the border of the picture.
-    margin = 2
-    around = ((margin, margin), (margin, margin), (0, 0))
-    wide = [np.pad(picture, around, mode="edge") for picture in (source, target)]
-    inside = np.pad(mask.astype(np.uint8) * 255, margin)
-    centre = ((box[0] + box[2]) // 2 + margin, (box[1] + box[3]) // 2 + margin)
-    cloned = cv2.seamlessClone(wide[0], wide[1], inside, centre, cv2.NORMAL_CLONE)
-    return np.asarray(cloned[margin:-margin, margin:-margin], np.uint8)
+    inside, centre = mask.astype(np.uint8) * 255, ((box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
+    try:
+        return np.asarray(cv2.seamlessClone(source, target, inside, centre, cv2.NORMAL_CLONE), np.uint8)
+    except cv2.error:
+        # Some versions refuse masks at the border of the picture; then solve in a wider one.
+        around = ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0))
+        wide = [np.pad(picture, around, mode="edge") for picture in (source, target)]
+        centre = (centre[0] + _MARGIN, centre[1] + _MARGIN)
+        cloned = cv2.seamlessClone(wide[0], wide[1], np.pad(inside, _MARGIN), centre, cv2.NORMAL_CLONE)
+        return np.asarray(cloned[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN], np.uint8)
 
 
 def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

@@ -29,9 +29,8 @@ from .infer import Inferred, infer
 MAX_BYTES = 4 << 30
 """largest file converted; the largest official one has about 0.9e9 bytes"""
 _SCALAR: Any = np.float64(0).__reduce__()[0]
-_ALLOWED: list[Any] = [
-    _SCALAR, (_SCALAR, "numpy.core.multiarray.scalar"), np.dtype, *(type(np.dtype(code)) for code in ("f8", "f4", "i8")),
-]  # fmt: skip
+_DTYPES = [type(np.dtype(code)) for code in ("f8", "f4", "i8")]
+_ALLOWED: list[Any] = [_SCALAR, (_SCALAR, "numpy.core.multiarray.scalar"), np.dtype, *_DTYPES]
 """what a numpy number (the best loss of a training) is pickled with, by old numpy too"""
 _DAMAGE = (
     pickle.UnpicklingError, zipfile.BadZipFile, struct.error, RuntimeError, ValueError, TypeError, KeyError, IndexError,
