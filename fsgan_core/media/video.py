@@ -37,7 +37,7 @@ class Video:
         time_base: seconds a tick.
         pts: presentation time in ticks of every frame decoded so far, strictly ascending; filled
             while frames are iterated.
-        skipped: broken pictures left out in the latest iteration.
+        skipped: broken pictures known to be left out in the latest iteration.
         frame_count_hint: how many frames the file says it has, 0 where it does not; for progress only.
         colour: how its samples stand for colours.
         aspect: width over height of an upright pixel.
