@@ -1,0 +1,124 @@
+"""The landmark stage with our own network."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fsgan_core.errors import WeightsError
+from fsgan_core.networks.landmark_net import LandmarkNet, LandmarkNetConfig
+from fsgan_core.stages.landmark_crops import moved, shape_placement
+from fsgan_core.stages.landmarks import LANDMARKERS
+from fsgan_core.stages.open_landmarks import LandmarkOptions, OpenLandmarker, load_open_landmarker
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.weights.checkpoint import save_weights
+
+MEAN = load_face_model().mean.numpy()
+SMALL = LandmarkNetConfig(size=32, stem=4, channels=(4, 8), blocks=(1, 1), reduced=2, rank=4)
+
+
+class Spot(nn.Module):
+    """Puts the mean face on the bright spot it sees; counts the crops."""
+
+    def __init__(self):
+        super().__init__()
+        self.config = LandmarkNetConfig()
+        self.register_buffer("mean", torch.zeros(1))
+        self.shape = torch.from_numpy(moved(MEAN, shape_placement(MEAN, 128)) / 128).float()
+        self.calls = []
+
+    def forward(self, image):
+        self.calls.append(len(image))
+        weight = image.mean(1) + 1e-9
+        cells = (torch.arange(128) + 0.5) / 128
+        total = weight.sum((1, 2))
+        x, y = (weight.sum(1) * cells).sum(1) / total, (weight.sum(2) * cells).sum(1) / total
+        place = torch.stack((x, y, torch.zeros_like(x)), 1)
+        return self.shape + (place - self.shape.mean(0))[:, None], total.log()
+
+
+def frame(spots, size=300):
+    image = np.zeros((size, size, 3), np.uint8)
+    for x, y in spots:
+        image[y - 2 : y + 2, x - 2 : x + 2] = 255
+    return image
+
+
+def boxes(*centres, side=100):
+    return np.array([(x - side / 2, y - side / 2, x + side / 2, y + side / 2) for x, y in centres], np.float32)
+
+
+def test_faces_are_found_where_they_are_in_every_frame():
+    network = Spot()
+    frames = [frame([(100, 120), (220, 60)]), frame([]), frame([(200, 200)])]
+    around = [boxes((110, 112), (212, 66)), np.zeros((0, 4), np.float32), boxes((190, 205))]
+    found = OpenLandmarker(network)(frames, around)
+    assert [len(faces) for faces in found] == [2, 0, 1]
+    assert found[0].points.shape == (2, 478, 3) and found[1].points.shape == (0, 478, 3)
+    assert found[0].points.dtype == found[0].scores.dtype == np.float32
+    np.testing.assert_allclose(found[0].points.mean(1)[:, :2], [(100, 120), (220, 60)], atol=0.1)
+    np.testing.assert_allclose(found[2].points.mean(1)[:, :2], [(200, 200)], atol=0.1)
+    assert network.calls == [3, 3], "two passes, all faces together"
+
+
+def test_previous_landmarks_save_a_pass_and_decide_the_crop():
+    network = Spot()
+    before = (MEAN - MEAN.mean(0)) * 50 + np.float32((100, 120, 0))
+    (found,) = OpenLandmarker(network)([frame([(104, 118)])], [boxes((250, 250))], [before[None].astype(np.float32)])
+    np.testing.assert_allclose(found.points.mean(1)[0, :2], (104, 118), atol=0.1)
+    assert network.calls == [1]
+
+
+def test_the_size_of_the_batch_changes_nothing():
+    frames = [frame([(100, 100 + 10 * i)]) for i in range(5)]
+    around = [boxes((100, 100)) for _ in frames]
+    one = OpenLandmarker(Spot())(frames, around)
+    network = Spot()
+    other = OpenLandmarker(network, LandmarkOptions(batch=2))(frames, around)
+    assert network.calls == [2, 2, 1] * 2
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a.points, b.points, atol=1e-4)
+
+
+def test_nothing_to_do():
+    landmarker = OpenLandmarker(Spot())
+    assert landmarker([], []) == []
+    assert len(landmarker([frame([])], [np.zeros((0, 4), np.float32)])[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("frames", "around", "before"),
+    [
+        ([frame([])], [], None),
+        ([frame([])], [np.zeros(4, np.float32)], None),
+        ([frame([])], [boxes((9, 9))], [np.zeros((2, 478, 3), np.float32)]),
+        ([frame([]).astype(np.float32)], [boxes((9, 9))], None),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(frames, around, before):
+    with pytest.raises(ValueError, match="expected|give one a frame"):
+        OpenLandmarker(Spot())(frames, around, before)
+
+
+def test_weights_are_read_back(tmp_path):
+    torch.manual_seed(1)
+    network = LandmarkNet(SMALL).eval()
+    save_weights(tmp_path / "net.safetensors", network.state_dict(), "landmarks", SMALL)
+    landmarker = load_open_landmarker("cpu", tmp_path / "net.safetensors")
+    image = torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(landmarker.network(image)[0], network(image)[0], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("values", [{"depth": 1}, {"size": 64}])
+def test_weights_of_another_network_are_refused(tmp_path, values):
+    save_weights(tmp_path / "net.safetensors", LandmarkNet(SMALL).state_dict(), "landmarks", values)
+    with pytest.raises(WeightsError, match="does not fit the network"):
+        load_open_landmarker("cpu", tmp_path / "net.safetensors")
+
+
+def test_the_bundled_network_scores_what_is_no_face_low():
+    landmarker = LANDMARKERS["open"]("cpu")
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    flat = np.full((200, 200, 3), 90, np.uint8)
+    for found in landmarker([noise, flat], [boxes((100, 100)), boxes((100, 100))]):
+        assert np.isfinite(found.points).all() and found.scores[0] < 0.5
