@@ -78,7 +78,7 @@ class Canvas:
             cv2.fillPoly(found, [np.round((part - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         if feather:
             found = np.asarray(cv2.GaussianBlur(found, (0, 0), feather), np.uint8)
-        return found.astype(np.float32) / 255
+        return np.asarray(found.astype(np.float32) / 255, np.float32)
 
     def warp(self, picture: Picture, matrix: Floats) -> Picture:
         """A picture moved onto the canvas by a matrix of continuous coordinates; black around it."""

@@ -28,7 +28,7 @@ def cover(rng: Generator, canvas: Canvas, to_face: Floats, texture: Texture, mas
     """
     kind = rng.random()
     if kind < 0.2 and masks:
-        return _mask(rng, canvas, to_face, masks[rng.integers(len(masks))])
+        return _mask(rng, canvas, to_face, masks[int(rng.integers(len(masks)))])
     shapes = [glasses, scarf, hand, hat, bar, half]
     shape = shapes[rng.choice(len(shapes), p=[0.3, 0.22, 0.2, 0.1, 0.08, 0.1])]
     parts = [moved(to_face, part) for part in shape(rng)]
@@ -76,7 +76,7 @@ def bar(rng: Generator) -> list[Floats]:
 
 def half(rng: Generator) -> list[Floats]:
     """One side of the face and what lies beyond."""
-    x = rng.uniform(-0.2, 0.3)
+    x = rng.uniform(-0.05, 0.3)
     part = np.array([[x, -1], [2, -1], [2, 1], [x + rng.normal(0, 0.15), 1]], np.float32)
     return [part if rng.random() < 0.5 else part * np.array([-1, 1], np.float32)]
 
@@ -87,7 +87,7 @@ def _mask(rng: Generator, canvas: Canvas, to_face: Floats, mask: Picture) -> Non
     scale = np.array([across / width, rng.uniform(0.55, 0.75) / height])
     place = enlarged(to_face, (rng.normal(0, 0.02), rng.uniform(0.15, 0.25)), scale)
     layer = canvas.warp(mask, enlarged(place, (-width / 2, -height / 2), (1, 1)))
-    canvas.blend(layer[..., :3], layer[..., 3].astype(np.float32) / 255)
+    canvas.blend(layer[..., :3], np.asarray(layer[..., 3] / 255, np.float32))
 
 
 def _opacity(rng: Generator, shape: Callable[[Generator], list[Floats]]) -> np.float32:
