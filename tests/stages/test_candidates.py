@@ -144,7 +144,9 @@ def test_sharpness_compares_pictures_whatever_their_light_and_size():
     clear = sharpness(texture(), points)
     assert sharpness(blurred(texture()), points) < 0.3 * clear
     assert sharpness((texture() * 0.5).astype(np.uint8), points) == pytest.approx(clear, rel=0.2)
-    assert sharpness(cv2.resize(texture(), (1280, 960)), points * 4) == pytest.approx(clear, rel=0.3)
+    assert sharpness(cv2.resize(texture(), (1280, 960), interpolation=cv2.INTER_CUBIC), points * 4) == pytest.approx(
+        clear, rel=0.3
+    )
 
 
 def test_flat_pictures_do_not_fail():
