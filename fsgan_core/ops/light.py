@@ -69,7 +69,7 @@ def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float =
     trusted = band / (1 + (difference / bound).square().mean(1, keepdim=True))
     low = lowpass(torch.cat((difference * trusted, trusted + 0.1 * band), 1), width, _FIELD)
     correction = low[:, :3] / low[:, 3:].clamp_min(1e-6)
-    return _continued(correction, inside, 4 / size)
+    return _continued(correction, inside, 8 / size)
 
 
 def _inliers(difference: Tensor, mask: Tensor, size: Tensor) -> Tensor:

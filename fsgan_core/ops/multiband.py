@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
-from .pyramid import collapse, gaussian_pyramid, laplacian_pyramid
+from .pyramid import collapse, extend, gaussian_pyramid, laplacian_pyramid
 
 
 def multiband_blend(source: Tensor, target: Tensor, mask: Tensor, levels: int = 6) -> Tensor:
@@ -31,9 +30,9 @@ def multiband_blend(source: Tensor, target: Tensor, mask: Tensor, levels: int = 
     if levels < 1:
         raise ValueError(f"levels is {levels}, but at least 1 is needed")
     levels = min(levels, max(1, int(math.log2(min(mask.shape[-2:])))))
-    filled = torch.where(mask > 0, source, target)
-    # Blending the difference: the target's bands cancel, and a zero mask leaves exact zeros to add.
-    bands = laplacian_pyramid(filled - target, levels)
+    # Blending the difference: the target's bands cancel, and a zero mask leaves exact zeros to add. It is continued
+    # beyond the mask, where the source may be anything, so that no edge is there to be blended.
+    bands = laplacian_pyramid(extend(source - target, (mask > 0).to(mask.dtype)), levels)
     weights = gaussian_pyramid(mask, levels)
     change = collapse([band * (2 * weight - 1).clamp_min(0) for band, weight in zip(bands, weights, strict=True)])
     return target + mask * change

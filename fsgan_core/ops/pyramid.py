@@ -40,6 +40,23 @@ def collapse(pyramid: list[Tensor]) -> Tensor:
     return image
 
 
+def extend(image: Tensor, known: Tensor) -> Tensor:
+    """Continue an image where it is not known by what is near (pull-push, Gortler et al., The Lumigraph, 1996).
+
+    Args:
+        image: ``(B, C, H, W)``.
+        known: ``(B, 1, H, W)`` 1 where the image is known, 0 where not; where nothing at all is, the result is 0.
+
+    Returns:
+        ``(B, C, H, W)``, the image itself where it is known.
+    """
+    if max(image.shape[-2:]) == 1:
+        return image * known
+    weight = reduce(known)
+    coarse = extend(reduce(image * known) / weight.clamp_min(1e-6), (weight > 0).to(known.dtype))
+    return torch.where(known > 0, image, expand(coarse, *image.shape[-2:]))
+
+
 def _reduce_rows(image: Tensor) -> Tensor:
     # Slices instead of convolutions: several times faster for few channels on a CPU.
     padded = F.pad(image, (0, 0, 2, 2 + image.shape[-2] % 2), mode="replicate")
