@@ -8,15 +8,24 @@ of the one-euro filter (Casiez et al. 2012).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..faces import Track
-
 Floats = NDArray[np.float64]
+
+
+class LinkedBoxes(NamedTuple):
+    """One face in consecutive frames."""
+
+    start: int
+    """index of the first frame"""
+    boxes: Floats
+    """``(F, 4)`` left, top, right, bottom in pixels"""
+
 
 PARTS_98: tuple[NDArray[np.int64], ...] = (
     np.r_[0:33],
@@ -57,7 +66,7 @@ def link_boxes(
     min_length: int = 10,
     min_size: float = 64,
     crop_scale: float = 1.2,
-) -> dict[int, Track]:
+) -> dict[int, LinkedBoxes]:
     """Join each frame's boxes to the tracks of the frame before, the oldest track choosing first.
 
     Args:
@@ -89,7 +98,7 @@ def link_boxes(
             active.append((created, index, [box]))
             created += 1
     kept = [
-        (number, Track(start, np.array(boxes)))
+        (number, LinkedBoxes(start, np.array(boxes)))
         for number, start, boxes in ended
         if len(boxes) >= min_length and _mean_height(boxes) * crop_scale >= min_size
     ]
@@ -111,10 +120,29 @@ def moving_mean(values: NDArray[np.floating], kernel: int) -> Floats:
     Returns:
         same shape.
     """
-    reflected = np.pad(np.arange(len(values)), kernel // 2, mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(values[reflected], kernel, axis=0)
-    mean: Floats = windows.mean(-1, dtype=np.float64)
+    mean: Floats = _windows(values, kernel).mean(-1, dtype=np.float64)
     return mean
+
+
+def hamming_mean(values: NDArray[np.floating], kernel: int = 7) -> Floats:
+    """Centred mean with Hamming weights, reflected at both ends: v1's smoothing of boxes, landmarks and poses.
+
+    Args:
+        values: ``(F, ...)``.
+        kernel: odd window in frames.
+
+    Returns:
+        same shape.
+    """
+    weights = np.hamming(kernel)
+    mean: Floats = _windows(values, kernel) @ (weights / weights.sum())
+    return mean
+
+
+def _windows(values: NDArray[np.floating], kernel: int) -> NDArray[np.floating]:
+    """``(F, ..., kernel)``: every frame's neighbourhood."""
+    reflected = np.pad(np.arange(len(values)), kernel // 2, mode="reflect")
+    return np.lib.stride_tricks.sliding_window_view(values[reflected], kernel, axis=0)
 
 
 def motion(points: NDArray[np.floating], kernel: int = 5) -> Floats:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from .. import networks
@@ -65,10 +66,11 @@ def convert(path: Path, output: Path | None = None, *, overwrite: bool = False) 
         save_weights(unverified, tensors, found.kind, found.config, **header)
         _verify(unverified, found, tensors)
         unverified.replace(output)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write {output} ({error}); name a place that can be written") from error
     finally:
-        unverified.unlink(missing_ok=True)
+        for left in (unverified, unverified.with_name(unverified.name + ".partial")):
+            left.unlink(missing_ok=True)
     return output
 
 

@@ -26,7 +26,15 @@ from fsgan_core.ops.official_masks import (
     remove_inner_mouth,
     soft_erosion,
 )
-from fsgan_core.ops.official_tracking import link_boxes, motion, moving_mean, overlap, smooth_boxes, smooth_logits
+from fsgan_core.ops.official_tracking import (
+    hamming_mean,
+    link_boxes,
+    motion,
+    moving_mean,
+    overlap,
+    smooth_boxes,
+    smooth_logits,
+)
 from fsgan_core.ops.official_views import (
     build_map,
     euler_angles,
@@ -106,6 +114,13 @@ def test_moving_mean_keeps_constants_and_stays_in_range(frames, kernel):
     assert np.allclose(moving_mean(np.full((frames, 2), 3.5), kernel), 3.5)
 
 
+def test_hamming_mean():
+    assert np.allclose(hamming_mean(np.full((3, 2), 3.5)), 3.5)
+    impulse = np.zeros((21, 1))
+    impulse[10] = 1
+    assert np.allclose(hamming_mean(impulse)[7:14, 0], np.hamming(7) / np.hamming(7).sum())
+
+
 def test_motion_of_a_steady_walk_is_its_step():
     walk = np.arange(30)[:, None] * np.array([3.0, 4.0])
     assert motion(walk)[10] == pytest.approx(5)
@@ -136,7 +151,7 @@ def test_links():
     frames = [np.concatenate([face + i, other]) for i in range(12)]
     frames += [other] * 2 + [np.concatenate([other, face + 12])] * 12
     tracks = link_boxes(frames)
-    assert {number: (t.start, len(t)) for number, t in tracks.items()} == {0: (0, 12), 2: (14, 12), 1: (0, 26)}
+    assert {number: (t.start, len(t.boxes)) for number, t in tracks.items()} == {0: (0, 12), 2: (14, 12), 1: (0, 26)}
     assert next(iter(tracks)) == 0
     assert link_boxes(frames, min_size=200) == {} and link_boxes(frames, min_length=100) == {}
     assert link_boxes([]) == {} and link_boxes([np.zeros((0, 4))] * 3) == {}

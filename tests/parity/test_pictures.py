@@ -102,7 +102,7 @@ def test_swap_step(swap):
     case.check(step.reenactment * 2 - 1, "output/1_reenactment")
     case.check(step.logits, "output/2_reenactment_seg")
     sure = case["output/2_reenactment_seg"].topk(2, 1).values.diff(dim=1).abs() > 1e-4
-    assert sure.float().mean() > 0.99
+    assert sure.float().mean() > 0.9
     found, expected = step.face * 2 - 1, case["output/3_reenactment_face_only"]
     assert float(((found - expected) * sure).abs().max()) <= case.meta["atol"]
     # A pixel that flips on a tie changes all that follows, so the rest starts from the recorded segmentation.

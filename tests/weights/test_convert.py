@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from fsgan_core.errors import WeightsError
 from fsgan_core.networks import build
+from fsgan_core.weights import convert as convert_module
 from fsgan_core.weights.checkpoint import load_network, read_header
 from fsgan_core.weights.convert import convert, sha256
 from fsgan_core.weights.infer import infer
@@ -248,6 +249,22 @@ def test_a_failed_conversion_leaves_an_existing_output_alone(tmp_path, out):
     with pytest.raises(WeightsError):
         convert(save(tmp_path / "a.pth", state), out, overwrite=True)
     assert out.read_bytes() == b"precious"
+
+
+def test_a_full_disk_and_a_bad_disk_leave_nothing(tmp_path, out, monkeypatch):
+    path = save(tmp_path / "a.pth", state_of("segmentation"))
+    written = convert_module.save_weights
+
+    def full(target, *arguments, **options):
+        target.with_name(target.name + ".partial").write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    def bad(target, tensors, *arguments, **options):
+        written(target, {name: tensor + 1 for name, tensor in tensors.items()}, *arguments, **options)
+
+    for broken, words in ((full, "No space left"), (bad, "does not read back")):
+        monkeypatch.setattr(convert_module, "save_weights", broken)
+        refused(path, out, words)
 
 
 shapes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
