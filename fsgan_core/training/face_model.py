@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from ..ops.landmarks import LEFT_EYE, MIDLINE, RIGHT_EYE, RIGID
 from ..weights.checkpoint import save_weights
 from .face_registration import read_head, register
-from .face_shapes import GAZE_DEGREES, expression_shapes, identity_shapes
+from .face_shapes import GAZE_DEGREES, calmed, expression_shapes, identity_shapes
 from .face_topology import triangulate
 
 Array = NDArray[np.float64]
@@ -139,7 +139,7 @@ def build(folder: Path, path: Path) -> None:
         "triangles": triangles,
         "regions": regions,
         "identity": identity.astype(np.float16),
-        "expression": expression.astype(np.float16),
+        "expression": calmed(expression, triangles).astype(np.float16),
         "ict_vertices": anchors.vertices.astype(np.int32),
         "ict_weights": anchors.weights.astype(np.float32),
     }

@@ -89,3 +89,13 @@ def test_nearest_place_on_a_triangle():
 def test_head_vertices_are_weighted_means(bundled):
     np.testing.assert_allclose(bundled["ict_weights"].sum(1), 1, atol=1e-6)
     assert bundled["ict_weights"].min() >= -1e-6
+
+
+def test_calming_evens_out_the_border_alone(bundled):
+    spike = np.zeros((1, L.COUNT, 3))
+    spike[0, [152, 13], 1] = 1
+    calm = S.calmed(spike, bundled["triangles"])
+    assert calm[0, 13, 1] == 1
+    assert 0 < calm[0, 152, 1] < 0.5
+    level = np.ones((1, L.COUNT, 3))
+    np.testing.assert_allclose(S.calmed(level, bundled["triangles"]), level)
