@@ -70,7 +70,7 @@ def calmed(shapes: Array, triangles: Ints, points: tuple[int, ...] = FACE_OVAL, 
     linked = np.eye(shapes.shape[1])
     for a, b in ((0, 1), (1, 2), (2, 0)):
         linked[triangles[:, a], triangles[:, b]] = linked[triangles[:, b], triangles[:, a]] = 1
-    border = linked[list(points)].any(0)
+    border = linked[list(points)].max(0) > 0
     mean = np.where(border[:, None], linked / linked.sum(1, keepdims=True), np.eye(len(linked)))
     return np.asarray(np.linalg.matrix_power(mean, rounds) @ shapes)
 
