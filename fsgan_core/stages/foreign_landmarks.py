@@ -95,7 +95,7 @@ def _fan(network: Any) -> Measure:
     def measure(frame: Frame, boxes: Floats, previous: Floats | None) -> tuple[Floats, Floats]:
         if previous is not None:
             boxes = np.concatenate([previous[..., :2].min(1), previous[..., :2].max(1)], 1)
-        found, scores, _ = network.get_landmarks_from_image(frame, list(boxes), return_landmark_score=True)
+        found, scores, _ = network.get_landmarks_from_image(frame, boxes.tolist(), return_landmark_score=True)
         sparse = torch.from_numpy(np.stack(found)).float()
         return from_68(model, sparse).numpy(), np.stack(scores).reshape(len(boxes), -1).mean(1)
 
