@@ -34,7 +34,8 @@ def test_the_packet_says_the_standard_source_type():
     "description",
     [
         f'<rdf:Description e:DigitalSourceType="{COMPOSITE}" x:CreatorTool="Some Tool 3"/>',
-        f'<rdf:Description x:CreatorTool="Some Tool 3"><e:DigitalSourceType rdf:resource="{COMPOSITE}"/></rdf:Description>',
+        '<rdf:Description x:CreatorTool="Some Tool 3">'
+        f'<e:DigitalSourceType rdf:resource="{COMPOSITE}"/></rdf:Description>',
         f"<rdf:Description><e:DigitalSourceType>{COMPOSITE}</e:DigitalSourceType>"
         "<x:CreatorTool>Some Tool 3</x:CreatorTool></rdf:Description>",
     ],

@@ -14,6 +14,12 @@ from av.packet import Packet
 
 ENCODERS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "libopus"}
 """What sound becomes that a container cannot hold."""
+COPIED = {
+    "mp4": ("aac", "mp3", "ac3", "eac3", "opus", "libopus", "flac", "alac"),
+    "mov": ("aac", "mp3", "ac3", "eac3", "alac", "pcm_"),
+    "webm": ("opus", "libopus", "vorbis"),
+}
+"""How the names of the decoders begin whose packets players of a container know; Matroska takes what it can."""
 _BITS_A_CHANNEL = 96_000
 _OPUS_RATE = 48_000
 _LAYOUTS = ("mono", "stereo", "5.1", "7.1")
@@ -97,10 +103,8 @@ class AudioTracks:
 
 
 def _way(source: AudioStream, output: OutputContainer) -> _Way:
-    codec = source.codec_context.name
-    # Players seldom know uncompressed sound in MP4.
-    rare = codec.startswith("pcm") and output.format.name == "mp4"
-    return _Copied(source, output) if codec in output.supported_codecs and not rare else _Encoded(source, output)
+    known = COPIED.get(output.format.name, tuple(output.supported_codecs))
+    return _Copied(source, output) if source.codec_context.name.startswith(known) else _Encoded(source, output)
 
 
 def _time(packet: Packet[AudioStream]) -> Fraction:

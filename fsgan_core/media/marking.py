@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import struct
-import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import av
-from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import MediaError
 from ..provenance import LARGEST_PACKET, Marking, from_xmp
+from .files import check_input
+from .picture import NoPictureError, opened_picture
 
 XMP_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 TIFF_XMP = 700
@@ -37,7 +37,7 @@ def append_packet(path: Path, packet: bytes) -> None:
                 file.write(_GIF_BLOCK + packet + _GIF_TRAILER + _GIF_END)
 
 
-def read_marking(path: Path) -> Marking | None:
+def read_marking(path: Path | str) -> Marking | None:
     """Read what a picture or video says of its making.
 
     Args:
@@ -49,21 +49,18 @@ def read_marking(path: Path) -> Marking | None:
     Raises:
         MediaError: the file is missing, unreadable or neither picture nor video.
     """
+    path = Path(path)
+    check_input(path)
     try:
         with path.open("rb") as file:
             packet = _container_packet(file)
-        if packet is None:
-            packet = _matroska_packet(path) if _is_matroska(path) else _picture_packet(path)
-    except (UnidentifiedImageError, av.error.FFmpegError, SyntaxError) as error:
-        raise MediaError(f"{path} is neither a picture nor a video that can be read") from error
     except OSError as error:
         raise MediaError(f"cannot read {path} ({error.strerror or error})") from error
+    for packet_of in (_picture_packet, _tag_packet):
+        packet = packet_of(path) if packet is None else packet
+    if packet is None:
+        raise MediaError(f"{path} is neither a picture nor a video that can be read; name one")
     return from_xmp(packet)
-
-
-def _is_matroska(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"\x1a\x45\xdf\xa3"
 
 
 def _container_packet(file: BinaryIO) -> bytes | None:
@@ -101,17 +98,22 @@ def _gif_packet(file: BinaryIO) -> bytes:
     return rest.partition(_GIF_TRAILER)[0] if found else b""
 
 
-def _matroska_packet(path: Path) -> bytes:
-    with av.open(str(path)) as container:
-        return container.metadata.get(MATROSKA_TAG, "").encode()
-
-
-def _picture_packet(path: Path) -> bytes:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Pillow.open(path) as picture:
-            info = picture.info
-            packet = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-            if not packet and picture.format == "TIFF":
-                packet = picture.tag_v2.get(TIFF_XMP, b"")  # type: ignore[attr-defined]
+def _picture_packet(path: Path) -> bytes | None:
+    """Packet of a picture, empty where it has none; None for other files."""
+    try:
+        with opened_picture(path) as picture:
+            packet = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
+            if not packet and isinstance(picture, TiffImageFile):
+                packet = picture.tag_v2.get(TIFF_XMP, b"")
+    except NoPictureError:
+        return None
     return packet.encode() if isinstance(packet, str) else bytes(packet)
+
+
+def _tag_packet(path: Path) -> bytes | None:
+    """Packet among a video's tags, empty where it has none; None for other files."""
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            return container.metadata.get(MATROSKA_TAG, "").encode()
+    except (av.error.FFmpegError, ValueError):
+        return None

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from ..errors import MediaError
 from ..streams import Frame
 from .files import check_input
-from .image import LARGEST_PICTURE, picture_format
+from .picture import LARGEST_PICTURE, is_picture
 from .pixels import colour_of, orientation_of, to_frame
 
 _USUAL_RATE = Fraction(25)
@@ -132,8 +132,7 @@ def is_video(path: Path | str) -> bool:
         MediaError: it is missing, a folder, empty, or neither.
     """
     path = Path(path)
-    check_input(path)
-    if picture_format(path) is not None:
+    if is_picture(path):
         return False
     try:
         Video(path)

@@ -87,10 +87,10 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         with ExitStack() as stack:
             self._temporary = stack.enter_context(staged(self.path, overwrite=self._overwrite, inputs=self._inputs))
-            movflags = {"movflags": "+faststart"} if self._format.name in ("mp4", "mov") else {}
-            self._output: OutputContainer = av.open(
-                str(self._temporary), "w", format=self._format.name, container_options=movflags
-            )
+            with self._told():
+                self._output: OutputContainer = av.open(
+                    str(self._temporary), "w", format=self._format.name, container_options=self._muxer_options()
+                )
             stack.callback(self._abandon)
             self._stack = stack.pop_all()
         return self
@@ -127,6 +127,13 @@ class VideoWriter:
             return
         with self._stack:
             self._finish()
+
+    def _muxer_options(self) -> dict[str, str]:
+        if self._format.name not in ("mp4", "mov"):
+            return {}
+        # Late starts are kept in ticks of the whole file, by default milliseconds.
+        ticks = self.time_base.denominator
+        return {"movflags": "+faststart", "movie_timescale": str(ticks * -(-_TICKS_A_SECOND // ticks))}
 
     def _start(self, picture: VideoFrame) -> None:
         """Add the streams; the size is known only now."""

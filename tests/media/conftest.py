@@ -66,7 +66,7 @@ def make_video(path, *, count=12, size=(64, 48), rate=25, pts=None, codec="libx2
 def sound_packets(path):
     """Every sound packet of a file: seconds and bytes."""
     with av.open(str(path)) as container:
-        packets = [p for p in container.demux(container.streams.audio) if p.dts is not None]
+        packets = [p for p in container.demux() if p.stream.type == "audio" and p.dts is not None]
         return [(p.pts * p.time_base, bytes(p)) for p in packets]
 
 
