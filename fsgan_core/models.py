@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from .ops.face_model import FaceModel
-from .stages.blending import BLENDERS, Blender
+from .stages.blending import BLENDERS, Blender, BlendOptions
 from .stages.completion import COMPLETERS, Completer
 from .stages.detection import DETECTORS, Detector
 from .stages.landmarks import LANDMARKERS, Landmarker
@@ -60,7 +60,10 @@ class Models:
 
     @staticmethod
     def load(
-        backends: Backends | None = None, device: str | torch.device = "cpu", flow: FlowOptions | None = None
+        backends: Backends | None = None,
+        device: str | torch.device = "cpu",
+        flow: FlowOptions | None = None,
+        blend: BlendOptions | None = None,
     ) -> Models:
         """Build the stages.
 
@@ -68,6 +71,7 @@ class Models:
             backends: which backend does each stage; our own by default.
             device: where networks and tensor work run.
             flow: options of the flow engine.
+            blend: options of blending.
 
         Raises:
             WeightsError: weights are missing or damaged.
@@ -81,6 +85,6 @@ class Models:
             reenactment=REENACTORS[chosen.reenactment](model, flow),
             segmentation=SEGMENTERS[chosen.segmentation](model),
             completion=COMPLETERS[chosen.completion](),
-            blending=BLENDERS[chosen.blending](),
+            blending=BLENDERS[chosen.blending](blend),
             device=place,
         )

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .faces import Analysis, FaceSequence
+from .faces import Analysis, FaceSequence, Track
 from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
 from .ops.head_mesh import head_reach
@@ -25,18 +25,21 @@ from .stages.appearance_map import AppearanceMap, build
 from .stages.candidates import Candidate, MapOptions
 from .stages.compositing import Patch, composite, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
+from .stages.detection import Detections
 from .stages.measuring import MeasureOptions, measure
 from .stages.openings import plain_mouth
 from .stages.reenactment import Anchor, Reenactment
-from .stages.tracking import TrackOptions, find_tracks
+from .stages.tracking import Linked, TrackOptions, link
 from .stages.views import Source, View, prepare
-from .streams import Clip, Frame
+from .streams import Clip, Frame, chunked
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyzeOptions:
     """How faces are found and measured."""
 
+    every: int = 3
+    """examine every so many frames for faces; in between they are followed"""
     tracking: TrackOptions = field(default_factory=TrackOptions)
     """linking of detections"""
     measuring: MeasureOptions = field(default_factory=MeasureOptions)
@@ -159,10 +162,28 @@ def analyze(clip: Clip, models: Models, options: AnalyzeOptions | None = None) -
         the faces as numbers; none is no error.
     """
     options = options or AnalyzeOptions()
-    tracks, cuts, count = find_tracks(clip, models.detection, options.tracking)
+    linked = link(_examined(clip, models, options.every), options.tracking)
+    tracks = [_extended(face.track, linked, options.every - 1) for face in linked.faces]
     faces = measure(clip, tracks, models.landmarks, models.face_model, options.measuring)
     ordered = sorted(faces, key=lambda face: (face.track.start, float(face.track.boxes[0, 0])))
-    return Analysis(clip.size, clip.rate, count, cuts, tuple(ordered))
+    return Analysis(clip.size, clip.rate, linked.frame_count, linked.cuts, tuple(ordered))
+
+
+def _examined(clip: Clip, models: Models, every: int) -> Iterator[tuple[int, Frame, Detections | None]]:
+    """Every frame with its index; each ``every``-th with the faces detected in it."""
+    for chunk in chunked(enumerate(clip), 2 * every):
+        chosen = [(index, frame) for index, frame in chunk if index % every == 0]
+        found = models.detection([frame for _, frame in chosen])
+        detections = {index: faces for (index, _), faces in zip(chosen, found, strict=True)}
+        yield from ((index, frame, detections.get(index)) for index, frame in chunk)
+
+
+def _extended(track: Track, linked: Linked, reach: int) -> Track:
+    """A track reaching into the unexamined frames around it, within its shot; measuring says where the face ends."""
+    first = max((cut for cut in linked.cuts if cut <= track.start), default=0)
+    last = min((cut for cut in linked.cuts if cut > track.start), default=linked.frame_count)
+    before, after = min(reach, track.start - first), min(reach, last - track.stop)
+    return Track(track.start - before, np.pad(track.boxes, ((before, after), (0, 0)), mode="edge"))
 
 
 def build_appearance_map(
@@ -323,7 +344,7 @@ def _head(picture: Frame, landmarks: NDArray[np.float32], models: Models) -> tup
     box = square_box(reach[0].cpu().numpy())
     left, top = max(0, box[0]), max(0, box[1])
     shown = picture[top : min(height, box[3]), left : min(width, box[2])]
-    points = torch.from_numpy(landmarks - np.float32((left, top, 0))).to(models.device)
+    points = torch.from_numpy(landmarks - np.array((left, top, 0), np.float32)).to(models.device)
     return prepare(shown, points, models.face_model), box, Anchor(1.0, box[0] - left, box[1] - top)
 
 

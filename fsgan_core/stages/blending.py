@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -136,5 +137,9 @@ def _overlay(face: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, torch.lerp(target, face.clamp(0, 1), mask), target)
 
 
-BLENDERS = {"poisson": PoissonBlender, "multiband": MultibandBlender, "feather": FeatherBlender}
+BLENDERS: dict[str, Callable[[BlendOptions | None], Blender]] = {
+    "poisson": PoissonBlender,
+    "multiband": MultibandBlender,
+    "feather": FeatherBlender,
+}
 """Blending backends by name."""

@@ -28,7 +28,7 @@ def square_box(points: NDArray[np.floating], margin: float = 1.0) -> Box:
 
 def in_crop(landmarks: NDArray[np.float32], box: Box) -> Tensor:
     """Landmarks ``(478, 3)`` of the frame as ``(1, 478, 3)`` of the crop."""
-    return torch.from_numpy(landmarks - np.float32((box[0], box[1], 0)))[None]
+    return torch.from_numpy(landmarks - np.array((box[0], box[1], 0), np.float32))[None]
 
 
 def crop_mask(mask: NDArray[np.float32], box: Box) -> Tensor:
