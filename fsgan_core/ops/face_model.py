@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from .geometry import euler_angles, similarity
+from .geometry import euler_angles, scaled_orthographic, similarity
 from .landmarks import COUNT, INNER_51, RIGID, to_ibug68
 from .ridge import BoundedRidge
 
@@ -130,7 +130,10 @@ def fit(
     ridge = BoundedRidge(gram, *_priors(model), len(landmarks), shared=count if shared_identity else 0)
     coefficients = force = landmarks.new_zeros(len(landmarks), len(basis))
     faces = parts[:1].expand(len(landmarks), -1, -1)
-    pose = _first_pose(parts[0], landmarks, share)
+    if landmarks.shape[2] == 3:
+        pose = similarity(faces, landmarks, share)
+    else:
+        pose = scaled_orthographic(parts[0], landmarks, share)
     for _ in range(rounds):
         filled = _filled(pose, faces, landmarks, trust)
         wanted = (_undone(pose, filled) - parts[0]).flatten(1) * evidence
@@ -160,22 +163,6 @@ def _motions(mean: Tensor) -> Tensor:
     """Shifts along and starts of turns about the axes, and growth: ``(7, P, 3)``."""
     axes = torch.eye(3, device=mean.device)[:, None].expand(-1, len(mean), -1)
     return torch.cat((axes, torch.linalg.cross(axes, mean.expand(3, -1, -1)), mean[None]))
-
-
-def _first_pose(mean: Tensor, landmarks: Tensor, weights: Tensor) -> Pose:
-    """Pose of the mean face; without depths from the nearest affine map (scaled orthographic)."""
-    if landmarks.shape[2] == 3:
-        return similarity(mean[None], landmarks, weights)
-    share = (weights / weights.sum(-1, keepdim=True))[..., None]
-    middle, centre = (share * mean).sum(1), (share * landmarks).sum(1)
-    moved = mean - middle[:, None]
-    affine = torch.linalg.solve((share * moved).mT @ moved, (share * moved).mT @ (landmarks - centre[:, None])).mT
-    u, stretch, vt = torch.linalg.svd(affine, full_matrices=False)
-    rows = u @ vt
-    rotation = torch.cat((rows, torch.linalg.cross(rows[:, :1], rows[:, 1:])), 1)
-    scale = stretch.mean(1)
-    translation = torch.nn.functional.pad(centre, (0, 1)) - scale[:, None] * (rotation @ middle[..., None])[..., 0]
-    return scale, rotation, translation
 
 
 def _filled(pose: Pose, faces: Tensor, landmarks: Tensor, trust: float) -> Tensor:

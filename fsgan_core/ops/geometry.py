@@ -56,23 +56,46 @@ def similarity(points: Tensor, goal: Tensor, weights: Tensor | None = None) -> t
     return scale, rotation, centre - scale[:, None] * (rotation @ middle[..., None])[..., 0]
 
 
+def scaled_orthographic(points: Tensor, seen: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Poses of known points of which only x and y are seen: the rotations next to the best affine maps.
+
+    Args:
+        points: ``(P, 3)``, not all in one plane.
+        seen: ``(B, P, 2)``.
+        weights: ``(B or 1, P)`` at least 0.
+
+    Returns:
+        scale ``(B,)``, rotation ``(B, 3, 3)`` and translation ``(B, 3)`` that puts their weighted mean at depth 0.
+    """
+    share = (weights / weights.sum(-1, keepdim=True))[..., None]
+    middle, centre = (share * points).sum(1), (share * seen).sum(1)
+    moved = points - middle[:, None]
+    affine = torch.linalg.solve((share * moved).mT @ moved, (share * moved).mT @ (seen - centre[:, None])).mT
+    u, stretch, vt = torch.linalg.svd(affine, full_matrices=False)
+    rows = u @ vt
+    rotation = torch.cat((rows, torch.linalg.cross(rows[:, :1], rows[:, 1:])), 1)
+    scale = stretch.mean(1)
+    place = torch.nn.functional.pad(centre, (0, 1)) - scale[:, None] * (rotation @ middle[..., None])[..., 0]
+    return scale, rotation, place
+
+
 def rotation_vector(rotation: Tensor) -> Tensor:
     """Axis times angle in radians ``(B, 3)``, at most pi long, of rotations ``(B, 3, 3)``."""
-    quaternion = _quaternion(rotation)
-    axis, cosine = (
-        quaternion[..., 1:] * quaternion[..., :1].sign().where(quaternion[..., :1] != 0, 1.0),
-        quaternion[..., :1].abs(),
-    )
-    sine = axis.norm(dim=-1, keepdim=True)
+    cosine, axis = _quaternion(rotation).split((1, 3), -1)
+    axis, cosine = torch.where(cosine < 0, -axis, axis), cosine.abs()
+    sine = torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
     return axis * torch.where(sine > 1e-7, 2 * torch.atan2(sine, cosine) / sine.clamp_min(1e-7), 2.0)
 
 
 def from_vector(vector: Tensor) -> Tensor:
-    """Rotations ``(B, 3, 3)`` of axis times angle in radians ``(B, 3)``."""
+    """Rotations ``(B, 3, 3)`` of axis times angle in radians ``(B, 3)`` (Rodrigues)."""
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
-    rows = (torch.stack(row, -1) for row in ((zero, -z, y), (z, zero, -x), (-y, x, zero)))
-    return torch.matrix_exp(torch.stack(tuple(rows), -2))
+    rows = [torch.stack(row, -1) for row in ((zero, -z, y), (z, zero, -x), (-y, x, zero))]
+    cross = torch.stack(rows, -2)
+    turn = torch.linalg.vector_norm(vector, dim=-1)[..., None, None] / torch.pi
+    once, twice = torch.sinc(turn), torch.sinc(turn / 2) ** 2 / 2
+    return torch.eye(3, dtype=vector.dtype, device=vector.device) + once * cross + twice * cross @ cross
 
 
 def slerp(start: Tensor, end: Tensor, part: float | Tensor) -> Tensor:
@@ -94,13 +117,15 @@ def angle(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _quaternion(rotation: Tensor) -> Tensor:
-    """Unit quaternions ``(B, 4)``, real part first: the main eigenvectors of a symmetric matrix (Bar-Itzhack 2000)."""
+    """Unit quaternions ``(B, 4)``, real part first, from the longest column of their outer square."""
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(-1) for row in rotation.unbind(-2))
     rows = (
-        (xx + yy + zz, zy - yz, xz - zx, yx - xy),
-        (zy - yz, xx - yy - zz, yx + xy, zx + xz),
-        (xz - zx, yx + xy, yy - xx - zz, zy + yz),
-        (yx - xy, zx + xz, zy + yz, zz - xx - yy),
+        (1 + xx + yy + zz, zy - yz, xz - zx, yx - xy),
+        (zy - yz, 1 + xx - yy - zz, yx + xy, zx + xz),
+        (xz - zx, yx + xy, 1 + yy - xx - zz, zy + yz),
+        (yx - xy, zx + xz, zy + yz, 1 + zz - xx - yy),
     )
-    vectors: Tensor = torch.linalg.eigh(torch.stack([torch.stack(row, -1) for row in rows], -2))[1]
-    return vectors[..., -1]
+    square = torch.stack([torch.stack(row, -1) for row in rows], -2)
+    longest = square.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None]
+    column = torch.take_along_dim(square, longest.expand(*square.shape[:-1], 1), -1)[..., 0]
+    return torch.nn.functional.normalize(column, dim=-1)

@@ -11,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ..ops.geometry import similarity
 from ..ops.landmarks import LEFT_EYE, MIDLINE, RIGHT_EYE, RIGID
 from ..weights.checkpoint import save_weights
-from .face_registration import read_head, register
+from .face_registration import register
 from .face_shapes import GAZE_DEGREES, calmed, expression_shapes, identity_shapes
 from .face_topology import triangulate
+from .ict_head import read_head
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,7 +38,7 @@ def read_landmarks(folder: Path, sets: Iterable[str] = PORTRAITS, split: str = "
 
 
 def aligned(points: Array, reference: Array) -> tuple[Array, Array]:
-    """Faces moved onto a reference by the similarity of their rigid points (Umeyama 1991).
+    """Faces moved onto a reference by their rigid points.
 
     Args:
         points: ``(N, 478, 3)`` faces.
@@ -46,14 +48,9 @@ def aligned(points: Array, reference: Array) -> tuple[Array, Array]:
         ``(N, 478, 3)`` faces in canonical space and ``(N, 3, 3)`` rotations from canonical to the picture.
     """
     index = list(RIGID)
-    model = reference[index] - reference[index].mean(0)
-    seen = points - points[:, index].mean(1, keepdims=True)
-    u, s, vt = np.linalg.svd(np.einsum("npi,pj->nij", seen[:, index], model))
-    s[:, 2] *= np.sign(np.linalg.det(u @ vt))
-    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    rotation = u @ vt
-    scale = s.sum(1) / (model**2).sum()
-    return seen @ rotation / scale[:, None, None] + reference[index].mean(0), rotation
+    pair = (torch.from_numpy(part[..., index, :]) for part in (reference[None], points))
+    scale, rotation, place = (part.numpy() for part in similarity(*pair))
+    return (points - place[:, None]) @ rotation / scale[:, None, None], rotation
 
 
 def average(points: Array, start: Array, rounds: int = 5) -> Array:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ops.landmarks import FACE_OVAL, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, RIGID
-from .face_registration import Anchors, Head, eyeball_centre
+from .anchors import Anchors
+from .ict_head import Head, eyeball_centre
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

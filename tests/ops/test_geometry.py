@@ -100,3 +100,15 @@ def test_slerp_goes_at_even_speed():
 
 def test_no_turn_is_no_angle():
     assert G.angle(torch.eye(3)[None], torch.eye(3)[None]).item() == pytest.approx(0, abs=1e-3)
+
+
+def test_poses_are_found_without_depths():
+    points = torch.randn(12, 3, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    rotation, scale = rotations(9, 5), torch.tensor([1.0, 2, 3, 4, 0.5], dtype=torch.float64)
+    shift = torch.randn(5, 3, generator=torch.Generator().manual_seed(10), dtype=torch.float64)
+    seen = (scale[:, None, None] * points @ rotation.mT + shift[:, None])[..., :2]
+    weights = torch.rand(1, 12, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
+    found = G.scaled_orthographic(points, seen, weights)
+    torch.testing.assert_close(found[0], scale)
+    torch.testing.assert_close(found[1], rotation)
+    torch.testing.assert_close(found[2][:, :2], shift[:, :2])

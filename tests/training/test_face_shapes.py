@@ -3,7 +3,7 @@ import pytest
 
 from fsgan_core.ops import landmarks as L
 from fsgan_core.training import face_shapes as S
-from fsgan_core.training.face_registration import _closest
+from fsgan_core.training.anchors import _closest
 from fsgan_core.weights.checkpoint import OPEN, load_weights
 
 
