@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SIDE = 640
 """Longer side in pixels to which frames are reduced for these detectors."""
 
+_EXCESS = 0.08
+"""Share of MediaPipe's square boxes that lies beyond the dense landmarks on either side (median of portraits)."""
+
 Found = tuple[list[list[float]], list[float]]
 _logger = logging.getLogger(__name__)
 
@@ -110,8 +113,8 @@ def load_mediapipe(device: torch.device | str = "cpu") -> Detector:
         boxes, scores = [], []
         for found in network.process(frame).detections or ():
             box = found.location_data.relative_bounding_box
-            left, top = box.xmin * width, box.ymin * height
-            boxes.append([left, top, left + box.width * width, top + box.height * height])
+            left, right = box.xmin + _EXCESS * box.width, box.xmin + (1 - _EXCESS) * box.width
+            boxes.append([left * width, box.ymin * height, right * width, (box.ymin + box.height) * height])
             scores.append(float(found.score[0]))
         return boxes, scores
 

@@ -90,7 +90,30 @@ def free_pictures() -> list[Picture]:
 
 
 def scene(rng: Generator, material: Material, size: int) -> Scene:
-    """Draw one scene of ``size`` pixels: a portrait as it is, people pasted on a ground, or no face at all."""
+    """Draw one scene of ``size`` pixels, as a camera and a file would have kept it."""
+    return kept(rng, composed(rng, material, size))
+
+
+def pair(rng: Generator, material: Material, size: int) -> tuple[Scene, Scene]:
+    """One scene and its mirror, each kept in its own way; cheaper than two scenes."""
+    found = composed(rng, material, size)
+    return kept(rng, found), kept(rng, mirrored(found))
+
+
+def mirrored(found: Scene) -> Scene:
+    """The scene seen in a mirror."""
+    boxes = found.boxes.copy()
+    boxes[:, [0, 2]] = found.image.shape[1] - found.boxes[:, [2, 0]]
+    return Scene(np.ascontiguousarray(found.image[:, ::-1]), boxes, found.sure)
+
+
+def kept(rng: Generator, found: Scene) -> Scene:
+    """The scene after some camera and some file."""
+    return Scene(degradation.degrade(rng, found.image), found.boxes, found.sure)
+
+
+def composed(rng: Generator, material: Material, size: int) -> Scene:
+    """A portrait as it is, people pasted on a ground, or no face at all."""
     kind = rng.random()
     canvas = Canvas.filled(ground(rng, material, size))
     if kind < 0.3:
@@ -104,8 +127,7 @@ def scene(rng: Generator, material: Material, size: int) -> Scene:
     if rng.random() < 0.15:
         light(rng, canvas)
     boxes, visible, clear = canvas.faces()
-    image = degradation.degrade(rng, canvas.image())
-    return Scene(image, boxes, (visible > 0.33) & clear)
+    return Scene(canvas.image(), boxes, (visible > 0.33) & clear)
 
 
 def draw(rng: Generator, material: Material) -> Portrait:
@@ -218,9 +240,28 @@ def scrambled(rng: Generator, portrait: Portrait) -> Picture:
     return np.ascontiguousarray(shuffled.reshape(128, 128, 3), np.uint8)
 
 
+def doodle(rng: Generator) -> Picture:
+    """A flat drawing with holes where eyes and a mouth would be, like a skull or a mask on a shirt."""
+    picture = np.empty((128, 128, 3), np.uint8)
+    picture[:], shape, holes = rng.integers(0, 256, (3, 3))
+    cv2.ellipse(
+        picture, (64, 64), (int(rng.integers(34, 60)), int(rng.integers(44, 62))), 0, 0, 360, shape.tolist(), -1
+    )
+    y, size = int(rng.integers(45, 65)), int(rng.integers(6, 15))
+    for side in (-1, 1):
+        cv2.circle(picture, (64 + side * int(rng.integers(16, 26)), y), size, holes.tolist(), -1)
+    mouth = (int(rng.integers(4, 28)), int(rng.integers(2, 9)))
+    cv2.ellipse(picture, (64, y + int(rng.integers(25, 42))), mouth, 0, 0, 360, holes.tolist(), -1)
+    return picture
+
+
 def clutter(rng: Generator, material: Material, canvas: Canvas) -> None:
     """Something that is no face, pasted like one: a rectangle or an ellipse."""
-    picture = scrambled(rng, draw(rng, material)) if rng.random() < 0.2 else texture(rng, material)
+    kind = rng.random()
+    if kind < 0.3:
+        picture = scrambled(rng, draw(rng, material)) if kind < 0.15 else doodle(rng)
+    else:
+        picture = texture(rng, material)
     height, width = picture.shape[:2]
     scale = float(np.exp(rng.uniform(np.log(20), np.log(canvas.size)))) / max(height, width)
     target = rng.uniform(0, 1, 2) * canvas.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from ..networks.detector import Detector, DetectorConfig
 from ..ops.boxes import generalized_overlaps, overlaps, suppress
 from ..weights.checkpoint import save_weights
-from .composites import Material, Scene, read_material, scene
+from .composites import Material, Scene, pair, read_material, scene
 
 REACH = ((0, 40), (28, 88), (64, 190), (140, 1e6))
 """Faces that each level answers for: smallest and largest side in pixels, with overlaps so that none falls between."""
@@ -46,18 +47,13 @@ class DetectionTask:
         self.held_out = held_out
 
     def batches(self, seed: int) -> Iterator[Batch]:
-        """Endless batches; half of the scenes of each are new, half are earlier ones mirrored."""
-        rng = np.random.default_rng(seed)
+        """Endless batches of scenes and their mirrors; batch ``i`` depends on ``seed + i`` alone."""
         cv2.setNumThreads(1)
-        earlier: dict[int, list[Scene]] = {size: [] for size in SIZES}
-        while True:
+        for number in count(seed):
+            rng = np.random.default_rng(number)
             size = int(rng.choice(list(SIZES), p=[0.25, 0.5, 0.25]))
-            pool, count = earlier[size], SIZES[size]
-            old = [mirrored(pool[rng.integers(len(pool))]) for _ in range(count // 2 if len(pool) >= count else 0)]
-            new = [scene(rng, self.material, size) for _ in range(count - len(old))]
-            yield collated(new + old)
-            pool.extend(new)
-            del pool[:-300]
+            pairs = [pair(rng, self.material, size) for _ in range(SIZES[size] // 2)]
+            yield collated([found for both in pairs for found in both])
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Quality focal loss of the scores and generalised overlap of the boxes."""
@@ -98,13 +94,6 @@ class DetectionTask:
         tensors = {name: value.half() for name, value in model.state_dict().items() if value.is_floating_point()}
         shown = {name: f"{value:.4f}" for name, value in figures.items()}
         save_weights(path, tensors, "detector", self.config, **shown)
-
-
-def mirrored(found: Scene) -> Scene:
-    """The scene seen in a mirror."""
-    boxes = found.boxes.copy()
-    boxes[:, [0, 2]] = found.image.shape[1] - found.boxes[:, [2, 0]]
-    return Scene(found.image[:, ::-1], boxes, found.sure)
 
 
 def collated(scenes: list[Scene]) -> Batch:
@@ -163,10 +152,10 @@ def detection_losses(logits: Tensor, found: Tensor, cells: Tensor, boxes: Tensor
     """
     index, unsure = assigned(cells, boxes, kinds, float(cells[:, :2].max() + cells[0, 2] / 2))
     positive = index >= 0
-    count = positive.sum().clamp(min=1)
+    number = positive.sum().clamp(min=1)
     true = boxes.gather(1, index.clamp(min=0)[..., None].expand(-1, -1, 4))
     quality = torch.where(positive, overlaps(found.detach(), true), 0)
     weight = (logits.sigmoid() - quality).detach().abs() ** 2 * ~unsure
-    score = (F.binary_cross_entropy_with_logits(logits, quality, reduction="none") * weight).sum() / count
-    box = (1 - generalized_overlaps(found[positive], true[positive])).sum() / count
-    return {"score": score, "box": 2 * box}
+    score = (F.binary_cross_entropy_with_logits(logits, quality, reduction="none") * weight).sum() / number
+    box = (1 - generalized_overlaps(found[positive], true[positive])).sum() / number
+    return {"score": 2 * score, "box": 2 * box}

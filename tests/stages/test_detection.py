@@ -183,7 +183,7 @@ def test_mediapipe_boxes_become_pixels(monkeypatch):
     library.solutions = solutions
     monkeypatch.setitem(sys.modules, "mediapipe", library)
     found = DETECTORS["mediapipe"]("cpu")([np.zeros((100, 200, 3), np.uint8)])[0]
-    np.testing.assert_allclose(found.boxes, [[20, 20, 120, 45]], rtol=1e-6)
+    np.testing.assert_allclose(found.boxes, [[28, 20, 112, 45]], rtol=1e-6)
 
 
 def test_a_mediapipe_without_solutions_is_refused(monkeypatch):
