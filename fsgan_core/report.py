@@ -1,4 +1,4 @@
-"""The report of a run: what was done in every frame, as JSON."""
+"""What was measured in a clip and what was done in it, as JSON and arrays."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .faces import Analysis
+from .ops.landmarks import to_ibug68
 from .pipeline import Rendered
 from .provenance import VERSION
 from .streams import Frame
@@ -47,9 +52,10 @@ class Report:
             self.rows += [when | asdict(record) for record in result.records] or [when | _UNTOUCHED]
             yield result.frame
 
-    def count(self, status: str) -> int:
-        """How many faces in frames have a status."""
-        return sum(row["status"] == status for row in self.rows)
+    def summary(self, status: str) -> str:
+        """In how many frames something was done, as words."""
+        done = len({row["index"] for row in self.rows if row["status"] == status})
+        return f"{status} in {done} of {len({row['index'] for row in self.rows})} frames"
 
     def values(self) -> dict[str, Any]:
         """The report as JSON knows it."""
@@ -62,10 +68,65 @@ class Report:
             "options": dict(self.options),
             "models": dict(self.models),
             "device": self.device,
-            "frames": self.rows,
             "summary": {"frames": frames, "statuses": dict(Counter(row["status"] for row in self.rows)), **speed},
+            "frames": self.rows,
         }
 
     def json(self) -> str:
-        """The report as text."""
-        return json.dumps(self.values(), indent=1, default=str)
+        """The report as text, one line a row."""
+        values = self.values()
+        rows = ",\n".join(json.dumps(row) for row in values.pop("frames"))
+        return f'{json.dumps(values, indent=1, default=str)[:-2]},\n "frames": [\n{rows}\n ]\n}}\n'
+
+
+def analysis_values(analysis: Analysis, name: str) -> dict[str, Any]:
+    """An analysis as JSON knows it, in pixels of the frame; frames in which a face was not seen are left out.
+
+    Args:
+        analysis: what was measured.
+        name: of the file it was measured in.
+    """
+    width, height = analysis.size
+    about: dict[str, Any] = {"file": name, "width": width, "height": height}
+    if analysis.rate:
+        about |= {"rate": float(analysis.rate), "frames": analysis.frame_count, "cuts": list(analysis.cuts)}
+    tracks = []
+    for number, face in enumerate(analysis.faces):
+        frames = [
+            {
+                "index": face.track.start + row,
+                "box": _rounded(face.track.boxes[row]),
+                "score": round(float(face.scores[row]), 4),
+                "pose": _rounded(face.poses[row]),
+                "landmarks68": _rounded(to_ibug68(face.landmarks[row, :, :2])),
+                "landmarks": _rounded(face.landmarks[row]),
+            }
+            for row in np.flatnonzero(face.scores > 0).tolist()
+        ]
+        tracks.append({"id": number, "frames": frames})
+    return {"version": VERSION, "video" if analysis.rate else "image": about, "tracks": tracks}
+
+
+def analysis_arrays(analysis: Analysis) -> dict[str, NDArray[Any]]:
+    """An analysis as arrays: ``size``, ``rate``, ``cuts`` and, of every track, ``track0_start``, ``track0_boxes``..."""
+    arrays: dict[str, NDArray[Any]] = {
+        "size": np.array(analysis.size),
+        "rate": np.array(float(analysis.rate)),
+        "cuts": np.array(analysis.cuts, np.int64),
+    }
+    for number, face in enumerate(analysis.faces):
+        values = {
+            "start": np.array(face.track.start),
+            "boxes": face.track.boxes,
+            "scores": face.scores,
+            "poses": face.poses,
+            "landmarks": face.landmarks,
+            "landmarks68": to_ibug68(face.landmarks),
+        }
+        arrays |= {f"track{number}_{name}": value for name, value in values.items()}
+    return arrays
+
+
+def _rounded(values: NDArray[np.floating]) -> Any:
+    """Nested lists of numbers, to a hundredth of a pixel or degree."""
+    return np.round(values.astype(np.float64), 2).tolist()

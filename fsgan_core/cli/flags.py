@@ -31,7 +31,9 @@ def add_output(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
 
 
-def add_options(parser: argparse.ArgumentParser, kind: type, title: str, leave: tuple[str, ...] = ()) -> None:
+def add_options(
+    parser: argparse.ArgumentParser, kind: type, title: str, leave: tuple[str, ...] = (), prefix: str = ""
+) -> None:
     """Add a flag for each field of an options class.
 
     Args:
@@ -39,11 +41,14 @@ def add_options(parser: argparse.ArgumentParser, kind: type, title: str, leave: 
         kind: dataclass of options.
         title: heading of the group in the help.
         leave: fields that get no flag here.
+        prefix: what the flags' names begin with.
     """
     group = parser.add_argument_group(title)
     for option in describe(kind):
         if option.name not in leave:
-            group.add_argument(flag(option), dest=_place(kind, option), **_settings(option))
+            # Of an option inside options the inner class's field gives the context: --tracking-gap.
+            flag = f"--{prefix}{'-'.join(option.path[-2:]).replace('_', '-')}"
+            group.add_argument(flag, dest=_place(kind, option), **_settings(option))
 
 
 def read_options(args: argparse.Namespace, kind: type[T], **fixed: Any) -> T:
@@ -74,11 +79,6 @@ def chosen_device(name: str) -> str:
     if not there[name]:
         raise FSGANError(f"found no '{name}' device; use --device cpu")
     return name
-
-
-def flag(option: Option) -> str:
-    """Name of an option's flag."""
-    return "--" + option.name.replace("_", "-")
 
 
 def _place(kind: type, option: Option) -> str:

@@ -1,0 +1,56 @@
+"""``fsgan faces``: a person's appearance map as a file, and what it holds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import MediaError
+from ..media import check_output, staged
+from ..pipeline import AnalyzeOptions
+from ..stages.appearance_file import load, save
+from ..stages.candidates import MapOptions
+from .engine import MEASURING, add_stages, load_models
+from .flags import add_debug, add_options, add_output
+from .subjects import TENSORS, add_source_face, source_map
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the actions and their flags."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="make a map from pictures and videos of one person")
+    build.add_argument("source", type=Path, nargs="+", help="pictures and videos of one person")
+    add_output(build, f"map to write, {TENSORS}")
+    add_source_face(build)
+    add_options(build, MapOptions, "views")
+    add_options(build, AnalyzeOptions, "measuring")
+    add_stages(build, MEASURING)
+    show = actions.add_parser("show", help="list the views of a map")
+    show.add_argument("map", type=Path, help=f"map made by 'fsgan faces build' ({TENSORS})")
+    for action in (build, show):
+        add_debug(action)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do the action."""
+    {"build": _build, "show": _show}[args.action](args)
+
+
+def _build(args: argparse.Namespace) -> None:
+    if args.output.suffix.lower() != TENSORS:
+        raise MediaError(f"cannot write an appearance map as '{args.output.suffix}'; use {TENSORS}")
+    check_output(args.output, overwrite=args.overwrite, inputs=args.source)
+    appearance = source_map(args, load_models(args))
+    with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:
+        save(appearance, temporary)
+    print(f"wrote {args.output}: {len(appearance)} views")
+
+
+def _show(args: argparse.Namespace) -> None:
+    appearance = load(args.map)
+    for name, text in appearance.notes.items():
+        print(f"{name}: {text}")
+    print(f"{'view':>4} {'yaw':>7} {'pitch':>7} {'roll':>7}  size")
+    for number, (view, pose) in enumerate(zip(appearance.views, appearance.poses, strict=True)):
+        yaw, pitch, roll = pose
+        print(f"{number:4} {yaw:7.1f} {pitch:7.1f} {roll:7.1f}  {view.shape[1]}x{view.shape[0]}")

@@ -1,0 +1,112 @@
+"""``fsgan reenact``: a source takes the pose and expression of a target."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+
+from ..faces import Analysis, FaceSequence
+from ..media import EncodeOptions, Image, Video
+from ..models import Models
+from ..pipeline import AnalyzeOptions, FaceRecord, ReenactOptions, Rendered, reenact, reenact_crops
+from ..provenance import Marking
+from ..report import Report
+from ..stages.analysis import load_analysis
+from ..streams import Frame
+from .clips import Input, check_result, opened, watched, write_report, write_result
+from .engine import add_stages, chosen_backends, engine_values, load_models
+from .flags import add_options, add_output, read_options
+from .subjects import TENSORS, add_choice, add_source, measured, picked, source_map, source_picture
+
+STAGES = ("detection", "landmarks", "reenactment")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    add_source(parser)
+    text = f"picture or video whose motion is taken, or an analysis ({TENSORS}) made by 'fsgan analyze'"
+    parser.add_argument("--target", "-t", type=Path, required=True, metavar="FILE", help=text)
+    add_output(parser, "picture or video to write, of the target's kind")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done in every frame")
+    text = "draw the face in the target's place, shape and size instead of the source's whole picture"
+    parser.add_argument("--crop", action="store_true", help=text)
+    add_choice(parser)
+    add_options(parser, ReenactOptions, "reenactment")
+    add_options(parser, AnalyzeOptions, "measuring")
+    add_stages(parser, STAGES)
+    add_options(parser, EncodeOptions, "video")
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A target: a file with pixels, which is not measured yet, or an analysis."""
+
+    found: Input | Analysis
+
+    @classmethod
+    def of(cls, path: Path) -> Motion:
+        """Open a picture, a video or an analysis."""
+        return cls(load_analysis(path) if path.suffix.lower() == TENSORS else opened(path))
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, 0 of a still."""
+        return self.found.rate if isinstance(self.found, Analysis) else self.found.clip.rate
+
+    @property
+    def video(self) -> Video | None:
+        """The video, where it is one."""
+        return None if isinstance(self.found, Analysis) else self.found.video
+
+    def measured(self, models: Models, args: argparse.Namespace) -> Analysis:
+        """The faces in it."""
+        return self.found if isinstance(self.found, Analysis) else measured(self.found, models, args)
+
+    def moment(self, index: int) -> float:
+        """Time in seconds of a frame."""
+        if isinstance(self.found, Analysis):
+            return float(index / self.rate) if self.rate else 0.0
+        return self.found.moment(index)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Reenact, write, report."""
+    target = Motion.of(args.target)
+    check_result(args, not target.rate, [args.target, *args.source])
+    models, options = load_models(args), read_options(args, ReenactOptions)
+    motion = target.measured(models, args)
+    face = picked(motion, args.face)[0]
+    idle, drawn = _drawn(args, face, models, options)
+    asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
+    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device))
+    results = watched(in_time(drawn, face, motion.frame_count, idle.frame), "reenacting", motion.frame_count)
+    frames = report.noted(results, target.moment)
+    mark = Marking(operation="face reenactment", weights="open")
+    write_result(args, frames, mark, None if target.rate else idle, target.video, target.rate)
+    write_report(args, report)
+    print(f"wrote {args.output}: {report.summary('reenacted')}")
+
+
+def in_time(drawn: Iterable[Rendered], face: FaceSequence, count: int, idle: Frame) -> Iterator[Rendered]:
+    """One result for each of the target's ``count`` frames; ``idle`` before its face comes and after it has gone."""
+    absent = Rendered(idle, (FaceRecord(0, "no_face"),))
+    yield from repeat(absent, face.track.start)
+    yield from drawn
+    yield from repeat(absent, count - face.track.stop)
+
+
+def _drawn(
+    args: argparse.Namespace, face: FaceSequence, models: Models, options: ReenactOptions
+) -> tuple[Image, Iterator[Rendered]]:
+    """What is shown while the target shows no face, and the results for the frames in which it does."""
+    if args.crop:
+        black = Image(np.zeros((options.size, options.size, 3), np.uint8))
+        return black, reenact_crops(source_map(args, models), face, models, options)
+    image, landmarks = source_picture(args, models)
+    return image, reenact(image.frame, landmarks, face, models, options)

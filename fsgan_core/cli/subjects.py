@@ -1,0 +1,104 @@
+"""Whose face: flags that choose among the faces of a picture or video, and sources made into appearance maps."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NoFaceError
+from ..faces import Analysis, FaceSequence
+from ..media import Image
+from ..models import Models
+from ..pipeline import AnalyzeOptions, analyze, build_appearance_map
+from ..stages.appearance_file import load
+from ..stages.appearance_map import AppearanceMap
+from ..stages.candidates import MapOptions
+from .clips import Input, Watched, opened
+from .flags import read_options
+
+TENSORS = ".safetensors"
+"""Suffix of files that hold a measured thing instead of pixels: an appearance map or an analysis."""
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add ``--source`` and ``--source-face``."""
+    text = f"pictures and videos of one person, or a map ({TENSORS}) made by 'fsgan faces build'"
+    parser.add_argument("--source", "-s", type=Path, required=True, nargs="+", metavar="FILE", help=text)
+    add_source_face(parser)
+
+
+def add_source_face(parser: argparse.ArgumentParser) -> None:
+    """Add ``--source-face``."""
+    text = "the person's face in them: largest, or a number from 0 counted from the left (default: largest)"
+    parser.add_argument("--source-face", type=_which, default="largest", metavar="WHICH", help=text)
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add ``--face`` and ``--reference``."""
+    text = "faces of the target: largest, all, or a number from 0 counted from the left (default: largest)"
+    parser.add_argument("--face", type=_which, default="largest", metavar="WHICH", help=text)
+    text = "picture of the person in the target whose face is meant, instead of --face"
+    parser.add_argument("--reference", type=Path, metavar="FILE", help=text)
+
+
+def measured(item: Input, models: Models, args: argparse.Namespace) -> Analysis:
+    """Measure the faces of an input.
+
+    Raises:
+        NoFaceError: there is none.
+    """
+    clip = Watched(item.clip, f"measuring {item.path.name}", item.length)
+    analysis = analyze(clip, models, read_options(args, AnalyzeOptions))
+    if not analysis.faces:
+        raise NoFaceError(f"found no face in {item.path}; name one that shows a face, larger or less covered")
+    return analysis
+
+
+def source_map(args: argparse.Namespace, models: Models) -> AppearanceMap:
+    """The appearance map of the person that ``--source`` shows."""
+    if len(args.source) == 1 and args.source[0].suffix == TENSORS:
+        return load(args.source[0])
+    clips = []
+    for path in args.source:
+        item = opened(path)
+        clips += [(item.clip, face) for face in picked(measured(item, models, args), args.source_face)]
+    return build_appearance_map(clips, read_options(args, MapOptions))
+
+
+def source_picture(args: argparse.Namespace, models: Models) -> tuple[Image, NDArray[np.float32]]:
+    """The first source's picture and its face's landmarks; of a video, the frame that looks most straight ahead."""
+    item = opened(args.source[0])
+    face = picked(measured(item, models, args), args.source_face)[0]
+    turned = np.where(face.scores > 0, np.hypot(face.poses[:, 0], face.poses[:, 1]), np.inf)
+    row = int(turned.argmin())
+    frame = next(islice(item.clip, face.track.start + row, None))
+    return item.image or Image(frame), face.landmarks[row]
+
+
+def chosen_faces(item: Input, models: Models, args: argparse.Namespace) -> tuple[FaceSequence, ...]:
+    """The target's faces that the flags of :func:`add_choice` mean."""
+    return picked(measured(item, models, args), args.face)
+
+
+def picked(analysis: Analysis, which: str | int) -> tuple[FaceSequence, ...]:
+    """Choose faces by size, by number, or all."""
+    faces = analysis.faces
+    if which == "all":
+        return faces
+    if which == "largest":
+        return (
+            max(
+                faces, key=lambda face: float(np.prod(face.track.boxes[:, 2:] - face.track.boxes[:, :2], axis=1).sum())
+            ),
+        )
+    if not 0 <= int(which) < len(faces):
+        raise NoFaceError(f"found {len(faces)} faces, asked for number {which}; count from 0")
+    return (faces[int(which)],)
+
+
+def _which(word: str) -> str | int:
+    return word if word in ("largest", "all") else int(word)

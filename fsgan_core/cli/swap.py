@@ -1,0 +1,64 @@
+"""``fsgan swap``: a source's face onto faces of a picture or video."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MediaError
+from ..media import EncodeOptions, read_image
+from ..pipeline import AnalyzeOptions, SwapOptions, UserMask, swap
+from ..provenance import Marking
+from ..report import Report
+from .clips import Input, check_result, opened, watched, write_report, write_result
+from .engine import add_stages, chosen_backends, engine_values, load_models
+from .flags import add_options, add_output, read_options
+from .subjects import add_choice, add_source, chosen_faces, source_map
+
+STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    add_source(parser)
+    parser.add_argument("--target", "-t", type=Path, required=True, metavar="FILE", help="picture or video to change")
+    add_output(parser, "picture or video to write, of the target's kind")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done in every frame")
+    add_choice(parser)
+    text = "picture of the target's size: white marks what --mask-mode says"
+    parser.add_argument("--mask", type=Path, metavar="FILE", help=text)
+    text = "subtract keeps the target where the mask is white, add swaps there too (default: subtract)"
+    parser.add_argument("--mask-mode", choices=("add", "subtract"), default="subtract", help=text)
+    add_options(parser, SwapOptions, "swap")
+    add_options(parser, AnalyzeOptions, "measuring")
+    add_stages(parser, STAGES)
+    add_options(parser, EncodeOptions, "video")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Swap, write, report."""
+    target = opened(args.target)
+    mask = None if args.mask is None else _mask(args, target)
+    inputs = [args.target, *args.source, *([args.mask] if args.mask else [])]
+    check_result(args, target.image is not None, inputs)
+    options, models = read_options(args, SwapOptions), load_models(args)
+    source = source_map(args, models)
+    faces = chosen_faces(target, models, args)
+    asked = {"faces": args.face, "swap": asdict(options), **engine_values(args)}
+    report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device))
+    results = watched(swap(target.clip, faces, [source], models, options, mask), "swapping", target.length)
+    mark = Marking(operation="face swap", weights="open")
+    write_result(args, report.noted(results, target.moment), mark, target.image, target.video)
+    write_report(args, report)
+    print(f"wrote {args.output}: {report.summary('swapped')}")
+
+
+def _mask(args: argparse.Namespace, target: Input) -> UserMask:
+    image = read_image(args.mask)
+    if image.size != target.clip.size:
+        found = f"mask {args.mask} is {image.size[0]}x{image.size[1]}"
+        raise MediaError(f"{found}, the target {target.clip.size[0]}x{target.clip.size[1]}; make them the same size")
+    return UserMask(image.frame.mean(2, dtype=np.float32) / 255, args.mask_mode)
