@@ -9,10 +9,11 @@ amount that dies away inwards.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .color import oklab_to_srgb, srgb_to_oklab
-from .lowpass import face_size, lowpass, weighted_lowpass
+from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 from .poisson import harmonic_fill
 
 _FIELD = 128
@@ -36,9 +37,10 @@ def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 
         ``(B, 3, H, W)`` in [0, 1], meaningful where the mask is not 0.
     """
     ours, theirs = srgb_to_oklab(source), srgb_to_oklab(target)
-    size = face_size(mask)
-    weight = _inliers(theirs - ours, mask, size)
-    low = weighted_lowpass(torch.cat((ours, theirs), 1), weight, scale * size)
+    field, weight, cells = pooled(torch.cat((ours, theirs), 1), mask, _FIELD)
+    size = cells * face_size(mask)
+    trusted = _inliers(field[:, 3:] - field[:, :3], weight, size)
+    low = weighted_lowpass(field, trusted, scale * size, shape=(mask.shape[-2], mask.shape[-1]))
     before, after = low[:, :3], torch.lerp(low[:, :3], low[:, 3:], strength)
     ratio = (after[:, :1] + 0.05) / (before[:, :1] + 0.05)
     gain = torch.cat((ratio.clamp(1 / 1.5, 1.5), ratio.clamp(1 / 1.5, 1.2).expand(-1, 2, -1, -1)), 1)
@@ -61,33 +63,22 @@ def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float =
     Returns:
         ``(B, 3, H, W)``.
     """
-    inside = (mask > 0.5).to(source.dtype)
-    size = face_size(mask)
-    width = 0.04 * size
-    band = inside * (2 - 2 * lowpass(inside, width, _FIELD)).clamp(0, 1)
-    difference = target - source
+    difference, inside, cells = pooled(target - source, (mask > 0.5).to(source.dtype), _FIELD)
+    size = cells * face_size(mask)
+    band = inside * (2 - 2 * lowpass(inside, 0.04 * size, _FIELD)).clamp(0, 1)
     trusted = band / (1 + (difference / bound).square().mean(1, keepdim=True))
-    low = lowpass(torch.cat((difference * trusted, trusted + 0.1 * band), 1), width, _FIELD)
+    low = lowpass(torch.cat((difference * trusted, trusted + 0.1 * band), 1), 0.04 * size, _FIELD)
     correction = low[:, :3] / low[:, 3:].clamp_min(1e-6)
-    return _continued(correction, inside, 8 / size)
+    # What is continued is smooth, so the membrane may be coarse too.
+    filled = harmonic_fill(correction, (inside > 0.99).to(inside.dtype), (8 / size)[:, None, None, None])
+    return F.interpolate(filled, mask.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _inliers(difference: Tensor, mask: Tensor, size: Tensor) -> Tensor:
-    """Weights of the pixels whose difference agrees with that of their surroundings, by reweighting."""
+    """Weights of the cells whose difference agrees with that of their surroundings, by reweighting."""
     local = weighted_lowpass(difference, mask, 0.03 * size)
     weight = mask
     for _ in range(3):
         common = weighted_lowpass(local, weight, 0.15 * size)
         weight = mask / (1 + ((local - common) / 0.15).square().sum(1, keepdim=True))
     return weight
-
-
-def _continued(correction: Tensor, inside: Tensor, screening: Tensor) -> Tensor:
-    """The membrane, on a coarse field since what it continues is smooth."""
-    height, width = inside.shape[-2:]
-    shape = (min(height, _FIELD), min(width, _FIELD))
-    pool = torch.nn.functional.adaptive_avg_pool2d
-    unknown = (pool(inside, shape) > 0.99).to(inside.dtype)
-    pixel = height / shape[0]
-    filled = harmonic_fill(pool(correction, shape), unknown, (screening * pixel)[:, None, None, None])
-    return torch.nn.functional.interpolate(filled, (height, width), mode="bilinear", align_corners=False)

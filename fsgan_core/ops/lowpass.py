@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def lowpass(values: Tensor, sigma: Tensor | float, grid: int = 64) -> Tensor:
+def lowpass(values: Tensor, sigma: Tensor | float, grid: int = 64, shape: tuple[int, int] | None = None) -> Tensor:
     """Blur with a Gaussian that is computed on a coarse grid and evaluated at every pixel.
 
     The cost hardly depends on the width. At the border the kernel is cut and normalised again, so constants stay.
@@ -18,17 +18,22 @@ def lowpass(values: Tensor, sigma: Tensor | float, grid: int = 64) -> Tensor:
         values: ``(B, C, H, W)``.
         sigma: standard deviation in pixels, a number or ``(B,)``; at least one cell of the grid is used.
         grid: values are first averaged over cells, at most so many along a side.
+        shape: height and width at which to evaluate the same area; the values' own if not given.
 
     Returns:
-        ``(B, C, H, W)``.
+        ``(B, C, H, W)``, or of the shape given.
     """
     height, width = values.shape[-2:]
     cells = F.adaptive_avg_pool2d(values, (min(height, grid), min(width, grid)))
     sigma = torch.as_tensor(sigma, dtype=values.dtype, device=values.device).expand(len(values))
-    return _kernel(height, cells.shape[-2], sigma) @ cells @ _kernel(width, cells.shape[-1], sigma).mT
+    rows, columns = shape or (height, width)
+    vertical = _kernel(rows, cells.shape[-2], sigma / height)
+    return vertical @ cells @ _kernel(columns, cells.shape[-1], sigma / width).mT
 
 
-def weighted_lowpass(values: Tensor, weights: Tensor, sigma: Tensor | float, grid: int = 64) -> Tensor:
+def weighted_lowpass(
+    values: Tensor, weights: Tensor, sigma: Tensor | float, grid: int = 64, shape: tuple[int, int] | None = None
+) -> Tensor:
     """Blur only what has weight and continue it elsewhere (normalised convolution, Knutsson and Westin, 1993).
 
     Args:
@@ -36,12 +41,33 @@ def weighted_lowpass(values: Tensor, weights: Tensor, sigma: Tensor | float, gri
         weights: ``(B, 1, H, W)``, not negative; where all are far away the result fades to zero.
         sigma: standard deviation in pixels, a number or ``(B,)``.
         grid: see :func:`lowpass`.
+        shape: see :func:`lowpass`.
 
     Returns:
-        ``(B, C, H, W)``.
+        ``(B, C, H, W)``, or of the shape given.
     """
-    blurred = lowpass(torch.cat((values * weights, weights), 1), sigma, grid)
+    blurred = lowpass(torch.cat((values * weights, weights), 1), sigma, grid, shape)
     return blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-6)
+
+
+def pooled(values: Tensor, mask: Tensor, side: int) -> tuple[Tensor, Tensor, float]:
+    """Average what is under a mask over cells, so that the longer side becomes at most ``side``.
+
+    Args:
+        values: ``(B, C, H, W)``; those of mask 0 do not count.
+        mask: ``(B, 1, H, W)``.
+        side: in cells.
+
+    Returns:
+        ``(B, C, h, w)`` means under the mask (0 where there is none), ``(B, 1, h, w)`` mean of the mask, and the
+        cells per pixel.
+    """
+    height, width = values.shape[-2:]
+    scale = min(1.0, side / max(height, width))
+    shape = (max(1, round(scale * height)), max(1, round(scale * width)))
+    weight = F.adaptive_avg_pool2d(mask, shape)
+    total = F.adaptive_avg_pool2d(torch.where(mask > 0, values * mask, 0), shape)
+    return total / weight.clamp_min(1e-6), weight, scale
 
 
 def face_size(mask: Tensor) -> Tensor:
@@ -54,8 +80,8 @@ def face_size(mask: Tensor) -> Tensor:
 
 
 def _kernel(size: int, cells: int, sigma: Tensor) -> Tensor:
-    """``(B, size, cells)`` weights of the cells for every pixel, rows summing to 1."""
-    pixel = torch.arange(size, dtype=sigma.dtype, device=sigma.device) + 0.5
-    centre = (torch.arange(cells, dtype=sigma.dtype, device=sigma.device) + 0.5) * (size / cells)
-    scaled = (pixel[:, None] - centre) / (sigma.clamp_min(size / cells) * math.sqrt(2))[:, None, None]
+    """``(B, size, cells)`` weights of the cells for every pixel, rows summing to 1; sigma as a share of the side."""
+    pixel = (torch.arange(size, dtype=sigma.dtype, device=sigma.device) + 0.5) / size
+    centre = (torch.arange(cells, dtype=sigma.dtype, device=sigma.device) + 0.5) / cells
+    scaled = (pixel[:, None] - centre) / (sigma.clamp_min(1 / cells) * math.sqrt(2))[:, None, None]
     return torch.softmax(-scaled.square(), -1)
