@@ -22,7 +22,7 @@ from .detection import Detections, Frame, check_frames
 class DetectionOptions:
     """How frames are searched."""
 
-    score: float = 0.5
+    score: float = 0.4
     """least confidence of a face, 0 to 1"""
     side: int = 640
     """longer side of the picture searched, px; larger frames are reduced, smaller ones kept"""
