@@ -33,7 +33,8 @@ class LandmarkNetConfig:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> LandmarkNetConfig:
         """From JSON, where lists stand for tuples."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**fields)
 
 
 class Block(nn.Module):
@@ -111,12 +112,14 @@ class LandmarkNet(nn.Module):
 def fused(network: LandmarkNet) -> LandmarkNet:
     """The same function with the normalisations folded into the convolutions; for inference, changes the network."""
     network.eval()
-    for block in network.modules():
-        if isinstance(block, Block):
-            block.conv1, block.norm1 = fuse_conv_bn_eval(block.conv1, block.norm1), nn.Identity()
-            block.conv2, block.norm2 = fuse_conv_bn_eval(block.conv2, block.norm2), nn.Identity()
-    network.features[0], network.features[1] = (
-        fuse_conv_bn_eval(network.features[0], network.features[1]),
-        nn.Identity(),
-    )
+    for block in [part for part in network.modules() if isinstance(part, Block)]:
+        block.conv1, block.norm1 = _folded(block.conv1, block.norm1)
+        block.conv2, block.norm2 = _folded(block.conv2, block.norm2)
+    network.features[0], network.features[1] = _folded(network.features[0], network.features[1])
     return network
+
+
+def _folded(convolution: nn.Module, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
+    if not isinstance(convolution, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
+        raise ValueError("the normalisations are already folded; load the network again")
+    return fuse_conv_bn_eval(convolution, norm), nn.Identity()

@@ -41,11 +41,10 @@ class OpenLandmarker:
         size = self.network.config.size
         each = [frame for frame, rows in zip(frames, boxes, strict=True) for _ in rows]
         if previous is None:
-            first = [box_placement(box, size) for rows in boxes for box in rows]
-            points = self._measure(each, first)[0]
+            coarse = self._measure(each, [box_placement(box, size) for rows in boxes for box in rows])[0]
         else:
-            points = [face for rows in previous for face in rows]
-        found, scores = self._measure(each, [shape_placement(face, size) for face in points])
+            coarse = np.concatenate([np.zeros((0, self.network.config.points, 3), np.float32), *previous])
+        found, scores = self._measure(each, [shape_placement(face, size) for face in coarse])
         ends = np.cumsum([len(rows) for rows in boxes])[:-1].tolist()
         split = zip(np.split(found, ends), np.split(scores, ends), strict=True)
         return [Landmarks(points, scores) for points, scores in split] if len(frames) else []

@@ -53,7 +53,7 @@ def soften(image: Image, rng: Generator) -> Image:
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
     few = int(size * rng.uniform(0.3, 0.9))
     small = cv2.resize(image, (few, few), interpolation=cv2.INTER_AREA)
-    mode = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.choice(3, p=(0.5, 0.4, 0.1))]
+    mode = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST_EXACT)[rng.choice(3, p=(0.5, 0.4, 0.1))]
     return np.asarray(cv2.resize(small, (size, size), interpolation=mode), np.uint8)
 
 
@@ -104,14 +104,14 @@ def paint(size: int, rng: Generator, textures: Sequence[Image]) -> Image:
         shade = np.linspace(rng.uniform(0.6, 1), rng.uniform(0.8, 1.3), size)[:, None, None]
         full = np.broadcast_to(base * shade, (size, size, 3)).clip(0, 255).astype(np.uint8)
         return np.ascontiguousarray(full if rng.random() < 0.5 else full.transpose(1, 0, 2))
-    texture = textures[rng.integers(len(textures))]
+    texture = textures[int(rng.integers(len(textures)))]
     side = int(rng.integers(min(size, *texture.shape[:2]) // 2, min(texture.shape[:2])))
     row, column = (int(rng.integers(0, limit - side + 1)) for limit in texture.shape[:2])
     piece = texture[row : row + side, column : column + side]
     return np.asarray(cv2.resize(piece, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def cover(image: Image, mask: Mask, content: Image) -> Image:
+def cover(image: Image, mask: NDArray[np.floating], content: Image) -> Image:
     """Lay content over the picture where the mask ``(S, S)`` is 1."""
     alpha = mask[..., None]
     return np.asarray(image * (1 - alpha) + content * alpha, np.uint8)
@@ -127,11 +127,11 @@ def dark_glasses(image: Image, rng: Generator, eyes: NDArray[np.floating]) -> Im
     """
     mask = np.zeros(image.shape[:2], np.uint8)
     across = eyes[1] - eyes[0]
-    angle, gap = np.degrees(np.arctan2(across[1], across[0])), np.linalg.norm(across)
+    angle, gap = float(np.degrees(np.arctan2(across[1], across[0]))), float(np.linalg.norm(across))
     axes = gap * np.array([rng.uniform(0.33, 0.46), rng.uniform(0.22, 0.42)])
     for eye in eyes:
         cv2.ellipse(mask, _cell(eye + rng.normal(0, 0.02, 2) * gap), _cell(axes), angle, 0, 360, 255, -1)
-    _bar(mask, eyes.mean(0), float(angle), (gap, max(1.0, 0.05 * gap)))
+    _bar(mask, eyes.mean(0), angle, (gap, max(1.0, 0.05 * gap)))
     alpha = cv2.GaussianBlur(mask, (0, 0), 0.7).astype(np.float32) / 255 * np.float32(rng.uniform(0.55, 1.0))
     lens = np.full_like(image, 0) + rng.uniform(0, 70, 3).astype(np.uint8)
     return cover(image, alpha, light(lens, rng))
