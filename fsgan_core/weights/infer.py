@@ -66,7 +66,8 @@ def _generator(shapes: Shapes) -> Inferred:
     width, in_channels = shapes["enhancer1.in_conv.1.weight"][:2]
     heads = ["out_conv"] if "base.out_conv.1.weight" in shapes else _numbered(shapes, r"base\.(out_conv\d+)\.1\.weight")
     bins = shapes.get(f"base.{heads[0]}.2.scales", (1, 0))[1]
-    nests = 1 + max(name.count("submodule.") for name in shapes)
+    # The innermost level has no tensors if it has no residual blocks; its parent's way down is always there.
+    nests = 1 + len(_numbered(shapes, r"base\.inner\.((?:submodule\.)*)down_block\."))
     levels = ["base.inner." + "submodule." * level for level in range(nests)]
     flats = [_blocks(shapes, prefix + "flat_block.model.") for prefix in ("enhancer1.", *levels)]
     widths = [width, shapes["base.in_conv.1.weight"][0]]

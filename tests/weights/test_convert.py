@@ -27,7 +27,7 @@ NETWORKS = {
         {"in_channels": 71, "out_channels": [3, 3], "flat_layers": [2, 0, 2, 3], "version": "v1", "width": 2},
     ),
     "blending msba": ("ms_res_unet", {"in_channels": 7, "image_channels": 6, "bins": 64, "width": 2}),
-    "completion shallow": ("ms_res_unet", {"in_channels": 4, "flat_layers": [0, 0, 1], "width": 2}),
+    "completion shallow": ("ms_res_unet", {"in_channels": 4, "flat_layers": [0, 1, 0], "width": 2}),
     "segmentation": ("seg_unet", {"width": 2}),
     "pose": ("hopenet", {"width": 2, "blocks": [1, 2, 1, 1]}),
     "landmarks": ("hrnet", {"widths": [2, 4, 6, 8], "modules": [1, 2, 1], "blocks": 1}),
@@ -270,12 +270,13 @@ def test_a_full_disk_and_a_bad_disk_leave_nothing(tmp_path, out, monkeypatch):
 shapes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_shapes_are_recognised_or_refused(data):
     """Whatever the shapes are, the answer is a network or a WeightsError."""
     name = data.draw(st.sampled_from(sorted(NETWORKS)))
-    known = {n: tuple(t.shape) for n, t in build(*NETWORKS[name]).state_dict().items()}
+    with torch.device("meta"):
+        known = {n: tuple(t.shape) for n, t in build(*NETWORKS[name]).state_dict().items()}
     changed = data.draw(st.dictionaries(st.sampled_from(sorted(known)), shapes, max_size=5))
     dropped = data.draw(st.sets(st.sampled_from(sorted(known)), max_size=5))
     given_shapes = {n: changed.get(n, shape) for n, shape in known.items() if n not in dropped}
@@ -287,7 +288,7 @@ def test_shapes_are_recognised_or_refused(data):
         assert found.kind == NETWORKS[name][0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(position=st.floats(0, 1), values=st.binary(min_size=1, max_size=40))
 def test_flipped_bytes_never_crash(tmp_path_factory, position, values):
     """A damaged copy converts (when padding was hit) or is refused in one line."""
