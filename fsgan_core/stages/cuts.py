@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 _WIDTH, _HEIGHT = 64, 48
 """Size of the thumbnail in pixels; the aspect ratio does not matter for comparing."""
@@ -94,7 +95,7 @@ def _thumbnail(frame: NDArray[np.uint8]) -> _Thumbnail:
     histogram = cv2.calcHist([small], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3).astype(np.float32)
     # Neighbouring bins share, or a slight change of brightness would empty one bin into the next.
     for axis in range(3):
-        histogram = np.apply_along_axis(np.convolve, axis, histogram, (0.25, 0.5, 0.25), "same")
+        histogram = ndimage.convolve1d(histogram, (0.25, 0.5, 0.25), axis=axis, mode="constant")
     return _Thumbnail(grey, np.sqrt(histogram / histogram.sum()).astype(np.float32))
 
 
@@ -122,13 +123,15 @@ def _exposed_as(grey: NDArray[np.float32], other: NDArray[np.float32]) -> NDArra
 def _unexplained(last: NDArray[np.float32], grey: NDArray[np.float32]) -> float:
     """Share of a frame's contents not found in the last frame nearby, weighted by contrast."""
     padded = cv2.copyMakeBorder(last, _REACH, _REACH, _REACH, _REACH, cv2.BORDER_REFLECT_101)
+    blocks = grey.reshape(_HEIGHT // _PATCH, _PATCH, _WIDTH // _PATCH, _PATCH)
+    contrast = np.minimum(blocks.std(axis=(1, 3)), 20.0)
     lost, total = 0.0, 0.0
     for top in range(0, _HEIGHT, _PATCH):
         for left in range(0, _WIDTH, _PATCH):
-            patch = grey[top : top + _PATCH, left : left + _PATCH]
-            weight = min(float(patch.std()), 20.0)
+            weight = float(contrast[top // _PATCH, left // _PATCH])
             if weight < 1:
                 continue
+            patch = grey[top : top + _PATCH, left : left + _PATCH]
             around = padded[top : top + _PATCH + 2 * _REACH, left : left + _PATCH + 2 * _REACH]
             match = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED).max()
             lost += weight * min((1 - float(match)) / _LOST, 1.0)

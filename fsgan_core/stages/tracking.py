@@ -280,9 +280,9 @@ def _reachable(expected: Floats, boxes: Floats) -> NDArray[np.bool_]:
 
 
 def _centre(boxes: Floats) -> Floats:
-    return (boxes[..., :2] + boxes[..., 2:]) / 2
+    return (boxes[..., :2] + boxes[..., 2:]) / np.float32(2)
 
 
-def _sizes(boxes: Floats) -> Floats:
+def _sizes(boxes: Floats) -> NDArray[np.floating]:
     """Geometric mean of width and height."""
-    return np.asarray(np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1)), np.float32)
+    return np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1))
