@@ -1,6 +1,8 @@
 """Detector on the test media: faces found, false boxes, overlap with boxes drawn by eye, time.
 
-``python benchmarks/detection.py [--backend open] [--score S ...] [--sheet FILE]``; media folder from ``FSGAN_MEDIA``.
+``python benchmarks/detection.py [--backend open] [--score S ...] [--sheet FILE] [--material DIR]``; media folder from
+``FSGAN_MEDIA``. With training material, the portraits of its test split are searched too: as they are, and reduced to
+faces of 48 px in the middle of 1280 x 720 frames.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fsgan_core.ops.boxes import overlaps  # noqa: E402 (the package beside this folder)
-from fsgan_core.stages.detection import DETECTORS, Detections  # noqa: E402
+from fsgan_core.stages.detection import DETECTORS, Detections, Detector  # noqa: E402
+from fsgan_core.training.portraits import Portrait, read_portraits  # noqa: E402
 
 Frame = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -143,6 +146,36 @@ def judged(name: str, found: Detections) -> Outcome:
     return Outcome(tuple(best.tolist()), int(apart.sum()))
 
 
+def small(
+    portrait: Portrait, height: int = 48, size: tuple[int, int] = (720, 1280)
+) -> tuple[Frame, NDArray[np.float32]]:
+    """The portrait with a face of a height in the middle of a large gray frame, and its box there."""
+    scale = height / (portrait.box[3] - portrait.box[1])
+    reduced = cv2.resize(portrait.levels[0], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    frame = np.full((*size, 3), 128, np.uint8)
+    top, left = (size[0] - reduced.shape[0]) // 2, (size[1] - reduced.shape[1]) // 2
+    frame[top : top + reduced.shape[0], left : left + reduced.shape[1]] = reduced
+    return frame, np.asarray(portrait.box * scale + [left, top, left, top], np.float32)
+
+
+def print_portraits(detector: Detector, material: Path) -> None:
+    """Figures on the test split of the training material."""
+    portraits = read_portraits(material, "test")
+    kinds = {
+        "portraits": [(p.levels[0], p.box) for p in portraits],
+        "48 px in 1280 x 720": [small(p) for p in portraits],
+    }
+    for name, cases in kinds.items():
+        best, false = [], 0
+        for frame, box in cases:
+            found = torch.from_numpy(detector([frame])[0].boxes)
+            match = overlaps(found, torch.from_numpy(box)[None])
+            best.append(float(match.max()) if len(match) else 0.0)
+            false += int((match < 0.3).sum())
+        hits = [value for value in best if value >= 0.5]
+        print(f"{name}: {len(hits)}/{len(best)} found, {false} false, overlap {np.mean(hits or [0]):.3f}")
+
+
 def above(found: Detections, score: float) -> Detections:
     """Only the boxes of at least this score."""
     keep = found.scores >= score
@@ -171,11 +204,23 @@ def write_sheet(path: Path, found: dict[str, Detections], frames: dict[str, Fram
     Image.fromarray(np.concatenate(rows)).save(path)
 
 
+def print_media(outcomes: dict[str, Outcome], score: float) -> None:
+    """Totals, and the pictures with a face missed or a false box."""
+    every = np.array([value for outcome in outcomes.values() for value in outcome.overlaps])
+    hits, false = every[every >= 0.5], sum(outcome.false for outcome in outcomes.values())
+    mean = hits.sum() / max(1, len(hits))
+    print(f"score >= {score or 'default'}: {len(hits)}/{len(every)} found, {false} false, overlap {mean:.3f}")
+    for name, outcome in outcomes.items():
+        if min(outcome.overlaps, default=1) < 0.5 or outcome.false:
+            print(f"  {name}: overlaps {[round(v, 2) for v in outcome.overlaps]}, {outcome.false} false")
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backend", choices=list(DETECTORS), default="open")
     parser.add_argument("--score", type=float, nargs="*", default=[], help="more, higher thresholds to report")
+    parser.add_argument("--material", type=Path, help="training material, for its test split")
     parser.add_argument("--sheet", type=Path, help="contact sheet to write")
     options = parser.parse_args()
     detector = DETECTORS[options.backend]("cpu")
@@ -186,16 +231,10 @@ def main() -> None:
         found[name] = detector([frame])[0]
         seconds += time.perf_counter() - start
     for score in [0.0, *options.score]:
-        outcomes = {name: judged(name, above(value, score)) for name, value in found.items()}
-        every = np.array([value for outcome in outcomes.values() for value in outcome.overlaps])
-        hits, false = every[every >= 0.5], sum(outcome.false for outcome in outcomes.values())
-        print(
-            f"score >= {score or 'default'}: {len(hits)}/{len(every)} found, {false} false, overlap {hits.mean():.3f}"
-        )
-        for name, outcome in outcomes.items():
-            if min(outcome.overlaps, default=1) < 0.5 or outcome.false:
-                print(f"  {name}: overlaps {[round(v, 2) for v in outcome.overlaps]}, {outcome.false} false")
+        print_media({name: judged(name, above(value, score)) for name, value in found.items()}, score)
     print(f"{1000 * seconds / len(frames):.0f} ms a picture, {torch.get_num_threads()} threads")
+    if options.material:
+        print_portraits(detector, options.material)
     if options.sheet:
         write_sheet(options.sheet, found, frames)
 
