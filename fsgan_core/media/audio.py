@@ -35,10 +35,13 @@ class _Copied:
 
     def __init__(self, source: AudioStream, output: OutputContainer) -> None:
         self._stream = output.add_stream_from_template(source)
+        self._last: int | None = None
 
     def packets(self, packet: Packet[AudioStream]) -> Iterator[Packet[AudioStream]]:
-        # The last packet of a stream is empty and only tells decoders to finish.
-        if packet.dts is not None:
+        # The last packet of a stream has no time and only tells decoders to finish; no container takes one that
+        # goes back in time.
+        if packet.dts is not None and (self._last is None or packet.dts > self._last):
+            self._last = packet.dts
             packet.stream = self._stream
             yield packet
 
@@ -88,14 +91,21 @@ class AudioTracks:
                     self._ways[source.index] = _way(source, output)
         streams = [self._input.streams[index] for index in self._ways]
         self._packets: Iterator[Packet[Any]] = self._input.demux(*streams) if streams else iter(())
-        self._next = next(self._packets, None)
+        self._next = self._following()
 
     def write_until(self, seconds: Fraction | None = None) -> None:
         """Mux what sounds up to a time; None: all that is left."""
         while self._next is not None and (seconds is None or _time(self._next) <= seconds):
             for packet in self._ways[self._next.stream.index].packets(self._next):
                 self._output.mux(packet)
-            self._next = next(self._packets, None)
+            self._next = self._following()
+
+    def _following(self) -> Packet[Any] | None:
+        try:
+            return next(self._packets, None)
+        except (av.error.InvalidDataError, av.error.EOFError):
+            # The file is cut off; what sounded so far is kept.
+            return None
 
     def close(self) -> None:
         """Close the video the sound comes from."""

@@ -14,9 +14,9 @@ from ..streams import Frame
 
 UNSPECIFIED = 2
 """Code of matrix, primaries and transfer where a file does not say."""
-BT709, BT601 = 1, 6
+BT709, BT601, BT2020 = 1, 5, 9
 LIMITED, FULL = 1, 2
-_OTHER = 7
+_OTHER = 4
 """A matrix for the RGB side, which has none: differs from any real one, lest the conversion is thought idle."""
 _ACCURATE = 2 | 0x2000 | 0x4000 | 0x40000
 """swscale: bilinear, chroma at full width both ways, accurate rounding (error within half a level)."""
@@ -37,8 +37,8 @@ class Colour:
 
     def matrix_for(self, height: int) -> int:
         """Matrix to compute with: the file's, or what players assume where it does not say."""
-        known = (BT709, 4, 5, BT601, 7, 9, 10)
-        return self.matrix if self.matrix in known else BT709 if height > 576 else BT601
+        same = {BT709: BT709, BT601: BT601, 6: BT601, 7: 7, BT2020: BT2020, 10: BT2020}
+        return same.get(self.matrix, BT709 if height > 576 else BT601)
 
     @property
     def is_full(self) -> bool:

@@ -81,7 +81,13 @@ class Video:
             for index, picture in enumerate(self._pictures(container)):
                 if index == len(self.pts):
                     self.pts.append(self._next_pts(picture.pts))
-                yield self._orientation.apply(to_frame(picture, self._stored_size, converter))
+                yield self._frame(picture, converter)
+
+    def _frame(self, picture: av.VideoFrame, converter: VideoReformatter) -> Frame:
+        try:
+            return self._orientation.apply(to_frame(picture, self._stored_size, converter))
+        except av.error.FFmpegError as error:
+            raise MediaError(f"{self.path} holds {picture.format.name} pictures, which cannot be converted") from error
 
     def _next_pts(self, pts: int | None) -> int:
         """Trust a time that goes forward; otherwise go on at the mean rate."""
@@ -98,31 +104,39 @@ class Video:
 
     def _stream(self, container: InputContainer) -> VideoStream:
         for stream in container.streams.video:
-            if not stream.disposition & Disposition.attached_pic:
-                if stream.width * stream.height > LARGEST_PICTURE:
-                    raise MediaError(f"{self.path} is {stream.width}x{stream.height}, too large; scale it down")
-                return stream
+            if stream.disposition & Disposition.attached_pic:
+                continue
+            if stream.codec_context is None:
+                raise MediaError(f"{self.path} holds video in an unknown codec; convert it to H.264")
+            if stream.width * stream.height > LARGEST_PICTURE:
+                raise MediaError(f"{self.path} is {stream.width}x{stream.height}, too large; scale it down")
+            return stream
         kinds = sorted({stream.type for stream in container.streams})
         raise MediaError(f"{self.path} holds no video (found: {', '.join(kinds) or 'nothing'}); name a video")
 
     def _pictures(self, container: InputContainer) -> Iterator[av.VideoFrame]:
         stream = self._stream(container)
         stream.thread_type = "AUTO"
-        packets = container.demux(stream)
-        packet: Packet[VideoStream] | None
-        while True:
+        for packet in self._packets(container, stream):
             try:
-                packet = next(packets, None)
                 pictures = stream.decode(packet)
             except av.error.EOFError:
                 return
-            except av.error.InvalidDataError:
+            except av.error.FFmpegError:
                 self.skipped += 1
                 continue
-            except av.error.FFmpegError as error:
-                raise MediaError(f"{self.path} cannot be read to its end ({_reason(error)})") from error
             self.skipped += sum(picture.is_corrupt for picture in pictures)
             yield from (picture for picture in pictures if not picture.is_corrupt)
+
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream] | None]:
+        """All packets, then None, which asks the decoder for what it still holds."""
+        try:
+            yield from container.demux(stream)
+        except (av.error.InvalidDataError, av.error.EOFError):
+            self.skipped += 1
+        except av.error.FFmpegError as error:
+            raise MediaError(f"{self.path} cannot be read to its end ({_reason(error)})") from error
+        yield None
 
 
 def is_video(path: Path | str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
@@ -41,9 +42,11 @@ class VideoWriter:
     """Writes frames to a video file; a context manager.
 
     The file appears under its name when the block ends well; otherwise nothing remains. Frame ``i``
-    is shown when frame ``i`` of ``like`` is. Where a codec needs even sizes (H.264 and HEVC with
-    shared chroma), the last column or row is repeated once: no pixel moves, the video is one pixel
-    wider or higher.
+    is shown when frame ``i`` of ``like`` is, to the precision of the container (MP4 and MOV: exactly;
+    Matroska and WebM: milliseconds, with all streams moved alike where one begins before 0; GIF:
+    hundredths of a second). Where a codec needs even sizes (H.264 and HEVC with shared chroma), the
+    last column or row is repeated once: no pixel moves, the video is one pixel wider or higher.
+    Subtitles, chapters and data streams are left out; WebM keeps no pixel aspect.
     """
 
     def __init__(
@@ -139,6 +142,8 @@ class VideoWriter:
         """Add the streams; the size is known only now."""
         name, words = ENCODERS[self._codec], encoder_options(self._codec, self._options)
         self._stream = cast(VideoStream, self._output.add_stream(name, rate=self.rate, options=words))
+        # SVT-AV1 tells its settings on stderr unless asked to tell errors only.
+        os.environ.setdefault("SVT_LOG", "1")
         codec = self._stream.codec_context
         codec.width, codec.height, codec.pix_fmt = picture.width, picture.height, picture.format.name
         codec.time_base = self._stream.time_base = self.time_base

@@ -52,9 +52,16 @@ def test_ten_bits_are_scaled_to_eight():
 
 def test_a_file_that_does_not_say_its_matrix_is_taken_as_players_do():
     silent = Colour(matrix=2)
-    assert silent.matrix_for(480) == 6
+    assert silent.matrix_for(480) == Colour(matrix=6).matrix_for(1080) == 5
     assert silent.matrix_for(1080) == 1
     assert Colour(matrix=9).matrix_for(480) == 9
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 8, 14, 255])
+def test_codes_without_a_meaning_for_samples_do_no_harm(code):
+    picture = from_frame(np.full((16, 16, 3), 90, np.uint8), "yuv420p", Colour(matrix=6), VideoReformatter())
+    picture.colorspace, picture.color_range = code, LIMITED
+    assert np.abs(to_frame(picture, (16, 16), VideoReformatter()).astype(int) - 90).max() <= 1
 
 
 def test_a_frame_never_shares_memory_with_the_decoder():
