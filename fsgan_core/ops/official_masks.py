@@ -46,7 +46,7 @@ def erosion_kernel(size: int) -> Tensor:
 def soft_erosion(
     mask: Tensor, kernel: int = 21, threshold: float = 0.6, iterations: int = 1, whole_batch: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Shrink a mask and give it a soft edge inside its old border.
+    """Shrink a mask and give it a soft edge across its old border.
 
     Args:
         mask: ``(B, 1, H, W)``, 0 or 1.
