@@ -23,7 +23,7 @@ from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, head_rings, place, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
 from .openings import missing
-from .views import View
+from .views import View, facing_camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,10 @@ class FlowReenactor:
         for before, draw in zip(path[-2:0:-1], draws[:0:-1], strict=True):
             total = compose(_carried(before[..., :2], self.model.triangles, draw, grid), total)
         seen = view.visibility[..., None]
-        values = torch.cat((view.landmarks[..., :2], seen), -1)
+        # What comes into sight is looked up on the skin beside it; what does not move keeps its own pixels.
+        revealed = (facing_camera(path[-1], self.model) - seen).clamp(0, 1)
+        places = torch.lerp(view.landmarks[..., :2], view.safe, revealed)
+        values = torch.cat((places, view.trust[..., None]), -1)
         values = torch.cat((values, values[:, self.model.mirror]), -1)
         far = base.flow(grid)
         outside = torch.cat((far, torch.zeros_like(grid[:, :1]), far, torch.zeros_like(grid[:, :1])), 1)

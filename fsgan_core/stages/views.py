@@ -19,6 +19,9 @@ from .appearance_map import AppearanceMap
 _DEPTH_SIZE = 160
 """Side in pixels of the depth picture that finds points hidden behind others, such as a cheek behind the nose."""
 
+_NEAR = 0.25
+"""How far skin may be borrowed from, in distances between the outer eye corners."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -29,12 +32,17 @@ class View:
         landmarks: ``(1, 478, 3)`` pixels of the picture.
         placement: the landmarks taken apart.
         visibility: ``(1, 478)`` in [0, 1], how well each point is seen.
+        safe: ``(1, 478, 2)`` where to look instead when a point is hardly seen: the nearest well seen skin. Right at a
+            silhouette a small error of the landmarks would show the background.
+        trust: ``(1, 478)`` in [0, 1]: ``visibility``, or how near ``safe`` is on the face where that is more.
     """
 
     levels: tuple[Tensor, ...]
     landmarks: Tensor
     placement: Placement
     visibility: Tensor
+    safe: Tensor
+    trust: Tensor
 
 
 def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> View:
@@ -50,7 +58,10 @@ def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> 
     while min(levels[-1].shape[-2:]) >= 64:
         levels.append(functional.avg_pool2d(levels[-1], 2))
     batch = landmarks[None]
-    return View(tuple(levels), batch, place(model.mean, batch), visibility(batch, model))
+    face, seen = place(model.mean, batch), visibility(batch, model)
+    safe, reach = _drawn_in(torch.cat((batch[..., :2], face.shape), -1), seen, model.triangles).split((2, 3), -1)
+    near = torch.exp(-((reach - face.shape) / _NEAR).square().sum(-1))
+    return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near))
 
 
 def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:
@@ -59,8 +70,7 @@ def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:
     A point counts as seen when its surface faces the camera (fully up to 60 degrees of slant, not at all beyond 81,
     where a small error of the landmarks already shows the background) and nothing of the face lies in front of it.
     """
-    slant = vertex_facing(landmarks, model.triangles)
-    seen = ((slant - 0.15) / 0.35).clamp(0, 1)
+    seen = facing_camera(landmarks, model)[..., 0]
     low, high = landmarks[..., :2].amin(1, keepdim=True), landmarks[..., :2].amax(1, keepdim=True)
     scale = (_DEPTH_SIZE - 4) / (high - low).amax(-1, keepdim=True).clamp_min(1e-6)
     scaled = torch.cat((landmarks[..., :2] - low, landmarks[..., 2:]), -1) * scale
@@ -74,6 +84,27 @@ def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:
     column, row = scaled[..., 0].long(), scaled[..., 1].long()
     hidden = scaled[..., 2] > depth[batch[..., 0, 0], row, column] + 0.06 * _DEPTH_SIZE
     return torch.where(hidden, 0.0, seen)
+
+
+def facing_camera(landmarks: Tensor, model: FaceModel) -> Tensor:
+    """How far each landmark's surface faces the camera, ``(B, 478, 1)``: 1 up to 60 degrees of slant, 0 from 81 on."""
+    return ((vertex_facing(landmarks, model.triangles) - 0.15) / 0.35).clamp(0, 1)[..., None]
+
+
+def _drawn_in(places: Tensor, seen: Tensor, triangles: Tensor, rounds: int = 40) -> Tensor:
+    """Places ``(1, P, D)`` with the hardly seen ones drawn to their well seen neighbours along the mesh."""
+    count = places.shape[1]
+    edges = torch.cat((triangles[:, :2], triangles[:, 1:], triangles[:, ::2]))
+    near = torch.zeros(count, count, device=places.device)
+    near[edges[:, 0], edges[:, 1]] = 1
+    near = torch.maximum(near, near.T)
+    share = near * (seen[0] ** 2 + 1e-3)
+    share = share / share.sum(1, keepdim=True).clamp_min(1e-6)
+    held = torch.where(near.sum(1) > 0, seen[0], 1.0)[:, None]
+    result = places[0]
+    for _ in range(rounds):
+        result = torch.lerp(share @ result, places[0], held)
+    return result[None]
 
 
 class Source:
