@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import repeat
@@ -18,11 +18,12 @@ from ..pipeline import AnalyzeOptions, FaceRecord, ReenactOptions, Rendered, ree
 from ..provenance import Marking
 from ..report import Report
 from ..stages.analysis import load_analysis
+from ..stages.selection import select
 from ..streams import Frame
 from .clips import Input, check_result, opened, watched, write_report, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models
 from .flags import add_options, add_output, read_options
-from .subjects import TENSORS, add_choice, add_source, measured, picked, source_map, source_picture
+from .subjects import TENSORS, add_choice, add_source, chosen_faces, measured, source_map, source_picture
 
 STAGES = ("detection", "landmarks", "reenactment")
 
@@ -68,6 +69,16 @@ class Motion:
         """The faces in it."""
         return self.found if isinstance(self.found, Analysis) else measured(self.found, models, args)
 
+    def chosen(self, analysis: Analysis, models: Models, args: argparse.Namespace) -> tuple[FaceSequence, ...]:
+        """The face whose motion is taken: one at a time."""
+        if args.face == "all":
+            raise argparse.ArgumentError(None, "--face all: a source moves like one face; name largest or a number")
+        if isinstance(self.found, Input):
+            return chosen_faces(self.found.clip, analysis, models, args)
+        if args.reference:
+            raise argparse.ArgumentError(None, "--reference needs a target with pixels, found an analysis")
+        return select(analysis, args.face)
+
     def moment(self, index: int) -> float:
         """Time in seconds of a frame."""
         if isinstance(self.found, Analysis):
@@ -81,32 +92,43 @@ def run(args: argparse.Namespace) -> None:
     check_result(args, not target.rate, [args.target, *args.source])
     models, options = load_models(args), read_options(args, ReenactOptions)
     motion = target.measured(models, args)
-    face = picked(motion, args.face)[0]
-    idle, drawn = _drawn(args, face, models, options)
+    idle, draw = _drawing(args, models, options)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
     report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device))
-    results = watched(in_time(drawn, face, motion.frame_count, idle.frame), "reenacting", motion.frame_count)
-    frames = report.noted(results, target.moment)
+    drawn = in_time(draw, target.chosen(motion, models, args), motion.frame_count, idle.frame)
+    frames = report.noted(watched(drawn, "reenacting", motion.frame_count), target.moment)
     mark = Marking(operation="face reenactment", weights="open")
     write_result(args, frames, mark, None if target.rate else idle, target.video, target.rate)
     write_report(args, report)
     print(f"wrote {args.output}: {report.summary('reenacted')}")
 
 
-def in_time(drawn: Iterable[Rendered], face: FaceSequence, count: int, idle: Frame) -> Iterator[Rendered]:
-    """One result for each of the target's ``count`` frames; ``idle`` before its face comes and after it has gone."""
-    absent = Rendered(idle, (FaceRecord(0, "no_face"),))
-    yield from repeat(absent, face.track.start)
-    yield from drawn
-    yield from repeat(absent, count - face.track.stop)
+Draw = Callable[[FaceSequence], Iterable[Rendered]]
+"""Reenacts the source with one face of the target."""
 
 
-def _drawn(
-    args: argparse.Namespace, face: FaceSequence, models: Models, options: ReenactOptions
-) -> tuple[Image, Iterator[Rendered]]:
-    """What is shown while the target shows no face, and the results for the frames in which it does."""
+def in_time(draw: Draw, faces: Sequence[FaceSequence], count: int, idle: Frame) -> Iterator[Rendered]:
+    """One result for each of the target's frames.
+
+    Args:
+        draw: see :data:`Draw`.
+        faces: one after the other.
+        count: number of the target's frames.
+        idle: what is shown while there is no face.
+    """
+    absent, index = Rendered(idle, (FaceRecord(0, "no_face"),)), 0
+    for face in sorted(faces, key=lambda face: face.track.start):
+        yield from repeat(absent, face.track.start - index)
+        yield from draw(face)
+        index = face.track.stop
+    yield from repeat(absent, count - index)
+
+
+def _drawing(args: argparse.Namespace, models: Models, options: ReenactOptions) -> tuple[Image, Draw]:
+    """What is shown while the target shows no face, and how the others are drawn."""
     if args.crop:
+        source = source_map(args, models)
         black = Image(np.zeros((options.size, options.size, 3), np.uint8))
-        return black, reenact_crops(source_map(args, models), face, models, options)
+        return black, lambda face: reenact_crops(source, face, models, options)
     image, landmarks = source_picture(args, models)
-    return image, reenact(image.frame, landmarks, face, models, options)
+    return image, lambda face: reenact(image.frame, landmarks, face, models, options)

@@ -17,6 +17,8 @@ from ..pipeline import AnalyzeOptions, analyze, build_appearance_map
 from ..stages.appearance_file import load
 from ..stages.appearance_map import AppearanceMap
 from ..stages.candidates import MapOptions
+from ..stages.selection import RULES, describe_faces, select, select_like
+from ..streams import Clip
 from .clips import Input, Watched, opened
 from .flags import read_options
 
@@ -59,46 +61,46 @@ def measured(item: Input, models: Models, args: argparse.Namespace) -> Analysis:
 
 
 def source_map(args: argparse.Namespace, models: Models) -> AppearanceMap:
-    """The appearance map of the person that ``--source`` shows."""
-    if len(args.source) == 1 and args.source[0].suffix == TENSORS:
+    """The appearance map of the person that ``args.source`` shows."""
+    if len(args.source) == 1 and args.source[0].suffix.lower() == TENSORS:
         return load(args.source[0])
-    clips = []
-    for path in args.source:
-        item = opened(path)
-        clips += [(item.clip, face) for face in picked(measured(item, models, args), args.source_face)]
+    items = [opened(path) for path in args.source]
+    clips = [(item.clip, _person(item, models, args)) for item in items]
     return build_appearance_map(clips, read_options(args, MapOptions))
 
 
 def source_picture(args: argparse.Namespace, models: Models) -> tuple[Image, NDArray[np.float32]]:
     """The first source's picture and its face's landmarks; of a video, the frame that looks most straight ahead."""
     item = opened(args.source[0])
-    face = picked(measured(item, models, args), args.source_face)[0]
+    face = _person(item, models, args)
     turned = np.where(face.scores > 0, np.hypot(face.poses[:, 0], face.poses[:, 1]), np.inf)
     row = int(turned.argmin())
     frame = next(islice(item.clip, face.track.start + row, None))
     return item.image or Image(frame), face.landmarks[row]
 
 
-def chosen_faces(item: Input, models: Models, args: argparse.Namespace) -> tuple[FaceSequence, ...]:
-    """The target's faces that the flags of :func:`add_choice` mean."""
-    return picked(measured(item, models, args), args.face)
+def chosen_faces(clip: Clip, analysis: Analysis, models: Models, args: argparse.Namespace) -> tuple[FaceSequence, ...]:
+    """The target's faces that the flags of :func:`add_choice` mean.
+
+    Args:
+        clip: where the faces were measured; a reference is compared with its pixels.
+        analysis: all faces.
+        models: the stages.
+        args: with ``face`` and ``reference``.
+    """
+    if args.reference is None:
+        return select(analysis, args.face)
+    item = opened(args.reference)
+    wanted = describe_faces(item.clip, [_person(item, models, args)])[0][0]
+    return select_like(analysis.faces, describe_faces(clip, analysis.faces), wanted)
 
 
-def picked(analysis: Analysis, which: str | int) -> tuple[FaceSequence, ...]:
-    """Choose faces by size, by number, or all."""
-    faces = analysis.faces
-    if which == "all":
-        return faces
-    if which == "largest":
-        return (
-            max(
-                faces, key=lambda face: float(np.prod(face.track.boxes[:, 2:] - face.track.boxes[:, :2], axis=1).sum())
-            ),
-        )
-    if not 0 <= int(which) < len(faces):
-        raise NoFaceError(f"found {len(faces)} faces, asked for number {which}; count from 0")
-    return (faces[int(which)],)
+def _person(item: Input, models: Models, args: argparse.Namespace) -> FaceSequence:
+    """The one face meant in a source. Across a cut it may be somebody else, so of several shots the longest counts."""
+    return max(select(measured(item, models, args), getattr(args, "source_face", "largest")), key=len)
 
 
-def _which(word: str) -> str | int:
-    return word if word in ("largest", "all") else int(word)
+def _which(word: str) -> str:
+    if word not in RULES and not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"found '{word}', expected {', '.join(RULES)} or a number from 0")
+    return word

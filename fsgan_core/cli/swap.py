@@ -16,7 +16,7 @@ from ..report import Report
 from .clips import Input, check_result, opened, watched, write_report, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models
 from .flags import add_options, add_output, read_options
-from .subjects import add_choice, add_source, chosen_faces, source_map
+from .subjects import add_choice, add_source, chosen_faces, measured, source_map
 
 STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
 
@@ -42,11 +42,11 @@ def run(args: argparse.Namespace) -> None:
     """Swap, write, report."""
     target = opened(args.target)
     mask = None if args.mask is None else _mask(args, target)
-    inputs = [args.target, *args.source, *([args.mask] if args.mask else [])]
+    inputs = [path for path in (args.target, *args.source, args.mask, args.reference) if path]
     check_result(args, target.image is not None, inputs)
     options, models = read_options(args, SwapOptions), load_models(args)
     source = source_map(args, models)
-    faces = chosen_faces(target, models, args)
+    faces = chosen_faces(target.clip, measured(target, models, args), models, args)
     asked = {"faces": args.face, "swap": asdict(options), **engine_values(args)}
     report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device))
     results = watched(swap(target.clip, faces, [source], models, options, mask), "swapping", target.length)
