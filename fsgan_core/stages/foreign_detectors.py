@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -81,8 +82,8 @@ def load_face_alignment(device: torch.device | str = "cpu") -> Detector:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 hub.download_url_to_file(address, str(path), path.stem.rsplit("-", 1)[-1], progress=False)
             network = library.SFDDetector(device=str(device), path_to_detector=str(path))
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, EOFError, RuntimeError, UnpicklingError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
         raise WeightsError(
             f"face-alignment's detector cannot be loaded ({reason}); put {address} at {path}, or choose 'open'"
         ) from error

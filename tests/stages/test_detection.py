@@ -168,6 +168,19 @@ def test_face_alignment_without_a_network_is_one_clear_line(face_alignment, monk
     assert "\n" not in str(caught.value)
 
 
+def test_damaged_weights_of_face_alignment_are_one_clear_line(monkeypatch, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        library = pytest.importorskip("face_alignment.detection.sfd.sfd_detector")
+    path = tmp_path / "checkpoints" / library.models_urls["s3fd"].rsplit("/", 1)[-1]
+    path.parent.mkdir()
+    path.write_bytes(b"garbage")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(WeightsError, match="cannot be loaded") as caught:
+        DETECTORS["face-alignment"]("cpu")
+    assert "\n" not in str(caught.value)
+
+
 def test_missing_libraries_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(WeightsError, match="pip install mediapipe"):
