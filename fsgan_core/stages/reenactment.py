@@ -34,7 +34,7 @@ class FlowOptions:
     """steps from the source's face to the target's; 0 takes one per 30 degrees of pose gap"""
     grid: int = 256
     """pixels of the field in which flow is computed, along 1.6 times the face; flow is upsampled to the result"""
-    mirror: float = 0.15
+    mirror: float = 0.5
     """trust in the mirrored half of the face relative to pixels really seen, in [0, 1]"""
 
 
@@ -143,7 +143,7 @@ class FlowReenactor:
         for layer, share in zip(layers, weights, strict=True):
             unseen = unseen * (1 - layer.seen) * (1 - 0.5 * layer.mirrored)
             lacking = lacking + share * layer.missing
-            mirrored = self.options.mirror * layer.mirrored * (1 - layer.seen)
+            mirrored = self.options.mirror * layer.mirrored**2 * (1 - layer.seen)
             for flow, trust in ((layer.flow, layer.seen), (layer.mirror_flow, mirrored)):
                 # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
                 weight = resize(_soft((share * trust + 1e-4) ** 2), size, size)
@@ -181,8 +181,8 @@ class FlowReenactor:
         # What comes into sight is looked up on the skin beside it; what does not move keeps its own pixels.
         revealed = (facing_camera(path[-1], self.model) - seen).clamp(0, 1)
         places = torch.lerp(view.landmarks[..., :2], view.safe, revealed)
-        values = torch.cat((places, view.trust[..., None]), -1)
-        values = torch.cat((values, values[:, self.model.mirror]), -1)
+        twin = torch.cat((view.landmarks[..., :2], seen), -1)[:, self.model.mirror]
+        values = torch.cat((places, view.trust[..., None], twin), -1)
         far = base.flow(grid)
         outside = torch.cat((far, torch.zeros_like(grid[:, :1]), far, torch.zeros_like(grid[:, :1])), 1)
         maps = sample(_carried(values, self.model.triangles, draws[0], outside), total)

@@ -19,7 +19,7 @@ from .appearance_map import AppearanceMap
 _DEPTH_SIZE = 160
 """Side in pixels of the depth picture that finds points hidden behind others, such as a cheek behind the nose."""
 
-_NEAR = 0.25
+_NEAR = 0.2
 """How far skin may be borrowed from, in distances between the outer eye corners."""
 
 
@@ -59,8 +59,9 @@ def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> 
         levels.append(functional.avg_pool2d(levels[-1], 2))
     batch = landmarks[None]
     face, seen = place(model.mean, batch), visibility(batch, model)
-    safe, reach = _drawn_in(torch.cat((batch[..., :2], face.shape), -1), seen, model.triangles).split((2, 3), -1)
-    near = torch.exp(-((reach - face.shape) / _NEAR).square().sum(-1))
+    safe = _drawn_in(batch[..., :2], seen, model.triangles)
+    reach = (torch.cdist(face.shape, face.shape) + 10 * (seen < 0.5)[:, None]).amin(2)
+    near = torch.exp(-((reach / _NEAR) ** 2))
     return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near))
 
 
@@ -92,7 +93,7 @@ def facing_camera(landmarks: Tensor, model: FaceModel) -> Tensor:
 
 
 def _drawn_in(places: Tensor, seen: Tensor, triangles: Tensor, rounds: int = 40) -> Tensor:
-    """Places ``(1, P, D)`` with the hardly seen ones drawn to their well seen neighbours along the mesh."""
+    """Places ``(1, P, 2)`` with the hardly seen ones drawn to their well seen neighbours along the mesh."""
     count = places.shape[1]
     edges = torch.cat((triangles[:, :2], triangles[:, 1:], triangles[:, ::2]))
     near = torch.zeros(count, count, device=places.device)
