@@ -41,10 +41,13 @@ class OpenLandmarker:
         size = self.network.config.size
         each = [frame for frame, rows in zip(frames, boxes, strict=True) for _ in rows]
         if previous is None:
-            coarse = self._measure(each, [box_placement(box, size) for rows in boxes for box in rows])[0]
+            coarse, limits = self._measure(each, [box_placement(box, size) for rows in boxes for box in rows])
         else:
             coarse = np.concatenate([np.zeros((0, self.network.config.points, 3), np.float32), *previous])
+            limits = np.ones(len(coarse), np.float32)
         found, scores = self._measure(each, [shape_placement(face, size) for face in coarse])
+        # A face is one in both crops; what only looks like one after aligning is not.
+        scores = np.minimum(scores, limits)
         ends = np.cumsum([len(rows) for rows in boxes])[:-1].tolist()
         split = zip(np.split(found, ends), np.split(scores, ends), strict=True)
         return [Landmarks(points, scores) for points, scores in split] if len(frames) else []

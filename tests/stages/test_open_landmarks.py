@@ -122,3 +122,19 @@ def test_the_bundled_network_scores_what_is_no_face_low():
     flat = np.full((200, 200, 3), 90, np.uint8)
     for found in landmarker([noise, flat], [boxes((100, 100)), boxes((100, 100))]):
         assert np.isfinite(found.points).all() and found.scores[0] < 0.5
+
+
+class Doubter(Spot):
+    """Believes in the second crop only."""
+
+    def forward(self, image):
+        points, logits = super().forward(image)
+        return points, torch.full_like(logits, 3.0 if len(self.calls) > 1 else -3.0)
+
+
+def test_a_face_has_to_be_one_in_both_crops():
+    doubter = OpenLandmarker(Doubter())
+    (searched,) = doubter([frame([(100, 120)])], [boxes((110, 112))])
+    assert searched.scores[0] < 0.1
+    (followed,) = doubter([frame([(100, 120)])], [boxes((110, 112))], [searched.points])
+    assert followed.scores[0] > 0.9
