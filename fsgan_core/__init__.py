@@ -17,4 +17,65 @@ source      whose face; **target**: whose picture or motion
 =========== ==================================================================
 
 Networks normalise their own input. Functions follow the device of their data.
+
+The public names below are loaded when they are first asked for, so that importing the package costs nothing.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import FSGANError, MediaError, NoFaceError, WeightsError
+    from .faces import Analysis, FaceSequence, Track
+    from .media import Image, Video, VideoWriter, is_video, read_image, read_marking, write_image
+    from .models import Backends, Models
+    from .pipeline import (
+        AnalyzeOptions,
+        ReenactOptions,
+        SwapOptions,
+        UserMask,
+        analyze,
+        build_appearance_map,
+        reenact,
+        reenact_crops,
+        swap,
+    )
+    from .provenance import Marking
+    from .stages.analysis import load_analysis, save_analysis
+    from .stages.appearance_map import AppearanceMap
+    from .stages.selection import select
+    from .streams import Clip, Frames, Still
+
+_HOMES = {
+    "provenance": ("Marking",),
+    "streams": ("Clip", "Frames", "Still"),
+    "media": ("Image", "Video", "VideoWriter", "is_video", "read_image", "read_marking", "write_image"),
+    "models": ("Backends", "Models"),
+    "faces": ("Analysis", "FaceSequence", "Track"),
+    "stages.analysis": ("load_analysis", "save_analysis"),
+    "stages.selection": ("select",),
+    "stages.appearance_map": ("AppearanceMap",),
+    "pipeline": (
+        *("AnalyzeOptions", "analyze", "build_appearance_map"),
+        *("ReenactOptions", "reenact", "reenact_crops", "SwapOptions", "UserMask", "swap"),
+    ),
+    "errors": ("FSGANError", "NoFaceError", "MediaError", "WeightsError"),
+}
+"""Public names by the module they live in, in the order of the pipeline."""
+
+__all__ = [name for names in _HOMES.values() for name in names]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names with the module's own."""
+    return sorted({*globals(), *__all__})

@@ -53,9 +53,11 @@ class Report:
             yield result.frame
 
     def summary(self, status: str) -> str:
-        """In how many frames something was done, as words."""
-        done = len({row["index"] for row in self.rows if row["status"] == status})
-        return f"{status} in {done} of {len({row['index'] for row in self.rows})} frames"
+        """How many faces something was done to, and in how many frames, as words."""
+        done = [row for row in self.rows if row["status"] == status]
+        faces, frames = len({row["track"] for row in done}), len({row["index"] for row in done})
+        every = len({row["index"] for row in self.rows})
+        return f"{faces} {'face' if faces == 1 else 'faces'} {status}, in {frames} of {every} frames"
 
     def values(self) -> dict[str, Any]:
         """The report as JSON knows it."""

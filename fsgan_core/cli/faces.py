@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 
 from ..errors import MediaError
-from ..media import check_output, staged
+from ..media import Image, check_output, staged, write_image
 from ..pipeline import AnalyzeOptions
+from ..provenance import Marking
 from ..stages.appearance_file import load, save
 from ..stages.candidates import MapOptions
+from ..stages.coverage import coverage_picture, missing
 from .engine import MEASURING, add_stages, load_models
 from .flags import add_debug, add_options, add_output
 from .subjects import TENSORS, add_source_face, source_map
@@ -25,8 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_options(build, MapOptions, "views")
     add_options(build, AnalyzeOptions, "measuring")
     add_stages(build, MEASURING)
-    show = actions.add_parser("show", help="list the views of a map")
+    show = actions.add_parser("show", help="list the views of a map, and draw which exist and which are missing")
     show.add_argument("map", type=Path, help=f"map made by 'fsgan faces build' ({TENSORS})")
+    show.add_argument("--output", "-o", type=Path, metavar="FILE", help="picture to draw")
+    show.add_argument("--overwrite", action="store_true", help="replace the picture if it exists")
     for action in (build, show):
         add_debug(action)
 
@@ -47,10 +51,16 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _show(args: argparse.Namespace) -> None:
+    if args.output:
+        check_output(args.output, overwrite=args.overwrite, inputs=[args.map])
     appearance = load(args.map)
+    if args.output:
+        picture = Image(coverage_picture(appearance))
+        write_image(args.output, picture, overwrite=args.overwrite, marking=Marking(operation="appearance map chart"))
     for name, text in appearance.notes.items():
         print(f"{name}: {text}")
     print(f"{'view':>4} {'yaw':>7} {'pitch':>7} {'roll':>7}  size")
     for number, (view, pose) in enumerate(zip(appearance.views, appearance.poses, strict=True)):
         yaw, pitch, roll = pose
         print(f"{number:4} {yaw:7.1f} {pitch:7.1f} {roll:7.1f}  {view.shape[1]}x{view.shape[0]}")
+    print(f"missing: {', '.join(missing(appearance)) or 'nothing'}")
