@@ -36,11 +36,14 @@ class _Copied:
     def __init__(self, source: AudioStream, output: OutputContainer) -> None:
         self._stream = output.add_stream_from_template(source)
         self._last: int | None = None
+        self._duration = 0
 
     def packets(self, packet: Packet[AudioStream]) -> Iterator[Packet[AudioStream]]:
         # The last packet of a stream has no time and only tells decoders to finish; no container takes one that
         # goes back in time.
         if packet.dts is not None and (self._last is None or packet.dts > self._last):
+            # A last packet without a length would lie beyond the end of the track.
+            self._duration = packet.duration = packet.duration or self._duration
             self._last = packet.dts
             packet.stream = self._stream
             yield packet

@@ -2,6 +2,7 @@ import os
 import struct
 import weakref
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -186,28 +187,24 @@ def test_damage_in_the_middle_is_skipped_and_counted(media, tmp_path):
 
 
 def test_a_cover_picture_is_no_video(media, tmp_path):
-    path = tmp_path / "song.mp3"
-    Pillow.fromarray(media.pattern(0)).save(tmp_path / "cover.png")
-    with av.open(str(tmp_path / "cover.png")) as cover, av.open(str(path), "w") as output:
-        sound = output.add_stream("libmp3lame", rate=44100, layout="mono")
-        picture = output.add_stream_from_template(cover.streams.video[0], opaque=True)
-        picture.disposition = av.stream.Disposition.attached_pic
-        for packet in cover.demux(video=0):
-            if packet.size:
-                packet.stream = picture
-                output.mux(packet)
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.float32), format="fltp", layout="mono")
-        silence.sample_rate = 44100
-        output.mux(sound.encode(silence))
-        output.mux(sound.encode(None))
+    cover = BytesIO()
+    Pillow.fromarray(media.pattern(0)).save(cover, "PNG")
+    tag = b"\0image/png\0\3\0" + cover.getvalue()
+    frame = b"APIC" + struct.pack(">I", len(tag)) + b"\0\0" + tag
+    # ID3v2.3; its size comes in groups of seven bits.
+    size = bytes(len(frame) >> shift & 127 for shift in (21, 14, 7, 0))
+    song = sound_only(tmp_path / "song.mp3", "libmp3lame")
+    song.write_bytes(b"ID3\3\0\0" + size + frame + song.read_bytes())
+    with av.open(str(song)) as container:
+        assert [stream.type for stream in container.streams] == ["audio", "video"]
     with pytest.raises(MediaError, match="holds no video"):
-        Video(path)
+        Video(song)
 
 
-def sound_only(path):
+def sound_only(path, codec="aac"):
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("aac", rate=44100, layout="mono")
-        part = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        stream = output.add_stream(codec, rate=44100, layout="mono")
+        part = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
         part.sample_rate = 44100
         output.mux(stream.encode(part))
         output.mux(stream.encode(None))

@@ -83,14 +83,12 @@ def test_lossless_gives_the_same_pixels(clip, tmp_path):
 @pytest.mark.parametrize("preset", ["ultrafast", "veryslow"])
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1"])
 def test_every_codec_writes_and_better_quality_costs_more(media, tmp_path, codec, preset):
-    sizes = []
+    sizes, noise = [], np.random.default_rng(0).integers(0, 99, (64, 96, 3), np.uint8)
     for quality in (10, 40):
         path = tmp_path / f"{quality}.mp4"
         with VideoWriter(path, options=EncodeOptions(codec=codec, quality=quality, preset=preset)) as writer:
             for index in range(3):
-                writer.write(
-                    media.pattern(index) // 2 + np.random.default_rng(0).integers(0, 99, (48, 64, 3), np.uint8)
-                )
+                writer.write(media.pattern(index, (96, 64)) // 2 + noise)
         sizes.append(path.stat().st_size)
         assert len(list(Video(path))) == 3
     assert sizes[0] > 1.5 * sizes[1]
