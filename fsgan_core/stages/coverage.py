@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, floor
 from textwrap import wrap
 
@@ -49,7 +50,7 @@ def missing(appearance: AppearanceMap) -> tuple[str, ...]:
     phrases: dict[str, str] = {}
     for wish in _lacking(appearance):
         axis = int(np.argmax(np.abs(wish.pose)))
-        far, reach = abs(wish.pose[axis]), max(float((np.sign(wish.pose[axis]) * plane[:, axis]).max()), 0.0)
+        far, reach = abs(wish.pose[axis]), abs(max(float((np.sign(wish.pose[axis]) * plane[:, axis]).max()), 0.0))
         where = f"beyond {reach:.0f}°" if reach < far else f"at about {far:.0f}°"
         phrases.setdefault(wish.words, f"{wish.words} {where}" if wish.words else "straight into the camera")
     return tuple(phrases.values())
@@ -85,7 +86,7 @@ def coverage_picture(appearance: AppearanceMap, size: tuple[int, int] = (1280, 8
     chart.wishes(appearance)
     chart.thumbnails(appearance)
     chart.words(appearance)
-    return np.asarray(chart.picture.resize(size, Image.Resampling.LANCZOS), np.uint8).copy()
+    return np.asarray(chart.picture.reduce(2), np.uint8).copy()
 
 
 class _Chart:
@@ -109,8 +110,7 @@ class _Chart:
 
     def text(self, place: tuple[float, float], words: str, size: float, colour: tuple[int, ...], anchor: str) -> None:
         """Write a line."""
-        font: Font = ImageFont.load_default(size * self.unit)
-        self.draw.text(place, words, fill=colour, font=font, anchor=anchor)
+        self.draw.text(place, words, fill=colour, font=_font(size * self.unit), anchor=anchor)
 
     def ground(self, appearance: AppearanceMap) -> None:
         """Shade the poses that a view is near to."""
@@ -171,7 +171,7 @@ class _Chart:
         places = np.array([self.at(*pose) for pose in plane])
         for number in np.argsort(-np.linalg.norm(plane, axis=1)):
             others = np.delete(places, number, 0)
-            room = float(np.abs(others - places[number]).max(1).min()) if len(others) else np.inf
+            room = float(np.abs(others - places[number]).max(1).min(initial=np.inf))
             side = round(float(np.clip(0.92 * room, 3.4 * self.unit, 10 * self.unit)))
             face = _face(appearance, int(number)).resize((side, side), Image.Resampling.LANCZOS)
             corner = Image.new("L", (side, side), 0)
@@ -208,6 +208,11 @@ def _wrapped(text: str, length: int) -> list[str]:
     """Lines of about equal length, none longer than so many characters."""
     lines = -(-len(text) // length)
     return wrap(text, max(-(-len(text) // lines) + 8, 20)) if lines > 1 else [text]
+
+
+@cache
+def _font(size: float) -> Font:
+    return ImageFont.load_default(size)
 
 
 def _face(appearance: AppearanceMap, number: int) -> Image.Image:
