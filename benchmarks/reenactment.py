@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 
-from fsgan_core.demo import portraits
+from fsgan_core.demo import COLLINS, HOPPER
 from fsgan_core.media import read_image
 from fsgan_core.models import Models
 from fsgan_core.pipeline import Aim, analyze, build_appearance_map, swap_face
@@ -32,7 +32,7 @@ NAMES = ("woman_front_dark", "man_blond_closeup", "woman_asian_closeup", "elder_
 def load(models):
     """Every portrait with its largest face and its appearance map."""
     folder = Path(os.environ.get("FSGAN_MEDIA", "../shared/media")) / "portraits"
-    frames = [frame for _, frame in portraits()]
+    frames = [COLLINS.read().frame, HOPPER.read().frame]
     frames += [read_image(path).frame for name in NAMES for path in folder.glob(f"{name}.*")]
     people = []
     for frame in frames:
