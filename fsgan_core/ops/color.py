@@ -67,6 +67,8 @@ class ColorMatch:
 def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: float = 1.25) -> ColorMatch:
     """Match mean and spread of the colours under the mask (Reinhard et al., Color Transfer between Images, 2001).
 
+    Both are robust: eyes, a beard or an occluder count less than skin.
+
     Args:
         source: ``(B, 3, H, W)`` in [0, 1].
         target: ``(B, 3, H, W)`` in [0, 1].
@@ -97,8 +99,11 @@ def _mix(image: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _moments(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation under the mask, ``(B, 3)`` each."""
-    lab, weight = srgb_to_oklab(image), mask / mask.sum((2, 3), keepdim=True).clamp_min(1e-6)
-    mean = (lab * weight).sum((2, 3))
-    variance = ((lab - mean[..., None, None]).square() * weight).sum((2, 3))
-    return mean, variance.sqrt()
+    """Mean and spread under the mask, ``(B, 3)`` each, by reweighting: what is far from the rest is no skin."""
+    lab, weight = srgb_to_oklab(image), mask
+    for _ in range(4):
+        share = weight / weight.sum((2, 3), keepdim=True).clamp_min(1e-6)
+        mean = (lab * share).sum((2, 3), keepdim=True)
+        variance = ((lab - mean).square() * share).sum((2, 3), keepdim=True) + 1e-6
+        weight = mask / (1 + ((lab - mean).square() / variance).mean(1, keepdim=True))
+    return mean[..., 0, 0], variance[..., 0, 0].sqrt()

@@ -58,7 +58,8 @@ def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float =
         source: ``(B, 3, H, W)``, valid where the mask is not 0.
         target: ``(B, 3, H, W)``.
         mask: ``(B, 1, H, W)``, inside where > 0.5.
-        bound: difference in [0, 1] at which influence is halved; the correction hardly exceeds half of it.
+        bound: difference in [0, 1] that keeps a quarter of its influence; the correction hardly exceeds three quarters
+            of it.
 
     Returns:
         ``(B, 3, H, W)``.
@@ -66,7 +67,7 @@ def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float =
     difference, inside, cells = pooled(target - source, (mask > 0.5).to(source.dtype), _FIELD)
     size = cells * face_size(mask)
     band = inside * (2 - 2 * lowpass(inside, 0.04 * size, _FIELD)).clamp(0, 1)
-    trusted = band / (1 + (difference / bound).square().mean(1, keepdim=True))
+    trusted = band / (1 + (difference / bound).square().mean(1, keepdim=True)).square()
     low = lowpass(torch.cat((difference * trusted, trusted + 0.1 * band), 1), 0.04 * size, _FIELD)
     correction = low[:, :3] / low[:, 3:].clamp_min(1e-6)
     # What is continued is smooth, so the membrane may be coarse too.

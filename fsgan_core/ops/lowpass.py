@@ -80,8 +80,8 @@ def face_size(mask: Tensor) -> Tensor:
 
 
 def _kernel(size: int, cells: int, sigma: Tensor) -> Tensor:
-    """``(B, size, cells)`` weights of the cells for every pixel, rows summing to 1; sigma as a share of the side."""
+    """``(B, 1, size, cells)`` weights of the cells for every pixel, rows summing to 1; sigma as a share of the side."""
     pixel = (torch.arange(size, dtype=sigma.dtype, device=sigma.device) + 0.5) / size
     centre = (torch.arange(cells, dtype=sigma.dtype, device=sigma.device) + 0.5) / cells
-    scaled = (pixel[:, None] - centre) / (sigma.clamp_min(1 / cells) * math.sqrt(2))[:, None, None]
+    scaled = (pixel[:, None] - centre) / (sigma.clamp_min(1 / cells) * math.sqrt(2))[:, None, None, None]
     return torch.softmax(-scaled.square(), -1)

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+from skimage.color import rgb2lab
+from skimage.color.colorconv import xyz_from_rgb
+
+from fsgan_core.ops.color import (
+    apply_color_match,
+    estimate_color_match,
+    linear_to_srgb,
+    oklab_to_srgb,
+    srgb_to_linear,
+    srgb_to_oklab,
+)
+
+
+def colors(batch=1, size=24, seed=0):
+    return torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def test_transfer_curve_round_trip_and_known_value():
+    ramp = torch.linspace(0, 1, 256)
+    torch.testing.assert_close(linear_to_srgb(srgb_to_linear(ramp)), ramp, atol=1e-6, rtol=0)
+    torch.testing.assert_close(srgb_to_linear(torch.tensor([0.5])), torch.tensor([0.21404]), atol=1e-5, rtol=0)
+
+
+def test_luminance_agrees_with_scikit_image():
+    image = colors()
+    linear = srgb_to_linear(image)[0].permute(1, 2, 0).numpy() @ xyz_from_rgb[1]
+    lightness = rgb2lab(image[0].permute(1, 2, 0).numpy())[..., 0]
+    expected = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
+    np.testing.assert_allclose(linear, expected, atol=2e-4)
+
+
+def test_oklab_round_trip_and_published_values():
+    image = colors()
+    torch.testing.assert_close(oklab_to_srgb(srgb_to_oklab(image)), image, atol=2e-5, rtol=0)
+    # Ottosson's definition: white is (1, 0, 0); red as listed by the CSS Color 4 reference.
+    swatches = torch.tensor([[1.0, 1, 1], [1, 0, 0], [0, 0, 0]]).view(3, 3, 1, 1)
+    expected = torch.tensor([[1.0, 0, 0], [0.62796, 0.22486, 0.12585], [0, 0, 0]]).view(3, 3, 1, 1)
+    torch.testing.assert_close(srgb_to_oklab(swatches), expected, atol=1e-4, rtol=0)
+
+
+def test_matching_brings_the_mean_and_keeps_the_gain_bounded():
+    source, target = 0.3 + 0.2 * colors(seed=1), 0.5 + 0.02 * colors(seed=2)
+    mask = torch.ones(1, 1, 24, 24)
+    match = estimate_color_match(source, target, mask, limit=1.25)
+    matched = srgb_to_oklab(apply_color_match(source, match))
+    torch.testing.assert_close(matched.mean((2, 3)), srgb_to_oklab(target).mean((2, 3)), atol=2e-3, rtol=0)
+    torch.testing.assert_close(match.gain, torch.full((1, 3), 0.8))
+
+
+def test_only_what_is_under_the_mask_counts():
+    source, target = colors(seed=1), colors(seed=2)
+    mask = torch.zeros(1, 1, 24, 24)
+    mask[..., 5:15, 5:15] = 1
+    before = estimate_color_match(source, target, mask)
+    after = estimate_color_match(torch.where(mask > 0, source, 1), torch.where(mask > 0, target, 0), mask)
+    torch.testing.assert_close(before.gain, after.gain)
+    torch.testing.assert_close(before.source, after.source)
+
+
+def test_an_empty_mask_changes_nothing():
+    source = colors(seed=1)
+    match = estimate_color_match(source, colors(seed=2), torch.zeros(1, 1, 24, 24))
+    torch.testing.assert_close(apply_color_match(source, match), source, atol=2e-5, rtol=0)
+
+
+def test_one_match_for_a_track_maps_a_color_the_same_in_every_frame():
+    match = estimate_color_match(colors(4, seed=1), colors(4, seed=2), torch.ones(4, 1, 24, 24)).mean()
+    assert match.gain.shape == (1, 3)
+    frames = colors(6, seed=3)
+    frames[:, :, 0, 0] = torch.tensor([0.6, 0.4, 0.3])
+    mapped = apply_color_match(frames, match)[:, :, 0, 0]
+    assert torch.equal(mapped, mapped[:1].expand_as(mapped))
+
+
+def test_a_limit_below_one_is_refused():
+    with pytest.raises(ValueError, match="limit"):
+        estimate_color_match(colors(), colors(), torch.ones(1, 1, 24, 24), limit=0.5)
