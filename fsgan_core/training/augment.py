@@ -152,6 +152,32 @@ def face_mask(image: Image, mask: Image, corners: NDArray[np.floating]) -> Image
     return cover(image, worn[..., 3].astype(np.float32) / 255, np.asarray(worn[..., :3], np.uint8))
 
 
+def scrambled(image: Image, rng: Generator) -> Image:
+    """The picture's tiles in another order: all the parts of a face, but no face."""
+    count = int(rng.integers(2, 5))
+    step = -(-len(image) // count)
+    grown = np.asarray(cv2.resize(image, (count * step, count * step)), np.uint8)
+    tiles = grown.reshape(count, step, count, step, 3).swapaxes(1, 2).reshape(-1, step, step, 3)
+    order = np.roll(rng.permutation(len(tiles)), 1)
+    mixed = tiles[order].reshape(count, count, step, step, 3).swapaxes(1, 2).reshape(grown.shape)
+    return np.ascontiguousarray(mixed[: len(image), : len(image)])
+
+
+def melted(image: Image, rng: Generator) -> Image:
+    """The picture bent so far and so smoothly that a face in it is none any more."""
+    size = len(image)
+    bend = cv2.resize(
+        rng.normal(0, 0.11 * size, (4, 4, 2)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+    )
+    rows, columns = np.indices((size, size), dtype=np.float32)
+    return np.asarray(
+        cv2.remap(
+            image, columns + bend[..., 0], rows + bend[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        ),
+        np.uint8,
+    )
+
+
 def photometric(image: Image, rng: Generator) -> Image:
     """Any of the changes of light, sharpness and noise, in the order in which a camera makes them."""
     steps: tuple[tuple[float, Callable[[Image, Generator], Image]], ...] = (

@@ -44,17 +44,17 @@ class SampleOptions:
 
     size: int = 128
     """side of the crops in pixels"""
-    turned: float = 0.45
+    turned: float = 0.42
     """share of faces that were turned in three dimensions, if there are such"""
-    tight: float = 0.65
+    tight: float = 0.7
     """share of aligned crops, as in tracking and in the second pass; the others are loose, as from a detector"""
-    absent: float = 0.12
+    absent: float = 0.14
     """share of crops without a face, or with too little of it"""
-    covered: float = 0.35
+    covered: float = 0.28
     """share of faces with something in front of them"""
     cut_off: float = 0.08
     """share of faces of which one side is cut off, as by the frame's border"""
-    plain: float = 0.1
+    plain: float = 0.2
     """share of crops that keep the picture's light and sharpness"""
 
 
@@ -133,23 +133,31 @@ class Samples(Dataset[Batch]):
         return image, 1 - float((hidden[cells[:, 1], cells[:, 0]] > 0.5).mean())
 
     def without_face(self, rng: Generator) -> Sample:
-        """A background, or a portrait's piece that holds less than a third of the face."""
-        size = self.options.size
-        if rng.random() < 0.5:
-            image = self.scenes.backgrounds[int(rng.integers(len(self.scenes.backgrounds)))]
-            side = np.exp(rng.uniform(np.log(40), np.log(min(image.shape[:2]))))
-            centre = rng.uniform(0, 1, 2) * image.shape[1::-1]
-            matrix = placement(centre, side, rng.uniform(-0.6, 0.6), size)
-            return self._absent(cut(image, matrix, size, BORDERS[int(rng.integers(len(BORDERS)))]), rng)
-        portrait = self.faces[int(rng.integers(len(self.faces)))]
-        points = portrait.landmarks
-        face = float(np.ptp(points[:, :2], axis=0).max())
+        """A background, a portrait's piece that holds less than a third of the face, or a face taken to pieces."""
+        kind = rng.random()
+        if kind < 0.4:
+            return self._absent(self._background(rng), rng)
+        face = self.faces[int(rng.integers(len(self.faces)))]
+        if kind < 0.7:
+            return self._absent(self._piece(face, rng), rng)
+        crop = cut(face.image, self._tight(face, rng), self.options.size)
+        return self._absent(augment.scrambled(crop, rng) if rng.random() < 0.5 else augment.melted(crop, rng), rng)
+
+    def _background(self, rng: Generator) -> Image:
+        image = self.scenes.backgrounds[int(rng.integers(len(self.scenes.backgrounds)))]
+        side = np.exp(rng.uniform(np.log(40), np.log(min(image.shape[:2]))))
+        centre = rng.uniform(0, 1, 2) * image.shape[1::-1]
+        matrix = placement(centre, side, rng.uniform(-0.6, 0.6), self.options.size)
+        return cut(image, matrix, self.options.size, BORDERS[int(rng.integers(len(BORDERS)))])
+
+    def _piece(self, face: Face, rng: Generator) -> Image:
+        extent = float(np.ptp(face.landmarks[:, :2], axis=0).max())
         while True:
-            side = face * np.exp(rng.normal(0, 0.7))
-            centre = rng.uniform(0, 1, 2) * portrait.image.shape[1::-1]
-            matrix = placement(centre, side, rng.uniform(-0.6, 0.6), size)
-            if overlap(moved(points, matrix)[:, :2], size) < 0.25:
-                return self._absent(cut(portrait.image, matrix, size), rng)
+            side = extent * np.exp(rng.normal(0, 0.7))
+            centre = rng.uniform(0, 1, 2) * face.image.shape[1::-1]
+            matrix = placement(centre, side, rng.uniform(-0.6, 0.6), self.options.size)
+            if overlap(moved(face.landmarks, matrix)[:, :2], self.options.size) < 0.25:
+                return cut(face.image, matrix, self.options.size)
 
     def _absent(self, image: Image, rng: Generator) -> Sample:
         return Sample(self._finish(image, rng), np.zeros((len(self.mirror), 3), np.float32), 0.0, False)
