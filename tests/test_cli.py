@@ -1,16 +1,20 @@
 """The command line as a user meets it; what needs a face is in test_bad_input and tests/pipeline."""
 
+import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fsgan_core.cli import COMMANDS, main
+from fsgan_core.cli.flags import add_options, read_options
 from fsgan_core.media import Image, write_image
 from fsgan_core.provenance import Marking
+from fsgan_core.training.loop import TrainOptions
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -73,6 +77,17 @@ def test_inspect_says_when_there_is_no_mark(tmp_path: Path, capsys: pytest.Captu
 
 def test_weights_list_names_every_bundled_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "list"]) == 0
-    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
     folder = Path(__file__).parents[1] / "fsgan_core" / "weights" / "open"
-    assert listed == {path.stem for path in folder.glob("*.safetensors")}
+    assert listed >= {path.stem for path in folder.glob("*.safetensors")}
+
+
+def test_weights_verify_refuses_what_is_none(tmp_path: Path, fails: Callable[..., str]) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"no tensors")
+    assert "w.safetensors" in fails("weights", "verify", tmp_path / "w.safetensors")
+
+
+def test_auto_takes_the_default() -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser, TrainOptions, "training")
+    assert read_options(parser.parse_args(["--steps", "auto", "--lr", "0.5"]), TrainOptions) == TrainOptions(lr=0.5)

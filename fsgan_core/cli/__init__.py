@@ -21,7 +21,7 @@ COMMANDS = {
     "analyze": "measure the faces of a picture or video: tracks, landmarks, poses",
     "faces": "make and look at appearance maps, a source's views by pose",
     "train": "train one of our own networks",
-    "weights": "list the bundled weights",
+    "weights": "list the bundled and the official weights, check a converted file",
     "convert": "turn an official checkpoint into a safetensors file",
     "inspect": "read what a picture or video says of its making",
     "demo": "do the main job on two public-domain portraits, without a download",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,4 +94,15 @@ def _settings(option: Option) -> dict[str, Any]:
         return {"action": argparse.BooleanOptionalAction, "default": None, "help": text}
     if option.choices:
         return {"choices": option.choices, "help": text, "type": option.type}
-    return {"type": option.type, "help": text, "metavar": {int: "N", float: "X", str: "NAME"}[option.type]}
+    return {"type": _reader(option), "help": text, "metavar": {int: "N", float: "X", str: "NAME"}[option.type]}
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    """Read a word as an option's value; ``auto`` takes the default."""
+
+    def read(word: str) -> Any:
+        return option.default if word == "auto" else option.type(word)
+
+    # argparse names it in its message.
+    read.__name__ = option.type.__name__
+    return read
