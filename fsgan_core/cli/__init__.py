@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(args, "stopped; nothing was written")
     except (FSGANError, ValueError, OSError) as error:
         return _failed(args, str(error))
+    except ModuleNotFoundError as error:
+        return _failed(args, f"the Python package '{error.name}' is not installed; README lists what brings it")
     except Exception as error:  # noqa: BLE001 (the last door: whatever happened, one line)
         kind = type(error).__name__
         return _failed(args, f"{kind}: {error}; this is a defect, --debug shows where")
