@@ -22,12 +22,14 @@ from .detection import Detections, Frame, check_frames
 class DetectionOptions:
     """How frames are searched."""
 
-    score: float = 0.4
+    score: float = 0.5
     """least confidence of a face, 0 to 1"""
     side: int = 640
-    """longer side of the picture searched, px; larger frames are reduced, smaller ones kept"""
+    """longer side of the frame in the coarse search, for large faces, px; smaller frames are kept as they are"""
     fine_side: int = 1280
-    """longer side of a second, finer search of frames larger than ``side``, px"""
+    """longer side of the frame in the fine search, for small faces, px"""
+    enlarge: float = 1.5
+    """most that the fine search enlarges a frame; 0 leaves it out"""
     overlap: float = 0.4
     """intersection over union above which two boxes are one face, 0 to 1"""
     batch: int = 8
@@ -61,7 +63,7 @@ class OpenDetector:
     def _level(self, frames: Sequence[Frame], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Scores ``(B, N)`` and boxes ``(B, N, 4)`` in pixels of the frame, seen at a size (height, width)."""
         height, width = frames[0].shape[:2]
-        seen = np.stack([reduced(frame, size) for frame in frames])
+        seen = np.stack([resized(frame, size) for frame in frames])
         device = self.network.mean.device
         image = torch.from_numpy(seen).to(device).permute(0, 3, 1, 2).float() / 255
         logits, boxes = self.network(image.contiguous(memory_format=torch.channels_last))
@@ -78,17 +80,17 @@ class OpenDetector:
 def pyramid(shape: tuple[int, ...], options: DetectionOptions) -> list[tuple[int, int]]:
     """Sizes (height, width) at which a frame of a shape (height, width) is searched."""
     longer = max(shape)
-    sides = [min(longer, options.side)]
-    if longer > options.side:
-        sides.append(min(longer, options.fine_side))
+    coarse, fine = min(longer, options.side), min(round(longer * options.enlarge), options.fine_side)
+    sides = [coarse, fine] if fine > coarse else [coarse]
     return [(max(1, round(shape[0] * side / longer)), max(1, round(shape[1] * side / longer))) for side in sides]
 
 
-def reduced(frame: Frame, size: tuple[int, int]) -> Frame:
-    """The frame at a size (height, width) not larger than its own, by averaging areas."""
+def resized(frame: Frame, size: tuple[int, int]) -> Frame:
+    """The frame at a size (height, width): averaged when it shrinks, interpolated when it grows."""
     if frame.shape[:2] == size:
         return frame
-    return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    way = cv2.INTER_AREA if max(size) < max(frame.shape) else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(frame, size[::-1], interpolation=way), np.uint8)
 
 
 def load_open_detector(device: torch.device | str = "cpu", path: Path = OPEN / "detection.safetensors") -> OpenDetector:

@@ -54,9 +54,10 @@ def test_what_is_no_frame_is_refused(detector, frame):
         detector([frame])
 
 
-def test_large_frames_are_searched_at_two_sizes():
+def test_frames_are_searched_at_two_sizes():
     options = DetectionOptions()
-    assert pyramid((360, 640), options) == [(360, 640)]
+    assert pyramid((360, 640), options) == [(360, 640), (540, 960)]
+    assert pyramid((360, 640), DetectionOptions(enlarge=0)) == [(360, 640)]
     assert pyramid((720, 1280), options) == [(360, 640), (720, 1280)]
     assert pyramid((20000, 10000), options) == [(640, 320), (1280, 640)]
     assert pyramid((1, 20000), options) == [(1, 640), (1, 1280)]
