@@ -7,6 +7,7 @@ missed for a while and is then continued if it looks the same. Tracks end at sce
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -58,8 +59,9 @@ class TrackedFace:
     """A track and how it came about.
 
     Attributes:
-        track: where the face is, from its first to its last sighting; boxes in between are interpolated.
-        seen: ``(F,)`` False where the face was looked for and missed.
+        track: where the face is, from its first to its last sighting; boxes in between are interpolated. Where not
+            every frame is examined it reaches over the frames before and after that were not, with the box held.
+        seen: ``(F,)`` False where the face was looked for and missed, and in those frames before and after.
         scores: ``(F,)`` confidence of detection in [0, 1], interpolated likewise; 0 where not seen.
         descriptor: ``(D,)`` mean appearance; see :func:`~fsgan_core.stages.descriptor.describe_box`.
     """
@@ -155,20 +157,22 @@ def link(
     active: list[_Thread] = []
     found: list[TrackedFace] = []
     cuts: list[int] = []
+    examined: list[int] = []
     count, shot, last = 0, 0, -1
     for index, frame, detections in frames:
         if index <= last:
             raise ValueError(f"got frame {index} after frame {last}, expected ascending indices")
         count, last = count + 1, index
         if detector.is_cut(frame):
-            found += _finished(threads, index - shot, options)
-            threads, active, shot = [], [], index
+            found += _finished(threads, (shot, index), examined, options)
+            threads, active, shot, examined = [], [], index, []
             cuts.append(index)
         if detections is not None:
             active = [thread for thread in active if thread.in_reach(index, options)]
             begun = _advance(active, index, frame, detections, options)
             active, threads = active + begun, threads + begun
-    found += _finished(threads, last + 1 - shot, options)
+            examined.append(index)
+    found += _finished(threads, (shot, last + 1), examined, options)
     found.sort(key=lambda face: (face.track.start, float(face.track.boxes[:, 0].mean())))
     return Linked(tuple(found), tuple(cuts), count)
 
@@ -219,15 +223,21 @@ def _assign(
     return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if allowed[row, column]}
 
 
-def _finished(threads: list[_Thread], shot: int, options: TrackOptions) -> list[TrackedFace]:
-    """The tracks worth keeping of a shot of so many frames."""
-    faces = [_track(thread) for thread in _joined(threads, options)]
-    return [
-        face
-        for face in faces
-        if len(face.track) >= min(options.length, shot)
-        and (face.track.boxes[:, 3] - face.track.boxes[:, 1]).mean() >= options.size
-    ]
+def _finished(
+    threads: list[_Thread], shot: tuple[int, int], examined: list[int], options: TrackOptions
+) -> list[TrackedFace]:
+    """The tracks worth keeping of a shot from its first frame to the one after its last."""
+    faces: list[TrackedFace] = []
+    for thread in _joined(threads, options):
+        height = float(np.mean([box[3] - box[1] for box in thread.boxes]))
+        length, most = thread.indices[-1] - thread.indices[0], examined[-1] - examined[0]
+        if length + 1 < min(options.length, most + 1) or height < options.size:
+            continue
+        before, after = bisect_left(examined, thread.indices[0]), bisect_right(examined, thread.indices[-1])
+        start = examined[before - 1] + 1 if before else shot[0]
+        stop = examined[after] if after < len(examined) else shot[1]
+        faces.append(_track(thread, np.arange(start, stop)))
+    return faces
 
 
 def _joined(threads: list[_Thread], options: TrackOptions) -> list[_Thread]:
@@ -251,15 +261,15 @@ def _joined(threads: list[_Thread], options: TrackOptions) -> list[_Thread]:
     return kept
 
 
-def _track(thread: _Thread) -> TrackedFace:
-    """A thread with every frame between its sightings filled in."""
-    start = thread.indices[0]
-    frames, indices = np.arange(start, thread.indices[-1] + 1), np.array(thread.indices)
+def _track(thread: _Thread, frames: NDArray[np.int64]) -> TrackedFace:
+    """A thread with every frame filled in."""
+    indices = np.array(thread.indices)
     boxes = np.stack([np.interp(frames, indices, edge) for edge in np.stack(thread.boxes, 1)], 1)
-    following = np.searchsorted(indices, frames)
+    following = np.minimum(np.searchsorted(indices, frames), len(indices) - 1)
     seen = ~np.array(thread.interrupted)[following] | (indices[following] == frames)
+    seen &= (frames >= indices[0]) & (frames <= indices[-1])
     scores = np.where(seen, np.interp(frames, indices, thread.scores), 0)
-    track = Track(start, boxes.astype(np.float32))
+    track = Track(int(frames[0]), boxes.astype(np.float32))
     return TrackedFace(track, seen, scores.astype(np.float32), thread.descriptor.astype(np.float32))
 
 

@@ -133,6 +133,27 @@ def test_frames_not_examined_are_interpolated_and_count_as_seen(leave_out):
     assert face.seen.all() and boxes_of(face) == [[20 + 4 * t, 40] for t in range(21)]
 
 
+def test_tracks_reach_to_the_cut_though_its_frames_are_not_examined():
+    first = film([[("ann", 40, 40, True)]] * 8, seed=0)
+    second = [(index + 8, *rest) for index, *rest in film([[("bob", 40, 40, True)]] * 9, seed=50)]
+    sparse = [(index, frame, found if index % 5 == 0 else None) for index, frame, found in [*first, *second]]
+    faces = link(sparse).faces
+    assert [(face.track.start, face.track.stop) for face in faces] == [(0, 8), (8, 17)]
+    assert [np.flatnonzero(face.seen).tolist() for face in faces] == [list(range(6)), list(range(2, 8))]
+
+
+def test_a_face_that_left_between_examined_frames_is_kept_up_to_the_next():
+    frames = film([[("ann", 40, 40, t < 12)] for t in range(40)])
+    (face,) = link((index, frame, found if index % 5 == 0 else None) for index, frame, found in frames).faces
+    assert face.track.stop == 15 and face.seen.sum() == 11
+
+
+def test_a_single_false_hit_is_short_also_where_few_frames_are_examined():
+    frames = film([[("ann", 40, 40, True), ("bob", 200, 40, t == 10)] for t in range(40)])
+    sparse = ((index, frame, found if index % 5 == 0 else None) for index, frame, found in frames)
+    assert [face.track.boxes[0, 0] for face in link(sparse).faces] == [40]
+
+
 def test_a_miss_between_examined_frames_is_no_sighting():
     frames = film([[("ann", 40, 40, t != 10)] for t in range(21)])
     (face,) = link((index, frame, found if index % 5 == 0 else None) for index, frame, found in frames).faces
