@@ -114,7 +114,10 @@ def load_mediapipe(device: torch.device | str = "cpu") -> Landmarker:
             f"mediapipe {library.__version__} has no 'solutions', expected 0.10.21; "
             "pip install mediapipe==0.10.21, or choose 'open'"
         )
-    network = library.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1)
+    # The boxes say that there is a face: half of the library's usual confidence will do.
+    network = library.solutions.face_mesh.FaceMesh(
+        static_image_mode=True, refine_landmarks=True, max_num_faces=1, min_detection_confidence=0.25
+    )
     return ForeignLandmarker(_mesh(network))
 
 

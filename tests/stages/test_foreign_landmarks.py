@@ -106,8 +106,9 @@ def test_a_missing_library_is_named(monkeypatch, name):
 class FakeMesh:
     """Finds the brightest spot of a crop and puts the mean face around it; nothing in a dark crop."""
 
-    def __init__(self, static_image_mode, refine_landmarks, max_num_faces):
+    def __init__(self, static_image_mode, refine_landmarks, max_num_faces, min_detection_confidence):
         assert static_image_mode and refine_landmarks and max_num_faces == 1
+        assert min_detection_confidence < 0.5
 
     def process(self, crop):
         side = crop.shape[0]
