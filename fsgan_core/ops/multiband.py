@@ -21,8 +21,8 @@ def multiband_blend(source: Tensor, target: Tensor, mask: Tensor, levels: int = 
         source: ``(B, C, H, W)``, valid where the mask is not 0.
         target: ``(B, C, H, W)``.
         mask: ``(B, 1, H, W)``, soft or hard.
-        levels: of the pyramids; fewer are used where the coarsest would have less than 8 pixels a side, so that the result does
-            not change when the mask moves by one.
+        levels: of the pyramids; fewer are used where the coarsest would have less than 8 pixels a side, so that the
+            result does not tremble with the mask.
 
     Returns:
         ``(B, C, H, W)``; exactly the target where the mask is 0.

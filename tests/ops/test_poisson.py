@@ -36,7 +36,7 @@ def exact(source, target, mask, mode="normal"):
         rows = np.flatnonzero((v >= 0) & (v < inside.shape[0]) & (u >= 0) & (u < inside.shape[1]))
         y, x, v, u = ys[rows], xs[rows], v[rows], u[rows]
         ours, theirs = s[:, y, x] - s[:, v, u], t[:, y, x] - t[:, v, u]
-        right[rows] += np.where((np.abs(theirs) > np.abs(ours)) & (mode == "mixed"), theirs, ours).T
+        right[rows] += np.where((np.abs(theirs) > np.abs(ours) + 1e-4) & (mode == "mixed"), theirs, ours).T
         known = ~inside[v, u]
         right[rows[known]] += t[:, v[known], u[known]].T
         columns = np.concatenate((rows, number[v, u][~known]))
