@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+_FINE = 256
+"""Side in pixels up to which colour statistics are taken pixel by pixel."""
 
 # OKLab (Ottosson, A perceptual color space for image processing, 2020): linear sRGB to cone responses, whose cube
 # roots are combined into lightness and two opponent colours.
@@ -83,6 +87,12 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: fl
     """
     if limit < 1:
         raise ValueError(f"limit is {limit}, but a gain needs room around 1: give at least 1")
+    larger = max(mask.shape[-2:])
+    if larger > _FINE:
+        # Statistics need no fine pixels, and a large crop would cost seconds.
+        source, target, mask = (
+            F.interpolate(x, scale_factor=_FINE / larger, mode="area") for x in (source, target, mask)
+        )
     (source_mean, source_spread), (target_mean, target_spread) = (_moments(x, mask) for x in (source, target))
     gain = ((target_spread + 1e-3) / (source_spread + 1e-3)).clamp(1 / limit, limit)
     return ColorMatch(source=source_mean, target=target_mean, gain=gain)
