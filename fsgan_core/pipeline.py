@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .faces import Analysis, FaceSequence, Track
+from .faces import Analysis, FaceSequence
 from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
 from .ops.head_mesh import head_reach
@@ -29,7 +29,7 @@ from .stages.detection import Detections
 from .stages.measuring import MeasureOptions, measure
 from .stages.openings import plain_mouth
 from .stages.reenactment import Anchor, Reenactment
-from .stages.tracking import Linked, TrackOptions, link
+from .stages.tracking import TrackOptions, link
 from .stages.views import Source, View, prepare
 from .streams import Clip, Frame, chunked
 
@@ -163,7 +163,7 @@ def analyze(clip: Clip, models: Models, options: AnalyzeOptions | None = None) -
     """
     options = options or AnalyzeOptions()
     linked = link(_examined(clip, models, options.every), options.tracking)
-    tracks = [_extended(face.track, linked, options.every - 1) for face in linked.faces]
+    tracks = [face.track for face in linked.faces]
     faces = measure(clip, tracks, models.landmarks, models.face_model, options.measuring)
     ordered = sorted(faces, key=lambda face: (face.track.start, float(face.track.boxes[0, 0])))
     return Analysis(clip.size, clip.rate, linked.frame_count, linked.cuts, tuple(ordered))
@@ -176,14 +176,6 @@ def _examined(clip: Clip, models: Models, every: int) -> Iterator[tuple[int, Fra
         found = models.detection([frame for _, frame in chosen])
         detections = {index: faces for (index, _), faces in zip(chosen, found, strict=True)}
         yield from ((index, frame, detections.get(index)) for index, frame in chunk)
-
-
-def _extended(track: Track, linked: Linked, reach: int) -> Track:
-    """A track reaching into the unexamined frames around it, within its shot; measuring says where the face ends."""
-    first = max((cut for cut in linked.cuts if cut <= track.start), default=0)
-    last = min((cut for cut in linked.cuts if cut > track.start), default=linked.frame_count)
-    before, after = min(reach, track.start - first), min(reach, last - track.stop)
-    return Track(track.start - before, np.pad(track.boxes, ((before, after), (0, 0)), mode="edge"))
 
 
 def build_appearance_map(
