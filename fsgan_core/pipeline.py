@@ -107,7 +107,7 @@ class UserMask:
 
     Attributes:
         values: ``(H, W)`` float32 in [0, 1], of the target frame's size.
-        mode: ``"subtract"`` keeps the target where the mask is 1; ``"add"`` swaps there too (within the crop around the face).
+        mode: ``"subtract"`` keeps the target where the mask is 1; ``"add"`` swaps there too, within the crop.
     """
 
     values: NDArray[np.float32]
