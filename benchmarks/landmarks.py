@@ -108,7 +108,7 @@ def presence(landmarker: Landmarker, detector: Detector) -> None:
     """Scores on pictures without a face, on portraits, and while a face leaves the frame."""
     rng = np.random.default_rng(0)
     for path in sorted(MEDIA.glob("edge/noface_*.jpg")):
-        frame = read_image(path)
+        frame = read_image(path).frame
         sides = rng.uniform(0.15, 0.9, 40) * min(frame.shape[:2])
         centres = rng.uniform(0.1, 0.9, (40, 2)) * frame.shape[1::-1]
         boxes = np.concatenate([centres - sides[:, None] / 2, centres + sides[:, None] / 2], 1).astype(np.float32)
@@ -126,7 +126,7 @@ def presence(landmarker: Landmarker, detector: Detector) -> None:
 
 def agreement(landmarkers: dict[str, Landmarker], detector: Detector) -> None:
     """Distance between backends on the same faces."""
-    pictures = {path.name: read_image(path) for path in sorted((MEDIA / "portraits").iterdir())}
+    pictures = {path.name: read_image(path).frame for path in sorted((MEDIA / "portraits").iterdir())}
     boxes = {name: detector([frame])[0].boxes[:1] for name, frame in pictures.items()}
     seen = [name for name in pictures if len(boxes[name])]
     found = {key: {n: one([pictures[n]], [boxes[n]])[0] for n in seen} for key, one in landmarkers.items()}

@@ -158,7 +158,10 @@ def scrambled(image: Image, rng: Generator) -> Image:
     step = -(-len(image) // count)
     grown = np.asarray(cv2.resize(image, (count * step, count * step)), np.uint8)
     tiles = grown.reshape(count, step, count, step, 3).swapaxes(1, 2).reshape(-1, step, step, 3)
-    order = np.roll(rng.permutation(len(tiles)), 1)
+    # One cycle through all tiles: none stays where it was.
+    cycle = rng.permutation(len(tiles))
+    order = np.empty_like(cycle)
+    order[cycle] = np.roll(cycle, 1)
     mixed = tiles[order].reshape(count, count, step, step, 3).swapaxes(1, 2).reshape(grown.shape)
     return np.ascontiguousarray(mixed[: len(image), : len(image)])
 

@@ -68,3 +68,13 @@ def test_a_mask_lies_between_its_corners():
     worn = augment.face_mask(np.full((64, 64, 3), 255, np.uint8), mask, corners)
     np.testing.assert_array_equal(worn[42, 32], (0, 90, 200))
     assert (worn[:24] == 255).all() and (worn[60:] == 255).all()
+
+
+@pytest.mark.parametrize("change", [augment.scrambled, augment.melted])
+def test_a_face_taken_to_pieces_is_no_longer_in_place(change):
+    for seed in range(10):
+        pieces = change(picture(), np.random.default_rng(seed))
+        assert pieces.shape == (64, 64, 3) and pieces.dtype == np.uint8
+        moved = (np.abs(pieces.astype(int) - picture()).max(2) > 12).mean()
+        assert moved > 0.4, "most pixels come from elsewhere"
+        assert pieces.max() <= picture().max()
