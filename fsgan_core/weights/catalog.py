@@ -1,7 +1,7 @@
 """Which official weight files are there, which are missing, and what to do about it.
 
-Nothing is downloaded. A file counts as present as soon as its converted ``.safetensors`` or its original ``.pth``
-lies in one of the folders.
+Nothing is downloaded here (:mod:`~fsgan_core.weights.fetch` does, when asked). A file counts as present as soon as its
+converted ``.safetensors`` or its original ``.pth`` lies in one of the folders.
 """
 
 from __future__ import annotations
@@ -43,9 +43,16 @@ class Listed:
     @property
     def advice(self) -> str:
         """What to do next, in one line; empty when ready."""
+        name = self.file.name
         if self.state == "convert":
             return f"fsgan convert {self.original}" if self.file.kind else ""
-        return "" if self.state == "ready" else f"get {self.file.name}.pth from {self.file.source}"
+        if self.state == "ready":
+            return ""
+        if self.file.kind and self.file.source.startswith("https:"):
+            return f"fsgan weights fetch {name} (gets {self.file.source})"
+        place = user_folder() / f"{name}.pth"
+        how = f", put it at {place} and type: fsgan convert {place}" if self.file.kind else ""
+        return f"get {name}.pth from {self.file.source}{how}"
 
 
 def user_folder() -> Path:
@@ -108,8 +115,39 @@ def locate(weight_set: WeightSet, stage: str, extra: Sequence[Path] = (), varian
     listed = Listed(file, find(file.name, extra), find(file.name, extra, ".pth"))
     if listed.converted is None:
         places = ", ".join(str(folder) for folder in folders(extra))
-        raise WeightsError(f"no {file.name}.safetensors in {places}: {listed.advice}")
+        raise WeightsError(
+            f"{stage} of '{weight_set}' needs {file.name}.safetensors, which is not in {places};"
+            f" terms: {file.licence}; to do: {listed.advice}"
+        )
     return listed.converted
+
+
+def in_folder(folder: Path) -> dict[str, Path]:
+    """The converted files of one folder by the stage that their headers name.
+
+    Args:
+        folder: holds ``.safetensors`` files written by ``convert``; other files are passed over.
+
+    Returns:
+        one file a stage; files for the loss alone are left out.
+
+    Raises:
+        WeightsError: no such folder, nothing in it, or two files for one stage.
+    """
+    if not folder.is_dir():
+        raise WeightsError(f"no folder {folder} with converted weights; name open, v1, v2 or such a folder")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        stage = read_header(path).get("fsgan_stage", "")
+        if stage in ("", "perceptual", "discriminator"):
+            continue
+        if stage in found:
+            both = f"{found[stage].name} and {path.name}"
+            raise WeightsError(f"{folder} holds two files for '{stage}', {both}; keep one of them there")
+        found[stage] = path
+    if not found:
+        raise WeightsError(f"{folder} holds no converted weights; write some there with fsgan convert")
+    return found
 
 
 def verify(path: Path) -> str:
