@@ -11,6 +11,9 @@ from torch import Tensor
 _FINE = 256
 """Side in pixels up to which colour statistics are taken pixel by pixel."""
 
+_GREY = 0.02
+"""Chroma in OKLab below which a picture has no colour."""
+
 # OKLab (Ottosson, A perceptual color space for image processing, 2020): linear sRGB to cone responses, whose cube
 # roots are combined into lightness and two opponent colours.
 _CONES = (
@@ -95,6 +98,13 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: fl
         )
     (source_mean, source_spread), (target_mean, target_spread) = (_moments(x, mask) for x in (source, target))
     gain = ((target_spread + 1e-3) / (source_spread + 1e-3)).clamp(1 / limit, limit)
+    # A target without any colour is a black-and-white picture, in which a coloured face would stand out.
+    theirs, ours = (
+        ((mean.abs() + spread)[:, 1:].amax(1, keepdim=True).clamp(max=_GREY) - 0.1 * _GREY).clamp_min(0) + 1e-5
+        for mean, spread in ((target_mean, target_spread), (source_mean, source_spread))
+    )
+    colourful = (theirs / ours).clamp(max=1)
+    gain = torch.cat((gain[:, :1], gain[:, 1:] * colourful), 1)
     return ColorMatch(source=source_mean, target=target_mean, gain=gain)
 
 

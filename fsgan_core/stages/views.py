@@ -58,11 +58,17 @@ def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> 
     while min(levels[-1].shape[-2:]) >= 64:
         levels.append(functional.avg_pool2d(levels[-1], 2))
     batch = landmarks[None]
-    face, seen = place(model.mean, batch), visibility(batch, model)
+    face, seen = place(model.mean, batch), visibility(batch, model) * _inside(batch, picture.shape)
     safe = _drawn_in(batch[..., :2], seen, model.triangles)
     reach = (torch.cdist(face.shape, face.shape) + 10 * (seen < 0.5)[:, None]).amin(2)
     near = torch.exp(-((reach / _NEAR) ** 2))
     return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near))
+
+
+def _inside(landmarks: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Whether landmarks ``(B, P, 3)`` lie in a picture of a shape, ``(B, P)`` 0 or 1."""
+    size = landmarks.new_tensor((shape[1], shape[0]))
+    return ((landmarks[..., :2] >= 0) & (landmarks[..., :2] <= size)).all(-1).to(landmarks.dtype)
 
 
 def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:

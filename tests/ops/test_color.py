@@ -42,7 +42,8 @@ def test_oklab_round_trip_and_published_values():
 
 
 def test_matching_brings_the_mean_and_keeps_the_gain_bounded():
-    source, target = 0.3 + 0.2 * colors(seed=1), 0.5 + 0.02 * colors(seed=2)
+    skin = torch.tensor([0.6, 0.5, 0.35]).view(1, 3, 1, 1)
+    source, target = 0.3 + 0.2 * colors(seed=1), skin + 0.02 * colors(seed=2)
     mask = torch.ones(1, 1, 24, 24)
     match = estimate_color_match(source, target, mask, limit=1.25)
     matched = srgb_to_oklab(apply_color_match(source, match))
@@ -78,3 +79,12 @@ def test_one_match_for_a_track_maps_a_color_the_same_in_every_frame():
 def test_a_limit_below_one_is_refused():
     with pytest.raises(ValueError, match="limit"):
         estimate_color_match(colors(), colors(), torch.ones(1, 1, 24, 24), limit=0.5)
+
+
+def test_a_black_and_white_target_takes_the_colour_away():
+    generator = torch.Generator().manual_seed(3)
+    face = torch.rand(1, 3, 32, 32, generator=generator)
+    grey = torch.rand(1, 1, 32, 32, generator=generator).expand(-1, 3, -1, -1)
+    matched = apply_color_match(face, estimate_color_match(face, grey, torch.ones(1, 1, 32, 32)))
+    assert (matched.amax(1) - matched.amin(1)).max() < 0.02
+    assert matched.std() > 0.05

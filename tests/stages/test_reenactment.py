@@ -161,3 +161,12 @@ def test_placement_is_taken_apart_and_put_together():
     torch.testing.assert_close(points(placement), landmarks, atol=1e-3, rtol=0)
     moved = replace(placement, translation=placement.translation + 7)
     torch.testing.assert_close(points(moved), landmarks + 7, atol=1e-3, rtol=0)
+
+
+def test_what_lies_outside_the_source_picture_is_not_seen():
+    frame = picture()
+    half = prepare(frame[:, : SIZE // 2], face(), MODEL)
+    assert half.visibility[0, 454] == 0 and prepare(frame, face(-40.0), MODEL).visibility.max() == 1
+    drawn = FlowReenactor(MODEL)([half], [1.0], face()[None], SIZE)
+    row = drawn.image[0, :, SIZE // 2, SIZE // 2 + 8 : SIZE // 2 + 40]
+    assert row.diff(dim=1).abs().mean() > 0.01  # mirrored texture, not the border repeated
