@@ -1,0 +1,35 @@
+"""The nodes: thin adapters between ComfyUI and ``fsgan_core``, which is imported when a node first runs."""
+
+from __future__ import annotations
+
+from . import host
+from .adapters import FacesFromHost
+from .analysis import AnalyzeImages, AnalyzeVideo, SelectFaces
+from .appearance import BuildAppearanceMap, LoadFaceSet, PreviewCoverage, SaveFaceSet
+from .models import LoadModels
+from .poisson import PoissonBlend
+from .provenance import InspectProvenance, SaveMarkedImage
+from .reenact import ReenactImage, ReenactVideo
+from .stages import BlendFaces, CompleteFaces, CompositeFaces, CropFaces, ReenactFaces, SegmentFaces
+from .swap import SwapImage, SwapVideo
+
+NODES = (
+    *(LoadModels, AnalyzeImages, AnalyzeVideo, SelectFaces, FacesFromHost),
+    *(BuildAppearanceMap, PreviewCoverage, SaveFaceSet, LoadFaceSet),
+    *(SwapImage, SwapVideo, ReenactImage, ReenactVideo),
+    *(CropFaces, ReenactFaces, SegmentFaces, CompleteFaces, BlendFaces, CompositeFaces),
+    *(PoissonBlend, SaveMarkedImage, InspectProvenance),
+)
+"""Every node, in the order of the menu."""
+
+
+class Extension(host.ComfyExtension):
+    """What ComfyUI is given."""
+
+    async def on_load(self) -> None:
+        """Register the folders of models."""
+        host.register_folders()
+
+    async def get_node_list(self) -> list[type[host.io.ComfyNode]]:
+        """Every node class."""
+        return list(NODES)

@@ -1,0 +1,157 @@
+"""The only door to ComfyUI: its node API, folders, devices, progress and video type.
+
+Nothing else in the pack imports a module of the host. What older hosts lack is left out here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import comfy.model_management as management
+import comfy.utils
+import folder_paths
+from comfy_api.latest import ComfyExtension, InputImpl, io, ui
+
+__all__ = ["ComfyExtension", "io", "ui"]
+
+T = TypeVar("T")
+MODELS, FACE_SETS = "fsgan", "fsgan_faces"
+"""Names under which ComfyUI knows our folders; both can be given other places in extra_model_paths.yaml."""
+_SUFFIX = ".safetensors"
+_PREVIEW_SIDE, _PREVIEW_PAUSE = 512, 0.3
+
+
+def accepted(kind: Callable[..., T], **values: Any) -> T:
+    """Call a constructor of the host with those named values that its version knows."""
+    known = inspect.signature(kind).parameters
+    return kind(**{name: value for name, value in values.items() if name in known})
+
+
+def register_folders() -> None:
+    """Tell ComfyUI of our folders under its models."""
+    for name, folder in ((MODELS, MODELS), (FACE_SETS, f"{MODELS}/faces")):
+        folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / folder))
+        paths, _ = folder_paths.folder_names_and_paths[name]
+        folder_paths.folder_names_and_paths[name] = (paths, {_SUFFIX})
+
+
+def face_sets() -> list[str]:
+    """Names of the saved face sets."""
+    return list(folder_paths.get_filename_list(FACE_SETS))
+
+
+def face_set(name: str) -> Path:
+    """The file of a saved face set."""
+    return Path(folder_paths.get_full_path_or_raise(FACE_SETS, name))
+
+
+def new_face_set(name: str) -> Path:
+    """A file to save a face set to, in the first of its folders; the name may hold no path.
+
+    Raises:
+        ValueError: the name is empty or leads out of the folder.
+    """
+    stem = name.strip().removesuffix(_SUFFIX)
+    if not stem or Path(stem).name != stem or stem.startswith("."):
+        raise ValueError(f"found the name '{name}', expected a plain name such as 'anna'")
+    folder = Path(folder_paths.get_folder_paths(FACE_SETS)[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{stem}{_SUFFIX}"
+
+
+def input_files(kinds: tuple[str, ...] = ("image", "video")) -> list[str]:
+    """Names of the pictures and videos in ComfyUI's input folder."""
+    folder = Path(folder_paths.get_input_directory())
+    names = [entry.name for entry in folder.iterdir() if entry.is_file()] if folder.is_dir() else []
+    return sorted(folder_paths.filter_files_content_types(names, list(kinds)))
+
+
+def input_file(name: str) -> Path:
+    """The file a name of :func:`input_files` means."""
+    return Path(folder_paths.get_annotated_filepath(name))
+
+
+def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, str]:
+    """A new file in ComfyUI's output folder, and its folder's name for the page; existing files are counted past."""
+    found = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory(), *size)
+    folder, stem, counter, subfolder, _ = found
+    path = Path(folder) / f"{stem}_{counter:05}_{suffix}"
+    while path.exists():
+        counter += 1
+        path = Path(folder) / f"{stem}_{counter:05}_{suffix}"
+    return path, subfolder
+
+
+def device() -> Any:
+    """Where ComfyUI wants models to run."""
+    return management.get_torch_device()
+
+
+def results_device() -> Any:
+    """Where ComfyUI wants pictures that travel between nodes."""
+    return management.intermediate_device()
+
+
+def make_room(size: int) -> None:
+    """Let ComfyUI unload other models until so many bytes of the device's memory are free."""
+    management.free_memory(size, management.get_torch_device())
+
+
+def stop_if_asked() -> None:
+    """Raise the host's own exception when the user has pressed cancel."""
+    management.throw_exception_if_processing_interrupted()
+
+
+@contextmanager
+def temporary(suffix: str) -> Iterator[Path]:
+    """A new name in ComfyUI's temporary folder; the file is deleted if the block raises."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"fsgan_{uuid.uuid4().hex}{suffix}"
+    try:
+        yield path
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def video(path: Path) -> Any:
+    """A video file as the host's VIDEO."""
+    return InputImpl.VideoFromFile(str(path))
+
+
+class Progress:
+    """The bar on a node, with a small live picture now and then; cancelling is noticed at every step."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = max(total, 1), 0
+        self._bar = comfy.utils.ProgressBar(self.total)
+        self._shown = 0.0
+
+    def watch(self, items: Iterable[T], picture: Callable[[T], Any] | None = None) -> Iterator[T]:
+        """Pass items on, one step each.
+
+        Args:
+            items: what is worked on, or made.
+            picture: gives the frame ``(H, W, 3)`` to show for an item.
+        """
+        stop_if_asked()
+        for item in items:
+            stop_if_asked()
+            yield item
+            self.done = min(self.done + 1, self.total)
+            self._bar.update_absolute(self.done, self.total, self._preview(item, picture))
+
+    def _preview(self, item: T, picture: Callable[[T], Any] | None) -> Any:
+        if picture is None or time.monotonic() - self._shown < _PREVIEW_PAUSE:
+            return None
+        from PIL import Image
+
+        self._shown = time.monotonic()
+        return ("JPEG", Image.fromarray(picture(item)), _PREVIEW_SIDE)

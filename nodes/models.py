@@ -1,0 +1,53 @@
+"""Load FSGAN Models."""
+
+from __future__ import annotations
+
+from . import host, widgets
+from .types import ModelSet, ModelsType
+
+MENUS = {
+    "detection": ("open", "face-alignment", "mediapipe"),
+    "landmarks": ("open", "face-alignment", "face-alignment-3d", "mediapipe"),
+    "reenactment": ("flow",),
+    "segmentation": ("mesh",),
+    "completion": ("smooth",),
+}
+"""Backends by stage, the default first. Named here, and compared with the core's by a test, so that ComfyUI starts
+without loading the stages."""
+
+_FOREIGN = " 'open' comes with the pack; the others need the library of that name (the error says how to install it)."
+_TOOLTIPS = {
+    "detection": "What finds faces." + _FOREIGN,
+    "landmarks": "What measures faces." + _FOREIGN,
+    "reenactment": "What turns the source's face into the target's pose and expression.",
+    "segmentation": "What decides which pixels are face.",
+    "completion": "What fills places that no source picture shows.",
+}
+
+
+class LoadModels(host.io.ComfyNode):
+    """Which backend does each stage."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Menus of backends and the number of steps."""
+        menus = [widgets.choice(name, options, _TOOLTIPS[name]) for name, options in MENUS.items()]
+        text = "Steps from the source's pose to the target's; 0 takes one per 30 degrees."
+        steps = widgets.number("steps", 0, (0, 16, 1), text, advanced=True)
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_LoadModels",
+            display_name="Load FSGAN Models",
+            category="FSGAN",
+            description="Choose what does each stage. Other nodes use the bundled models when this is not connected.",
+            search_aliases=["fsgan", "face swap model", "loader"],
+            inputs=[*menus, steps],
+            outputs=[widgets.output(ModelsType, "models", "For the models input of the other FSGAN nodes.")],
+        )
+
+    @classmethod
+    def execute(cls, steps: int, **backends: str) -> host.io.NodeOutput:
+        """Make the set and load it, so that what is missing is said here."""
+        models = ModelSet(tuple(sorted(backends.items())), steps)
+        models.load()
+        return host.io.NodeOutput(models)

@@ -1,0 +1,70 @@
+"""What nodes tell in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..fsgan_core.faces import Analysis
+    from ..fsgan_core.pipeline import Rendered
+
+
+class Account:
+    """Notes taken while results pass by."""
+
+    def __init__(self) -> None:
+        self.done: dict[int, set[int]] = {}
+        self.kept: list[int] = []
+        self.count = 0
+
+    def noted(self, results: Iterable[Rendered]) -> Iterable[Rendered]:
+        """Pass results on."""
+        for index, result in enumerate(results):
+            changed = [record.track for record in result.records if record.status != "no_face"]
+            for track in changed:
+                self.done.setdefault(track, set()).add(index)
+            if not changed:
+                self.kept.append(index)
+            self.count += 1
+            yield result
+
+    def words(self, status: str) -> str:
+        """Lines for the ``report`` output, such as "1 face swapped, in 9 of 10 frames"."""
+        frames = len(set().union(*self.done.values())) if self.done else 0
+        lines = [f"{plural(len(self.done), 'face')} {status}, in {frames} of {plural(self.count, 'frame')}"]
+        if self.kept:
+            lines.append(f"no face, kept as {'it was' if len(self.kept) == 1 else 'they were'}: {listed(self.kept)}")
+        return "\n".join(lines)
+
+
+def plural(count: int, noun: str) -> str:
+    """``"1 face"``, ``"2 faces"``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Ascending frame numbers as ``"frame 3"`` or ``"frames 0-4, 9"``."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number == groups[-1][1] + 1:
+            groups[-1][1] = number
+        else:
+            groups.append([number, number])
+    words = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in groups)
+    return f"{'frame' if len(numbers) == 1 else 'frames'} {words}"
+
+
+def analysis_words(analysis: Analysis) -> str:
+    """What was found, one line a face."""
+    width, height = analysis.size
+    lines = [f"{plural(len(analysis.faces), 'face')} in {plural(analysis.frame_count, 'frame')} of {width}x{height}"]
+    for number, face in enumerate(analysis.faces):
+        seen = face.scores > 0
+        side = float(np.median(np.ptp(face.track.boxes[seen].reshape(-1, 2, 2), axis=1).max(-1)))
+        yaw, pitch, roll = (round(float(angle)) for angle in np.median(face.poses[seen], axis=0))
+        where = listed((np.flatnonzero(seen) + face.track.start).tolist())
+        lines.append(f"face {number}: {where}, {side:.0f} px, yaw {yaw}, pitch {pitch}, roll {roll} degrees")
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""Whose face: pictures, videos and maps made into one appearance map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from .finding import PASSES, Watched, analyzed, person
+from .host import Progress
+from .pictures import frames
+from .reports import listed, plural
+
+if TYPE_CHECKING:
+    from ..fsgan_core.faces import FaceSequence
+    from ..fsgan_core.models import Models
+    from ..fsgan_core.stages.appearance_map import AppearanceMap
+    from ..fsgan_core.stages.candidates import MapOptions
+    from ..fsgan_core.streams import Clip
+
+Clips = list[tuple["Clip", "FaceSequence"]]
+
+
+def steps(source: Any) -> int:
+    """Steps of progress that :func:`source_map` takes."""
+    return PASSES * len(source) if isinstance(source, Tensor) else 0
+
+
+def source_map(source: Any, models: Models, progress: Progress) -> AppearanceMap:
+    """The appearance map of a ``source`` input.
+
+    Args:
+        source: an IMAGE of one person, or a map already.
+        models: the stages.
+        progress: moved by :func:`steps`.
+
+    Raises:
+        NoFaceError: no picture shows a face that can be used.
+    """
+    if not isinstance(source, Tensor):
+        return source
+    from ..fsgan_core.pipeline import build_appearance_map
+
+    return build_appearance_map(picture_clips(source, "largest", models, progress)[0])
+
+
+def picture_clips(images: Tensor, rule: str | int, models: Models, progress: Progress) -> tuple[Clips, list[int]]:
+    """Every picture of an IMAGE with the face meant in it, and the numbers of the pictures without one."""
+    from ..fsgan_core.errors import NoFaceError
+    from ..fsgan_core.stages.selection import select
+    from ..fsgan_core.streams import Still
+
+    analysis = analyzed(images, "pictures", models, progress)
+    if not analysis.faces:
+        raise NoFaceError("found no face in the source; connect a picture that shows one, larger or less covered")
+    pixels = frames(images)
+    found = {face.track.start: face for face in select(analysis, rule)}
+    clips: Clips = [
+        (Still(pixels[number]), replace(face, track=replace(face.track, start=0))) for number, face in found.items()
+    ]
+    return clips, [number for number in range(len(pixels)) if number not in found]
+
+
+def video_clips(window: Clip, models: Models, progress: Progress, rule: str | int, every: int = 3) -> Clips:
+    """A video with the face meant in it; of several shots the longest, since after a cut it may be somebody else's."""
+    from ..fsgan_core.pipeline import AnalyzeOptions, analyze
+    from ..fsgan_core.stages.selection import select
+
+    watched = Watched(window, progress)
+    analysis = analyze(watched, models, AnalyzeOptions(every=every))
+    person(analysis, "source video")
+    return [(watched, max(select(analysis, rule), key=len))]
+
+
+def map_words(appearance: AppearanceMap, skipped: list[int]) -> str:
+    """What a map shows, what it lacks, and which pictures were of no use."""
+    from ..fsgan_core.stages.coverage import missing
+
+    lacking = missing(appearance)
+    lines = [
+        plural(len(appearance), "view"),
+        f"no view looking {'; '.join(lacking)}" if lacking else "nothing is missing",
+    ]
+    if skipped:
+        lines.append(f"no face found in source {listed(skipped).replace('frame', 'picture')}")
+    return "\n".join(lines)
+
+
+def map_options(radius: float, limit: int) -> MapOptions:
+    """Options of a map from the widgets of its node."""
+    from ..fsgan_core.stages.candidates import MapOptions
+
+    return MapOptions(radius=radius, limit=limit)

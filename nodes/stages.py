@@ -1,0 +1,275 @@
+"""The stages of a swap one by one: Crop, Reenact, Segment, Complete, Blend, Composite Faces.
+
+In this order, with the same options, they give the pixels of Swap Face (Image).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from . import host, pictures, widgets
+from .crops import Crops, CropsType, FaceCrop, needed
+from .finding import PASSES, analyzed, chosen, fitting, row_of
+from .reports import listed, plural
+from .sources import source_map, steps
+from .swap import user_masks
+from .types import Faces, ModelSet, stages
+
+CATEGORY = "FSGAN/step by step"
+
+
+def _crops() -> host.io.Input:
+    return widgets.socket(CropsType, "crops", "From the stage before.")
+
+
+def _outputs(shown: str, kind: Any = host.io.Image) -> list[host.io.Output]:
+    text = "For the next stage."
+    return [widgets.output(CropsType, "crops", text), widgets.output(kind, "preview", f"{shown}, 256 pixels a face.")]
+
+
+class CropFaces(host.io.ComfyNode):
+    """Faces cut out of their pictures."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Pictures in, crops out."""
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_CropFaces",
+            display_name="Crop Faces",
+            category=CATEGORY,
+            description="Cut a square around every chosen face of the target: the first step of a swap.",
+            search_aliases=["cut face", "align face", "fsgan"],
+            inputs=[
+                widgets.socket(host.io.Image, "target", "The pictures that are kept, except for the face."),
+                widgets.faces(),
+                *widgets.which(),
+                *widgets.masks(),
+                widgets.models(),
+                widgets.margin(),
+                widgets.batch(),
+            ],
+            outputs=_outputs("The target's faces"),
+        )
+
+    @classmethod
+    def execute(
+        cls, target: Any, face: str, face_number: int, mask_mode: str, margin: float, batch: str, **given: Any
+    ) -> host.io.NodeOutput:
+        """Measure where nothing is connected, then cut."""
+        models: ModelSet | None = given.get("models")
+        known: Faces | None = given.get("faces")
+        loaded, clip = stages(models), pictures.clip(target)
+        if known:
+            faces = fitting(known, clip.size, len(target)).faces
+        else:
+            found = analyzed(target, batch, loaded, host.Progress(PASSES * len(target)))
+            faces = chosen(found, widgets.rule(face, face_number))
+        masks = user_masks(given.get("mask"), mask_mode, clip.size, len(target))
+        cut = tuple(
+            _cut(index, track, frame, one, masks[index], margin, loaded.device)
+            for index, frame in enumerate(clip)
+            for track, one in enumerate(faces)
+            if row_of(one, index) is not None
+        )
+        crops = Crops(cut, len(target), models)
+        return host.io.NodeOutput(crops, crops.shown("target"))
+
+
+def _cut(index: int, track: int, frame: Any, face: Any, mask: Any, margin: float, device: Any) -> FaceCrop:
+    from ..fsgan_core.pipeline import Aim
+    from ..fsgan_core.stages.compositing import crop
+    from ..fsgan_core.stages.cropping import in_crop, square_box
+
+    row = index - face.track.start
+    aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
+    box = square_box(aim.landmarks, margin)
+    return FaceCrop(index, track, aim, box, crop(frame, box).to(device), in_crop(aim.landmarks, box).to(device))
+
+
+class ReenactFaces(host.io.ComfyNode):
+    """The source's face with the target's landmarks."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Crops and a source in, crops out."""
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_ReenactFaces",
+            display_name="Reenact Faces",
+            category=CATEGORY,
+            description="Draw the source's face in the pose and expression of every crop, mixing views of the source.",
+            search_aliases=["face reenactment", "interpolate views", "fsgan"],
+            inputs=[_crops(), widgets.source(), widgets.views()],
+            outputs=_outputs("The source's face as it was drawn"),
+        )
+
+    @classmethod
+    def execute(cls, crops: Crops, source: Any, views: str) -> host.io.NodeOutput:
+        """Draw every face."""
+        from ..fsgan_core.stages.views import Source
+
+        loaded = stages(crops.models)
+        person = source_map(source, loaded, host.Progress(steps(source)))
+        ready = Source(person, loaded.face_model, loaded.device)
+
+        def drawn(one: FaceCrop) -> FaceCrop:
+            chosen_views, weights = ready.select(one.aim.pose, views == "closest")
+            beyond = one.aim.mask is not None and one.aim.mask.mode == "add"
+            size = one.target.shape[-1]
+            result = loaded.reenactment(chosen_views, weights, one.points, size, surroundings=beyond)
+            return replace(one, drawn=result, face=result.image)
+
+        done = crops.staged(drawn)
+        return host.io.NodeOutput(done, done.shown("face"))
+
+
+class SegmentFaces(host.io.ComfyNode):
+    """Which pixels of a crop are exchanged."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Crops in, crops with masks out."""
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_SegmentFaces",
+            display_name="Segment Faces",
+            category=CATEGORY,
+            description="Find the pixels of every crop that are face, less or more what the user's mask says.",
+            search_aliases=["face mask", "face parsing", "fsgan"],
+            inputs=[_crops()],
+            outputs=_outputs("The masks", host.io.Mask),
+        )
+
+    @classmethod
+    def execute(cls, crops: Crops) -> host.io.NodeOutput:
+        """Segment the target where the source was drawn."""
+        from ..fsgan_core.ops.masks import subtract, union
+        from ..fsgan_core.stages.cropping import crop_mask
+
+        loaded = stages(crops.models)
+
+        def segmented(one: FaceCrop) -> FaceCrop:
+            mask = loaded.segmentation(one.target, one.points) * needed(one.drawn, "Reenact Faces").mask
+            if one.aim.mask is not None:
+                combine = union if one.aim.mask.mode == "add" else subtract
+                mask = combine(mask, crop_mask(one.aim.mask.values, one.box).to(mask))
+            return replace(one, mask=mask)
+
+        done = crops.staged(segmented)
+        return host.io.NodeOutput(done, done.shown("mask"))
+
+
+class CompleteFaces(host.io.ComfyNode):
+    """What the source does not show."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Crops in, crops without holes out."""
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_CompleteFaces",
+            display_name="Complete Faces",
+            category=CATEGORY,
+            description="Fill what no view of the source shows, and decide whose mouth interior and eyes are seen.",
+            search_aliases=["inpaint face", "fsgan"],
+            inputs=[_crops(), widgets.inside()],
+            outputs=_outputs("The completed faces"),
+        )
+
+    @classmethod
+    def execute(cls, crops: Crops, inside: str) -> host.io.NodeOutput:
+        """Complete every face."""
+        loaded = stages(crops.models)
+
+        def completed(one: FaceCrop) -> FaceCrop:
+            drawn, mask = needed(one.drawn, "Reenact Faces"), needed(one.mask, "Segment Faces")
+            face = loaded.completion(drawn.image, drawn.confidence, mask)
+            nothing = torch.zeros_like(drawn.missing)
+            of_target = {"auto": drawn.missing, "source": nothing, "target": drawn.openings}[inside]
+            return replace(one, face=torch.lerp(face, one.target, of_target))
+
+        done = crops.staged(completed)
+        return host.io.NodeOutput(done, done.shown("face"))
+
+
+class BlendFaces(host.io.ComfyNode):
+    """The face in the target's colours and light, without a seam."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Crops in, finished crops out."""
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_BlendFaces",
+            display_name="Blend Faces",
+            category=CATEGORY,
+            description="Join every face to its crop: poisson, multiband or feather, after matching colour and light.",
+            search_aliases=["poisson blending", "seamless clone", "color match", "fsgan"],
+            inputs=[_crops(), *widgets.blending(advanced=False)],
+            outputs=_outputs("The finished crops"),
+        )
+
+    @classmethod
+    def execute(cls, crops: Crops, blending: str, **given: Any) -> host.io.NodeOutput:
+        """Blend every face; its colours are those of its first frame."""
+        from ..fsgan_core.ops.color import estimate_color_match
+
+        blend = widgets.blender(blending, given)
+        colors: dict[int, Any] = {}
+
+        def blended(one: FaceCrop) -> FaceCrop:
+            face, mask = needed(one.face, "Complete Faces"), needed(one.mask, "Segment Faces")
+            color = colors.setdefault(one.track, None) or estimate_color_match(face, one.target, mask)
+            colors[one.track] = color
+            return replace(one, blended=blend(face, one.target, mask, color))
+
+        done = crops.staged(blended)
+        return host.io.NodeOutput(done, done.shown("blended"))
+
+
+class CompositeFaces(host.io.ComfyNode):
+    """Crops back in their pictures."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Pictures and crops in, pictures out."""
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_CompositeFaces",
+            display_name="Composite Faces",
+            category=CATEGORY,
+            description="Lay the finished crops over the target's pictures, at their own resolution: the last step.",
+            search_aliases=["paste face", "uncrop", "fsgan"],
+            inputs=[
+                widgets.socket(host.io.Image, "target", "The pictures that the crops were cut out of."),
+                _crops(),
+            ],
+            outputs=[
+                widgets.output(host.io.Image, "image", "The target with the source's face; as many as came in."),
+                widgets.report(),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, target: Any, crops: Crops) -> host.io.NodeOutput:
+        """Lay the crops over their frames."""
+        from ..fsgan_core.stages.compositing import Patch, composite
+
+        if len(target) != crops.count:
+            raise ValueError(
+                f"found {len(target)} pictures for crops of {crops.count}; connect the target of Crop Faces"
+            )
+        patches: dict[int, list[Patch]] = defaultdict(list)
+        for one in crops.faces:
+            mask, image = needed(one.mask, "Segment Faces"), needed(one.blended, "Blend Faces")
+            patches[one.frame].append(Patch(image, (mask > 0).to(mask.dtype), one.box))
+        kept = [index for index in range(crops.count) if index not in patches]
+        words = f"{plural(len(crops.faces), 'face')} in {len(patches)} of {plural(crops.count, 'frame')}"
+        report = f"{words}\nno face, kept: {listed(kept)}" if kept else words
+        frames = [composite(frame, patches.get(index, ())) for index, frame in enumerate(pictures.frames(target))]
+        return host.io.NodeOutput(pictures.merged(target, frames), report)

@@ -1,0 +1,165 @@
+"""Swap Face (Image), Swap Face (Video)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from . import host, pictures, videos, widgets
+from .finding import PASSES, Watched, analyzed, at_frame, chosen, fitting
+from .reports import Account
+from .sources import source_map, steps
+from .types import Faces, ModelSet, stages
+
+if TYPE_CHECKING:
+    from ..fsgan_core.faces import FaceSequence
+    from ..fsgan_core.models import Models
+    from ..fsgan_core.pipeline import SwapOptions, UserMask
+
+CATEGORY = "FSGAN/swap"
+
+
+def _inputs(target: host.io.Input) -> list[host.io.Input]:
+    return [
+        target,
+        widgets.source(),
+        widgets.faces(),
+        *widgets.which(),
+        *widgets.masks(),
+        widgets.models(),
+        widgets.inside(),
+        widgets.views(),
+        widgets.margin(),
+        *widgets.blending(),
+    ]
+
+
+class SwapImage(host.io.ComfyNode):
+    """A face put into pictures."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """Pictures and whose face in; pictures out."""
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_SwapImage",
+            display_name="Swap Face (Image)",
+            category=CATEGORY,
+            description="Put the source's face onto the target's, in the target's pose, expression and light.",
+            search_aliases=["face swap", "faceswap", "replace face", "deepfake", "fsgan"],
+            inputs=[
+                *_inputs(widgets.socket(host.io.Image, "target", "The pictures that are kept, except for the face.")),
+                widgets.batch(),
+            ],
+            outputs=[
+                widgets.output(host.io.Image, "image", "The target with the source's face; as many as came in."),
+                widgets.report(),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, target: Any, source: Any, face: str, face_number: int, mask_mode: str, **given: Any
+    ) -> host.io.NodeOutput:
+        """Measure, swap, merge."""
+        loaded, options, count = blended(given), drawn(given), len(target)
+        known: Faces | None = given.get("faces")
+        progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * count)
+        person = source_map(source, loaded, progress)
+        clip = pictures.clip(target)
+        analysis = fitting(known, clip.size, count) if known else analyzed(target, given["batch"], loaded, progress)
+        faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
+        masks = user_masks(given.get("mask"), mask_mode, clip.size, count)
+        account = Account()
+        results = list(account.noted(progress.watch(_swapped(clip, faces, person, loaded, options, masks), _frame_of)))
+        image = pictures.merged(target, [result.frame for result in results])
+        return host.io.NodeOutput(image, account.words("swapped"))
+
+
+class SwapVideo(host.io.ComfyNode):
+    """A face put into a video."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """A video and whose face in; a video out."""
+        quality = "Constant rate factor of the video written: 0 is best and largest, 51 worst."
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_SwapVideo",
+            display_name="Swap Face (Video)",
+            category=CATEGORY,
+            description="Put the source's face onto the target's in a video of any length; the sound is kept.",
+            search_aliases=["face swap video", "faceswap", "replace face", "deepfake", "fsgan"],
+            inputs=[
+                *_inputs(widgets.socket(host.io.Video, "target", "The video that is kept, except for the face.")),
+                widgets.number("every", 3, (1, 60, 1), "Look for new faces every so many frames.", advanced=True),
+                widgets.number("quality", 18, (0, 51, 1), quality, advanced=True),
+            ],
+            outputs=[
+                widgets.output(host.io.Video, "video", "The target with the source's face, its times and its sound."),
+                widgets.report(),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, target: Any, source: Any, face: str, face_number: int, mask_mode: str, **given: Any
+    ) -> host.io.NodeOutput:
+        """Measure, then swap frame by frame into a file."""
+        from ..fsgan_core.pipeline import AnalyzeOptions, analyze, swap
+        from ..fsgan_core.provenance import Marking
+
+        loaded, options = blended(given), drawn(given)
+        known: Faces | None = given.get("faces")
+        with videos.opened(target) as window:
+            masks = user_masks(given.get("mask"), mask_mode, window.size, 1)
+            progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * window.frame_count_hint)
+            person = source_map(source, loaded, progress)
+            if known:
+                faces = fitting(known, window.size).faces
+            else:
+                analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
+                faces = chosen(analysis, widgets.rule(face, face_number))
+            account = Account()
+            results = progress.watch(swap(window, faces, [person], loaded, options, masks[0]), _frame_of)
+            frames = (result.frame for result in account.noted(results))
+            mark = Marking(operation="face swap", weights="open")
+            video = videos.written(frames, window, mark, given["quality"])
+        return host.io.NodeOutput(video, account.words("swapped"))
+
+
+def blended(given: dict[str, Any]) -> Models:
+    """The stages with the blender that the widgets of a node ask for."""
+    models: ModelSet | None = given.get("models")
+    return replace(stages(models), blending=widgets.blender(given["blending"], given))
+
+
+def drawn(given: dict[str, Any]) -> SwapOptions:
+    """How the widgets of a node ask for a face to be drawn."""
+    from ..fsgan_core.pipeline import SwapOptions
+
+    return SwapOptions(margin=given["margin"], closest=given["views"] == "closest", inside=given["inside"])
+
+
+def user_masks(mask: Any, mode: str, size: tuple[int, int], count: int) -> list[UserMask | None]:
+    """A MASK as the core's masks, one a frame."""
+    from ..fsgan_core.pipeline import UserMask
+
+    values = pictures.mask_values(mask, size, count)
+    return [None if one is None else UserMask(one, "add" if mode == "add" else "subtract") for one in values]
+
+
+def _swapped(clip: Any, faces: tuple[FaceSequence, ...], person: Any, models: Models, options: Any, masks: Any) -> Any:
+    """Results of a swap; where masks differ, every frame is swapped by itself."""
+    from ..fsgan_core.pipeline import swap
+    from ..fsgan_core.streams import Still
+
+    if all(one is masks[0] for one in masks):
+        yield from swap(clip, faces, [person], models, options, masks[0])
+        return
+    for index, frame in enumerate(clip):
+        yield from swap(Still(frame), at_frame(faces, index), [person], models, options, masks[index])
+
+
+def _frame_of(result: Any) -> Any:
+    return result.frame

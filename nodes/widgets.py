@@ -1,0 +1,140 @@
+"""Inputs that several nodes share, so that they look and read alike everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .host import accepted, io
+from .types import FacesType, MapType, ModelsType
+
+FACE_RULES = ("largest", "all", "by number")
+ONE_FACE_RULES = ("largest", "by number")
+
+
+def choice(name: str, options: tuple[str, ...], tooltip: str, **more: Any) -> io.Input:
+    """A menu; the first option is the default."""
+    return accepted(io.Combo.Input, id=name, options=list(options), default=options[0], tooltip=tooltip, **more)
+
+
+def number(name: str, default: float, span: tuple[float, float, float], tooltip: str, **more: Any) -> io.Input:
+    """A number within (least, most, step); whole where the default is."""
+    low, high, step = span
+    kind = io.Int.Input if isinstance(default, int) else io.Float.Input
+    return accepted(kind, id=name, default=default, min=low, max=high, step=step, tooltip=tooltip, **more)
+
+
+def switch(name: str, default: bool, tooltip: str, **more: Any) -> io.Input:
+    """Yes or no."""
+    return accepted(io.Boolean.Input, id=name, default=default, tooltip=tooltip, **more)
+
+
+def text(name: str, default: str, tooltip: str, **more: Any) -> io.Input:
+    """A line, or lines, of words."""
+    return accepted(io.String.Input, id=name, default=default, tooltip=tooltip, **more)
+
+
+def files(name: str, names: list[str], tooltip: str) -> io.Input:
+    """A menu of files, which may be empty."""
+    return accepted(io.Combo.Input, id=name, options=names, tooltip=tooltip)
+
+
+def socket(kind: Any, name: str, tooltip: str, **more: Any) -> io.Input:
+    """An input without a widget."""
+    return accepted(kind.Input, id=name, tooltip=tooltip, **more)
+
+
+def output(kind: Any, name: str, tooltip: str) -> io.Output:
+    """An output, named on the node as it is in code."""
+    return kind.Output(id=name, display_name=name, tooltip=tooltip)
+
+
+def models() -> io.Input:
+    """The optional models."""
+    return socket(ModelsType, "models", "Optional. From Load FSGAN Models; without it the bundled ones.", optional=True)
+
+
+def faces() -> io.Input:
+    """The optional faces of the target."""
+    text = "Optional. From Analyze Faces or Select Faces; without it the target is analyzed here."
+    return socket(FacesType, "faces", text, optional=True)
+
+
+def source() -> io.Input:
+    """Whose face: pictures, or an appearance map."""
+    text = "Whose face is put in: one or more pictures of one person, or an appearance map of them."
+    return accepted(io.MultiType.Input, id="source", types=[io.Image, MapType], tooltip=text)
+
+
+def which(options: tuple[str, ...] = FACE_RULES) -> list[io.Input]:
+    """Which face of a target."""
+    text = "Which face of the target. Not used where faces are connected."
+    place = "Counted from the left, 0 is the leftmost face. Used when 'face' is 'by number'."
+    return [choice("face", options, text), number("face_number", 0, (0, 99, 1), place, advanced=True)]
+
+
+def batch() -> io.Input:
+    """What a batch of pictures is."""
+    text = "Whether a batch is the frames of one clip, in which faces are followed, or unrelated pictures."
+    return choice("batch", ("clip", "pictures"), text, advanced=True)
+
+
+def report() -> io.Output:
+    """What was done, in words."""
+    return output(io.String, "report", "What was done, and which frames were left as they were.")
+
+
+def rule(face: str, face_number: int) -> str | int:
+    """A choice of :func:`which` as the core knows it."""
+    return face_number if face == "by number" else face
+
+
+def inside() -> io.Input:
+    """Whose mouth interior and eyes."""
+    text = "Mouth interior and eyes: the source's where it shows enough (auto), always the source's, or the target's."
+    return choice("inside", ("auto", "source", "target"), text, advanced=True)
+
+
+def views() -> io.Input:
+    """How many views of the source are used at a time."""
+    text = "Source views near the target's pose: mixed (interpolate), or the closest alone."
+    return choice("views", ("interpolate", "closest"), text, advanced=True)
+
+
+def margin() -> io.Input:
+    """How much around a face is cut out with it."""
+    return number("margin", 1.6, (1.2, 3.0, 0.1), "Side of the crop over the longer side of the face.", advanced=True)
+
+
+def blending(advanced: bool = True) -> list[io.Input]:
+    """How a face is blended."""
+    joined = "How the face is joined to the picture."
+    gradients = "Poisson: keep the source's details (normal), or the stronger of the source's and the target's (mixed)."
+    light = "How much of the target's soft light and shade is taken over, 0 to 1."
+    edge = "Width of the soft edge inside the mask, in sides of the face."
+    return [
+        choice("blending", ("poisson", "multiband", "feather"), joined, advanced=advanced),
+        choice("gradients", ("normal", "mixed"), gradients, advanced=True),
+        switch("match_color", True, "Give the face the target's mean colour and contrast.", advanced=True),
+        number("match_light", 1.0, (0.0, 1.0, 0.05), light, advanced=True),
+        number("feather", 0.08, (0.0, 0.5, 0.01), edge, advanced=True),
+    ]
+
+
+def blender(name: str, given: dict[str, Any]) -> Any:
+    """The core's blender that the values of :func:`blending` mean."""
+    from ..fsgan_core.stages.blending import BLENDERS, BlendOptions
+
+    options = BlendOptions(
+        mode=given["gradients"], color=given["match_color"], light=given["match_light"], feather=given["feather"]
+    )
+    return BLENDERS[name](options)
+
+
+def masks() -> list[io.Input]:
+    """A mask drawn by the user."""
+    text = "Optional. Where the target is kept, or swapped too; see mask_mode. Of any size; an empty one does nothing."
+    modes = "subtract: the target is kept where the mask is white. add: it is swapped there too."
+    return [
+        socket(io.Mask, "mask", text, optional=True),
+        choice("mask_mode", ("subtract", "add"), modes, advanced=True),
+    ]

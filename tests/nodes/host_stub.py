@@ -1,0 +1,335 @@
+"""A small stand-in for ComfyUI: as much of its node API, folders and devices as the pack uses."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+
+
+def _pruned(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class Input:
+    """An input of any type."""
+
+    kind = ""
+
+    def __init__(
+        self,
+        id: str,
+        display_name: str | None = None,
+        optional: bool = False,
+        tooltip: str | None = None,
+        advanced: bool | None = None,
+    ) -> None:
+        self.id, self.optional = id, optional
+        self.values = _pruned(display_name=display_name, tooltip=tooltip, advanced=advanced)
+
+
+class Output:
+    """An output of any type."""
+
+    kind = ""
+
+    def __init__(self, id: str | None = None, display_name: str | None = None, tooltip: str | None = None) -> None:
+        self.id, self.display_name, self.tooltip = id, display_name or id, tooltip
+
+
+class Number(Input):
+    """An input with a number's widget."""
+
+    def __init__(
+        self,
+        id: str,
+        optional: bool = False,
+        tooltip: str | None = None,
+        default: float | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        step: float | None = None,
+        advanced: bool | None = None,
+    ) -> None:
+        super().__init__(id, None, optional, tooltip, advanced)
+        self.values |= _pruned(default=default, min=min, max=max, step=step)
+
+
+class Switch(Input):
+    """An input with a switch."""
+
+    def __init__(
+        self,
+        id: str,
+        optional: bool = False,
+        tooltip: str | None = None,
+        default: bool | None = None,
+        advanced: bool | None = None,
+    ) -> None:
+        super().__init__(id, None, optional, tooltip, advanced)
+        self.values |= _pruned(default=default)
+
+
+class Words(Input):
+    """An input with a line of text."""
+
+    def __init__(
+        self,
+        id: str,
+        optional: bool = False,
+        tooltip: str | None = None,
+        multiline: bool = False,
+        default: str | None = None,
+        advanced: bool | None = None,
+    ) -> None:
+        super().__init__(id, None, optional, tooltip, advanced)
+        self.values |= _pruned(default=default, multiline=multiline)
+
+
+class Menu(Input):
+    """An input with a menu."""
+
+    def __init__(
+        self,
+        id: str,
+        options: list[str] | None = None,
+        optional: bool = False,
+        tooltip: str | None = None,
+        default: str | None = None,
+        upload: Any = None,
+        advanced: bool | None = None,
+    ) -> None:
+        super().__init__(id, None, optional, tooltip, advanced)
+        self.values |= _pruned(default=default, multiselect=False, options=options)
+        if upload:
+            self.values[upload] = True
+
+
+class Several(Input):
+    """An input of more than one type."""
+
+    def __init__(self, id: str, types: list[Any], optional: bool = False, tooltip: str | None = None) -> None:
+        super().__init__(id, None, optional, tooltip)
+        self.kind = ",".join(one.io_type for one in types)
+
+
+def custom(name: str, base: type[Input] = Input) -> Any:
+    """A type with its input and output."""
+    given, made = type("Input", (base,), {"kind": name}), type("Output", (Output,), {"kind": name})
+    return type(name, (), {"io_type": name, "Input": given, "Output": made})
+
+
+@dataclass
+class Schema:
+    """What a node is."""
+
+    node_id: str
+    display_name: str = ""
+    category: str = ""
+    inputs: list[Input] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    description: str = ""
+    search_aliases: list[str] = field(default_factory=list)
+    is_output_node: bool = False
+    is_deprecated: bool = False
+
+    def info(self) -> dict[str, Any]:
+        """As ComfyUI tells its pages."""
+        groups: dict[str, dict[str, Any]] = {"required": {}}
+        for one in self.inputs:
+            group = groups.setdefault("optional" if one.optional else "required", {})
+            group[one.id] = [one.kind, one.values]
+        if self.is_output_node:
+            groups["hidden"] = {"prompt": ["PROMPT"], "extra_pnginfo": ["EXTRA_PNGINFO"]}
+        return {
+            "name": self.node_id,
+            "display_name": self.display_name,
+            "category": self.category,
+            "description": self.description,
+            "input": groups,
+            "input_order": {name: list(group) for name, group in groups.items()},
+            "output": [one.kind for one in self.outputs],
+            "output_name": [one.display_name for one in self.outputs],
+            "output_tooltips": [one.tooltip for one in self.outputs],
+            "output_node": self.is_output_node,
+            "search_aliases": self.search_aliases or None,
+        }
+
+
+class NodeOutput:
+    """What a node gives."""
+
+    def __init__(self, *args: Any, ui: Any = None) -> None:
+        self.args, self.ui = args, ui
+
+
+class PreviewImage:
+    """Pictures on a node."""
+
+    def __init__(self, image: Any, cls: Any = None) -> None:
+        self.image = image
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the page is told."""
+        return {"images": [{} for _ in self.image]}
+
+
+class VideoFile:
+    """A VIDEO that is a file, perhaps a window of it."""
+
+    def __init__(self, file: Any, *, start_time: float = 0, duration: float = 0) -> None:
+        self.file, self.window = file, (start_time, duration)
+
+    def get_stream_source(self) -> Any:
+        """The file, or its bytes."""
+        return self.file
+
+    def get_active_trim_window(self) -> tuple[float, float]:
+        """Start and duration in seconds; 0 is to the end."""
+        return self.window
+
+
+class ProgressBar:
+    """Counts, and notes pictures."""
+
+    seen: list[tuple[int, int, Any]] = []
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+
+    def update_absolute(self, value: int, total: int | None = None, preview: Any = None) -> None:
+        """Move to a step."""
+        self.seen.append((value, total or self.total, preview))
+
+
+class Interrupted(BaseException):
+    """The user has pressed cancel."""
+
+
+class Folders:
+    """ComfyUI's folders, all under one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.models_dir = str(root / "models")
+        self.folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
+
+    def add_model_folder_path(self, name: str, path: str) -> None:
+        """Add a folder of models."""
+        paths = self.folder_names_and_paths.setdefault(name, ([], set()))[0]
+        paths += [] if path in paths else [path]
+
+    def get_folder_paths(self, name: str) -> list[str]:
+        """Folders of a kind of models."""
+        return self.folder_names_and_paths[name][0]
+
+    def get_filename_list(self, name: str) -> list[str]:
+        """Models of a kind."""
+        paths, suffixes = self.folder_names_and_paths.get(name, ([], set()))
+        files = [file for path in paths if Path(path).is_dir() for file in Path(path).iterdir()]
+        return sorted(file.name for file in files if file.suffix in suffixes)
+
+    def get_full_path_or_raise(self, name: str, file: str) -> str:
+        """The file of a model."""
+        for path in self.get_folder_paths(name):
+            if (Path(path) / file).is_file():
+                return str(Path(path) / file)
+        raise FileNotFoundError(file)
+
+    def _made(self, name: str) -> str:
+        (self.root / name).mkdir(parents=True, exist_ok=True)
+        return str(self.root / name)
+
+    def get_temp_directory(self) -> str:
+        """Folder of temporary files."""
+        return self._made("temp")
+
+    def get_output_directory(self) -> str:
+        """Folder of results."""
+        return self._made("output")
+
+    def get_input_directory(self) -> str:
+        """Folder of inputs."""
+        return self._made("input")
+
+    def get_annotated_filepath(self, name: str) -> str:
+        """A file among the inputs."""
+        return str(self.root / "input" / name)
+
+    def filter_files_content_types(self, files: list[str], kinds: list[str]) -> list[str]:
+        """Files of kinds of media, by suffix."""
+        suffixes = {"image": (".png", ".jpg"), "video": (".mp4",)}
+        return [file for file in files if any(file.endswith(suffixes[kind]) for kind in kinds)]
+
+    def get_save_image_path(self, prefix: str, folder: str, width: int, height: int) -> tuple[str, str, int, str, str]:
+        """Where a result goes."""
+        path = Path(folder) / prefix
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return str(path.parent), path.name, 1, str(path.parent.relative_to(folder)), prefix
+
+
+def install(root: Path) -> SimpleNamespace:
+    """Put the stand-in where the host's modules would be.
+
+    Args:
+        root: folder that stands for ComfyUI's.
+
+    Returns:
+        its parts: ``folders``, ``bar``, ``management`` (set ``management.cancelled`` to press cancel).
+    """
+    io = SimpleNamespace(
+        Schema=Schema,
+        NodeOutput=NodeOutput,
+        ComfyNode=type("ComfyNode", (), {}),
+        Custom=custom,
+        Input=Input,
+        Output=Output,
+        Image=custom("IMAGE"),
+        Mask=custom("MASK"),
+        Video=custom("VIDEO"),
+        String=custom("STRING", Words),
+        Int=custom("INT", Number),
+        Float=custom("FLOAT", Number),
+        Boolean=custom("BOOLEAN", Switch),
+        Combo=custom("COMBO", Menu),
+        MultiType=SimpleNamespace(Input=Several),
+        UploadType=SimpleNamespace(image="image_upload"),
+    )
+    management = SimpleNamespace(
+        cancelled=False,
+        get_torch_device=lambda: torch.device("cpu"),
+        intermediate_device=lambda: torch.device("cpu"),
+        free_memory=lambda size, device: None,
+    )
+
+    def check() -> None:
+        if management.cancelled:
+            raise Interrupted
+
+    management.throw_exception_if_processing_interrupted = check
+    folders = Folders(root)
+    latest = _module(
+        "comfy_api.latest",
+        ComfyExtension=type("ComfyExtension", (), {}),
+        InputImpl=SimpleNamespace(VideoFromFile=VideoFile),
+        io=io,
+        ui=SimpleNamespace(PreviewImage=PreviewImage, SavedResult=dict, SavedImages=list),
+    )
+    _module("comfy_api", latest=latest)
+    _module("folder_paths", **{name: getattr(folders, name) for name in dir(folders) if name[0] != "_"})
+    bar = _module("comfy.utils", ProgressBar=ProgressBar)
+    _module("comfy", utils=bar, model_management=_module("comfy.model_management", **vars(management)))
+    return SimpleNamespace(folders=folders, bar=ProgressBar, management=management)
+
+
+def _module(name: str, **values: Any) -> ModuleType:
+    module = ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)
+    module.__dict__.update(values)
+    sys.modules[name] = module
+    return module

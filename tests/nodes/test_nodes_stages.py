@@ -1,0 +1,122 @@
+"""The stages by hand are the one-node form; the smaller nodes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+Run = Callable[..., tuple[Any, ...]]
+
+
+def by_hand(run: Run, target: torch.Tensor, source: Any, **given: Any) -> tuple[torch.Tensor, str]:
+    """A swap, stage by stage; options go to the stage that knows them."""
+    cut = {name: value for name, value in given.items() if name in ("mask", "mask_mode", "batch", "margin", "faces")}
+    blend = {name: value for name, value in given.items() if name in ("blending", "gradients", "match_light")}
+    crops, _ = run("FSGAN_CropFaces", target=target, **cut)
+    crops, _ = run("FSGAN_ReenactFaces", crops=crops, source=source, views=given.get("views", "interpolate"))
+    crops, _ = run("FSGAN_SegmentFaces", crops=crops)
+    crops, _ = run("FSGAN_CompleteFaces", crops=crops, inside=given.get("inside", "auto"))
+    crops, _ = run("FSGAN_BlendFaces", crops=crops, **blend)
+    return run("FSGAN_CompositeFaces", target=target, crops=crops)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"blending": "multiband", "inside": "target", "views": "closest", "margin": 2.0},
+        {"mask": torch.eye(64)[None], "mask_mode": "add", "gradients": "mixed", "match_light": 0.5},
+    ],
+    ids=["defaults", "other options", "a mask"],
+)
+def test_by_hand_is_the_one_node_form(
+    run: Run, picture: torch.Tensor, plain: torch.Tensor, given: dict[str, Any]
+) -> None:
+    target = torch.cat((picture, plain, picture.roll(3, 2) * 0.95))
+    source = picture.flip(2)
+    one, _ = run("FSGAN_SwapImage", target=target, source=source, batch="pictures", **given)
+    stages, report = by_hand(run, target, source, batch="pictures", **given)
+    assert torch.equal(stages, one)
+    assert not torch.equal(one[2], target[2])
+    assert report == "2 faces in 2 of 3 frames\nno face, kept: frame 1"
+
+
+def test_a_clip_by_hand_keeps_its_colours_like_the_one_node_form(run: Run, picture: torch.Tensor) -> None:
+    target = torch.cat([picture.roll(2 * n, 2) * (1 - 0.03 * n) for n in range(6)])
+    source = picture.flip(2)
+    faces, _, report = run("FSGAN_AnalyzeImages", image=target)
+    assert report.startswith("1 face in 6 frames")
+    one, _ = run("FSGAN_SwapImage", target=target, source=source, faces=faces)
+    stages, _ = by_hand(run, target, source, faces=faces)
+    assert torch.equal(stages, one)
+
+
+def test_a_stage_left_out_is_told(run: Run, picture: torch.Tensor) -> None:
+    crops, _ = run("FSGAN_CropFaces", target=picture)
+    with pytest.raises(ValueError, match="have not been through Reenact Faces; connect that node before"):
+        run("FSGAN_SegmentFaces", crops=crops)
+
+
+def test_no_face_goes_through_every_stage(run: Run, picture: torch.Tensor, plain: torch.Tensor) -> None:
+    image, report = by_hand(run, plain, picture)
+    assert torch.equal(image, plain)
+    assert report == "0 faces in 0 of 1 frame\nno face, kept: frame 0"
+
+
+def test_poisson_blend_of_a_shifted_picture_gives_the_picture_back(run: Run, picture: torch.Tensor) -> None:
+    target = picture * 0.7 + 0.1
+    mask = torch.zeros(1, 256, 256)
+    mask[:, 60:150, 80:170] = 1
+    (image,) = run("FSGAN_PoissonBlend", target=target, source=target + 0.15, mask=mask)
+    assert float((image - target).abs().max()) < 0.01
+    (same,) = run("FSGAN_PoissonBlend", target=target.half(), source=picture, mask=torch.zeros(1, 64, 64))
+    assert torch.equal(same, target.half().float())
+    (many,) = run("FSGAN_PoissonBlend", target=target.expand(2, -1, -1, -1), source=picture, mask=mask)
+    assert many.shape == (2, 256, 256, 3)
+    with pytest.raises(ValueError, match="scale the source to the target's size"):
+        run("FSGAN_PoissonBlend", target=target, source=picture[:, :100], mask=mask)
+
+
+def test_a_face_set_comes_back_from_its_file(run: Run, host: Any, picture: torch.Tensor) -> None:
+    appearance, _, _ = run("FSGAN_BuildAppearanceMap", image=picture)
+    given = {"appearance_map": appearance, "name": "eileen", "consent": "public domain"}
+    run("FSGAN_SaveFaceSet", **given)
+    loaded, report = run("FSGAN_LoadFaceSet", name="eileen.safetensors")
+    np.testing.assert_array_equal(loaded.views[0], appearance.views[0])
+    assert report.endswith("consent: public domain")
+    with pytest.raises(ValueError, match="already; name it otherwise or allow overwriting"):
+        run("FSGAN_SaveFaceSet", **given)
+    with pytest.raises(ValueError, match="expected a plain name such as 'anna'"):
+        run("FSGAN_SaveFaceSet", **given | {"name": "../eileen"})
+    chart, _ = run("FSGAN_PreviewCoverage", appearance_map=loaded)
+    assert chart.shape[-1] == 3
+
+
+def test_a_marked_picture_says_so(run: Run, host: Any, picture: torch.Tensor) -> None:
+    run("FSGAN_SaveMarkedImage", image=picture, filename_prefix="marked/one", operation="poisson blend")
+    written = sorted(Path(host.folders.get_output_directory(), "marked").iterdir())
+    assert [path.name for path in written] == ["one_00001_.png"]
+    kept = Path(host.folders.get_input_directory()) / "kept.png"
+    kept.write_bytes(written[0].read_bytes())
+    (report,) = run("FSGAN_InspectProvenance", file="kept.png")
+    assert "operation: poisson blend" in report
+    assert report.endswith("compositeWithTrainedAlgorithmicMedia")
+
+
+def test_landmarks_of_the_host_are_faces(run: Run, picture: torch.Tensor) -> None:
+    faces, _, _ = run("FSGAN_AnalyzeImages", image=picture)
+    points = faces.analysis.faces[0].landmarks[0]
+    # The host gives depth in the pixels of its own crop.
+    found = {"landmarks_xy": points[:, :2], "landmarks_3d": points * 0.7 + 5, "score": 0.9}
+    landmarks = {"frames": [[found]], "image_size": (256, 256), "connection_sets": {}}
+    adapted, report = run("FSGAN_FacesFromHostLandmarks", face_landmarks=landmarks, image=picture)
+    np.testing.assert_allclose(adapted.analysis.faces[0].landmarks[0, :, :2], points[:, :2])
+    spread = np.ptp(adapted.analysis.faces[0].landmarks[0, :, 2])
+    assert spread == pytest.approx(float(np.ptp(points[:, 2])), rel=1e-3)
+    np.testing.assert_allclose(adapted.analysis.faces[0].poses, faces.analysis.faces[0].poses, atol=0.1)
+    assert report.startswith("1 face in 1 frame")
+    swapped, _ = run("FSGAN_SwapImage", target=picture, source=picture.flip(2), faces=adapted)
+    assert not torch.equal(swapped, picture)

@@ -1,0 +1,140 @@
+"""VIDEO in, VIDEO out: times, sound, windows, cancelling, and nothing left behind."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+Run = Callable[..., tuple[Any, ...]]
+COUNT, RATE, SOUND = 8, 8, 16_000
+
+
+@pytest.fixture(scope="session")
+def film(face: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of the face moving sideways, with a tone."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    with av.open(str(path), "w") as output:
+        pictures = output.add_stream("libx264", rate=RATE, options={"crf": "10", "bf": "0"})
+        pictures.width, pictures.height, pictures.pix_fmt = 224, 256, "yuv420p"
+        tone = output.add_stream("aac", rate=SOUND, layout="mono")
+        for number in range(COUNT):
+            shown = np.ascontiguousarray(face[:, 2 * number : 2 * number + 224])
+            picture = av.VideoFrame.from_ndarray(shown, format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, RATE)
+            output.mux(pictures.encode(picture))
+        wave = np.sin(np.arange(SOUND) * 2 * np.pi * 440 / SOUND).astype(np.float32)[None] / 4
+        for start in range(0, SOUND, 1000):
+            part = av.AudioFrame.from_ndarray(wave[:, start : start + 1000], format="fltp", layout="mono")
+            part.sample_rate, part.pts, part.time_base = SOUND, start, Fraction(1, SOUND)
+            output.mux(tone.encode(part))
+        output.mux(pictures.encode(None))
+        output.mux(tone.encode(None))
+    return path
+
+
+def video(host: Any, file: Any, start: float = 0, duration: float = 0) -> Any:
+    from host_stub import VideoFile
+
+    return VideoFile(file, start_time=start, duration=duration)
+
+
+def read(path: str) -> tuple[list[float], list[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Times and pictures of a video, and its sound."""
+    with av.open(path) as source:
+        pictures = [(picture.time or 0.0, picture.to_ndarray(format="rgb24")) for picture in source.decode(video=0)]
+    with av.open(path) as source:
+        waves = [part.to_ndarray() for part in source.decode(audio=0)] if source.streams.audio else []
+    sound = np.concatenate(waves, 1)[0] if waves else np.zeros(0, np.float32)
+    return [time for time, _ in pictures], [picture for _, picture in pictures], sound
+
+
+def left(host: Any) -> set[str]:
+    return {path.name for path in Path(host.folders.get_temp_directory()).iterdir()}
+
+
+def test_a_swapped_video_keeps_times_size_and_sound(run: Run, host: Any, film: Path, picture: torch.Tensor) -> None:
+    before = left(host)
+    host.bar.seen.clear()
+    result, report = run("FSGAN_SwapVideo", target=video(host, str(film)), source=picture.flip(2))
+    times, pictures, sound = read(result.file)
+    old_times, old_pictures, old_sound = read(str(film))
+    assert times == pytest.approx(old_times)
+    assert [one.shape for one in pictures] == [one.shape for one in old_pictures]
+    np.testing.assert_array_equal(sound, old_sound)
+    assert report == "1 face swapped, in 8 of 8 frames"
+    difference = np.abs(pictures[4].astype(int) - old_pictures[4])
+    assert difference[80:170, 70:150].mean() > 2 * difference[:, :20].mean() + 1
+    assert {Path(result.file).name} == left(host) - before
+    steps = [step for step, _, _ in host.bar.seen]
+    assert steps == sorted(steps)
+    assert any(preview is not None for _, _, preview in host.bar.seen)
+
+
+def test_a_window_gives_its_frames_and_its_sound(run: Run, host: Any, film: Path, picture: torch.Tensor) -> None:
+    before = left(host)
+    window = video(host, str(film), 0.25, 0.5)
+    faces, preview, _ = run("FSGAN_AnalyzeVideo", video=window)
+    assert faces.analysis.frame_count == len(preview) == 4
+    result, _ = run("FSGAN_SwapVideo", target=window, source=picture.flip(2), faces=faces)
+    times, pictures, sound = read(result.file)
+    _, old_pictures, _ = read(str(film))
+    assert times == pytest.approx([0, 0.125, 0.25, 0.375], abs=1e-3)
+    assert np.abs(pictures[0].astype(int) - old_pictures[2])[:, :20].mean() < 3
+    assert 0.4 < len(sound) / SOUND < 0.6
+    assert left(host) - before == {Path(result.file).name}
+
+
+def test_a_video_in_memory_is_taken_too(run: Run, host: Any, film: Path) -> None:
+    before = left(host)
+    faces, _, report = run("FSGAN_AnalyzeVideo", video=video(host, BytesIO(film.read_bytes())))
+    assert faces.analysis.frame_count == COUNT
+    assert report.startswith("1 face in 8 frames of 224x256")
+    assert left(host) == before
+
+
+def test_a_portrait_moves_in_the_target_s_time(run: Run, host: Any, film: Path, picture: torch.Tensor) -> None:
+    result, report = run("FSGAN_ReenactVideo", source=picture, target=video(host, str(film), 0.5, 0))
+    times, pictures, sound = read(result.file)
+    assert len(times) == 4
+    assert pictures[0].shape == (256, 256, 3)
+    assert len(sound) > 0.4 * SOUND
+    assert report == "1 face reenacted, in 4 of 4 frames"
+
+
+def test_a_video_is_a_source_of_a_map(run: Run, host: Any, film: Path) -> None:
+    appearance, _, _ = run("FSGAN_BuildAppearanceMap", video=video(host, str(film)))
+    assert len(appearance) >= 1
+
+
+def test_cancelling_stops_and_leaves_nothing(
+    run: Run, host: Any, film: Path, picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from host_stub import Interrupted
+
+    faces, _, _ = run("FSGAN_AnalyzeVideo", video=video(host, str(film), 0, 0.5))
+    before = left(host)
+    calls: list[int] = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) > 5:
+            raise Interrupted
+
+    import sys
+
+    monkeypatch.setattr(sys.modules["comfy.model_management"], "throw_exception_if_processing_interrupted", check)
+    with pytest.raises(Interrupted):
+        run("FSGAN_SwapVideo", target=video(host, str(film), 0, 0.5), source=picture, faces=faces)
+    assert left(host) == before
+
+
+def test_an_empty_window_is_told(run: Run, host: Any, film: Path) -> None:
+    with pytest.raises(Exception, match="no frame from 9 s on for 1 s; change its trim"):
+        run("FSGAN_AnalyzeVideo", video=video(host, str(film), 9, 1))
