@@ -36,6 +36,13 @@ def sample(picture: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
     return functional.grid_sample(picture, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
+def reflected(flow: Tensor, picture: Tensor) -> Tensor:
+    """The same flow with places beyond a picture ``(B, C, h, w)`` mirrored at its border, where streaks would show."""
+    limit = flow.new_tensor((picture.shape[-1], picture.shape[-2]))[:, None, None]
+    folded = flow.remainder(2 * limit)
+    return torch.where((flow < 0) | (flow > limit), torch.minimum(folded, 2 * limit - folded), flow)
+
+
 def compose(first: Tensor, second: Tensor) -> Tensor:
     """The flow that follows ``second`` to the picture between, then ``first`` from there.
 

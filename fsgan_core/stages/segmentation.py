@@ -9,10 +9,12 @@ from torch import Tensor
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
-from ..ops.mesh import facing, rasterize
+from ..ops.mesh import facing, interpolate, rasterize
 
 _FIELD = 256
 """Largest side in pixels at which the mesh is drawn; its outline is smooth and is upsampled."""
+_BROW, _TOP = 105, 10
+"""Landmarks on a brow and at the top of the face oval."""
 
 
 class Segmenter(Protocol):
@@ -31,10 +33,18 @@ class Segmenter(Protocol):
 
 
 class MeshSegmenter:
-    """The outline of the dense mesh. It knows nothing of hands, hair or glasses in front of the face."""
+    """The outline of the dense mesh. It knows nothing of hands, hair or glasses in front of the face.
 
-    def __init__(self, model: FaceModel) -> None:
+    Args:
+        model: the face model.
+        forehead: how much of the forehead belongs to the face, from 0 (up to the brows) to 1 (up to the hairline).
+            Most people's hair reaches into its upper part, where it would be swapped along.
+    """
+
+    def __init__(self, model: FaceModel, forehead: float = 0.55) -> None:
         self.model = model
+        height = model.mean[None, :, 1:2]
+        self._above = height - torch.lerp(height[:, _BROW], height[:, _TOP], forehead)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor, landmarks: Tensor) -> Tensor:
@@ -43,8 +53,10 @@ class MeshSegmenter:
         field = min(_FIELD, size)
         vertices = landmarks * (field / size)
         front = facing(vertices, self.model.triangles) > 0
-        number, _ = rasterize(vertices, self.model.triangles, field, field, front)
-        return resize((number >= 0).to(images.dtype)[:, None], size, size)
+        number, weights = rasterize(vertices, self.model.triangles, field, field, front)
+        below = self._above.expand(len(landmarks), -1, -1)
+        kept = interpolate(below, self.model.triangles, number, weights) > 0
+        return resize((kept & (number >= 0)[:, None]).to(images.dtype), size, size)
 
 
 SEGMENTERS = {"mesh": MeshSegmenter}

@@ -59,8 +59,9 @@ def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> 
         levels.append(functional.avg_pool2d(levels[-1], 2))
     batch = landmarks[None]
     face, seen = place(model.mean, batch), visibility(batch, model) * _inside(batch, picture.shape)
-    safe = _drawn_in(batch[..., :2], seen, model.triangles)
-    reach = (torch.cdist(face.shape, face.shape) + 10 * (seen < 0.5)[:, None]).amin(2)
+    inner = _inner(seen, model.triangles)
+    safe = _drawn_in(batch[..., :2], inner, model.triangles)
+    reach = (torch.cdist(face.shape, face.shape) + 10 * (inner < 0.5)[:, None]).amin(2)
     near = torch.exp(-((reach / _NEAR) ** 2))
     return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near))
 
@@ -98,13 +99,23 @@ def facing_camera(landmarks: Tensor, model: FaceModel) -> Tensor:
     return ((vertex_facing(landmarks, model.triangles) - 0.15) / 0.35).clamp(0, 1)[..., None]
 
 
+def _adjacent(count: int, triangles: Tensor) -> Tensor:
+    """``(P, P)``, 1 where two vertices share an edge."""
+    edges = torch.cat((triangles[:, :2], triangles[:, 1:], triangles[:, ::2]))
+    near = torch.zeros(count, count, device=triangles.device)
+    near[edges[:, 0], edges[:, 1]] = 1
+    return torch.maximum(near, near.T)
+
+
+def _inner(seen: Tensor, triangles: Tensor) -> Tensor:
+    """Visibility ``(1, P)`` of the least visible neighbour: low along a silhouette, on both of its sides."""
+    near = _adjacent(seen.shape[1], triangles)
+    return torch.minimum(seen, torch.where(near > 0, seen, 1.0).amin(1))
+
+
 def _drawn_in(places: Tensor, seen: Tensor, triangles: Tensor, rounds: int = 40) -> Tensor:
     """Places ``(1, P, 2)`` with the hardly seen ones drawn to their well seen neighbours along the mesh."""
-    count = places.shape[1]
-    edges = torch.cat((triangles[:, :2], triangles[:, 1:], triangles[:, ::2]))
-    near = torch.zeros(count, count, device=places.device)
-    near[edges[:, 0], edges[:, 1]] = 1
-    near = torch.maximum(near, near.T)
+    near = _adjacent(places.shape[1], triangles)
     share = near * (seen[0] ** 2 + 1e-3)
     share = share / share.sum(1, keepdim=True).clamp_min(1e-6)
     held = torch.where(near.sum(1) > 0, seen[0], 1.0)[:, None]
