@@ -24,6 +24,10 @@ class DetectionOptions:
 
     score: float = 0.5
     """least confidence of a face, 0 to 1"""
+    small_score: float = 0.4
+    """the same for small faces, whose boxes are less exact and so are their scores"""
+    small: float = 112
+    """height in pixels of the search below which a face is small"""
     side: int = 640
     """longer side of the frame in the coarse search, for large faces, px; smaller frames are kept as they are"""
     fine_side: int = 1280
@@ -61,17 +65,20 @@ class OpenDetector:
         return [self._select(score, box) for score, box in zip(scores, boxes, strict=True)]
 
     def _level(self, frames: Sequence[Frame], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Scores ``(B, N)`` and boxes ``(B, N, 4)`` in pixels of the frame, seen at a size (height, width)."""
+        """Scores ``(B, N)``, 0 where too low, and boxes ``(B, N, 4)`` in pixels of the frame, seen at a size."""
         height, width = frames[0].shape[:2]
         seen = np.stack([resized(frame, size) for frame in frames])
         device = self.network.mean.device
         image = torch.from_numpy(seen).to(device).permute(0, 3, 1, 2).float() / 255
         logits, boxes = self.network(image.contiguous(memory_format=torch.channels_last))
+        scores, options = logits.sigmoid(), self.options
+        small = boxes[..., 3] - boxes[..., 1] < options.small
+        scores = scores * (scores >= torch.where(small, options.small_score, options.score))
         step = boxes.new_tensor([width / size[1], height / size[0]]).repeat(2)
-        return logits.sigmoid().cpu(), (boxes * step).cpu()
+        return scores.cpu(), (boxes * step).cpu()
 
     def _select(self, scores: Tensor, boxes: Tensor) -> Detections:
-        likely = scores >= self.options.score
+        likely = scores > 0
         scores, boxes = scores[likely], boxes[likely]
         kept = suppress(boxes, scores, self.options.overlap)
         return Detections(boxes[kept].numpy(), scores[kept].numpy())
