@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -11,6 +13,7 @@ from .stages.blending import BLENDERS, Blender, BlendOptions
 from .stages.completion import COMPLETERS, Completer
 from .stages.detection import DETECTORS, Detector
 from .stages.landmarks import LANDMARKERS, Landmarker
+from .stages.official_files import SETS, OfficialFiles, crop_scale, folder_choice, is_official
 from .stages.pose import load_face_model
 from .stages.reenactment import REENACTORS, FlowOptions, Reenactor
 from .stages.segmentation import SEGMENTERS, Segmenter
@@ -18,7 +21,7 @@ from .stages.segmentation import SEGMENTERS, Segmenter
 
 @dataclass(frozen=True, kw_only=True)
 class Backends:
-    """Which backend does each stage; the names are the keys of the stages' dicts."""
+    """Which backend does each stage: a name of :data:`MENUS`, an official set (``"v2"``...) or a converted file."""
 
     detection: str = "open"
     landmarks: str = "open"
@@ -30,8 +33,30 @@ class Backends:
     def __post_init__(self) -> None:
         for stage, menu in MENUS.items():
             name = getattr(self, stage)
-            if name not in menu:
-                raise ValueError(f"{stage} has no backend '{name}'; choose one of {', '.join(menu)}")
+            if name not in menu and not is_official(stage, name):
+                names = ", ".join((*menu, *SETS.get(stage, ())))
+                raise ValueError(f"{stage} has no backend '{name}'; choose one of {names}")
+
+    @staticmethod
+    def of(models: str) -> Backends:
+        """Backends of a whole weight set.
+
+        Args:
+            models: ``"open"``, ``"v2"``, ``"v1"`` or a folder of converted files, which do what they can.
+
+        Raises:
+            WeightsError: no such set or folder, or nothing of use in it.
+        """
+        if models == "open":
+            return Backends()
+        names = dict.fromkeys(SETS, models) if models in ("v1", "v2") else folder_choice(Path(models))
+        return Backends(**names)
+
+    @property
+    def official(self) -> tuple[str, ...]:
+        """The official sets and files in use, each once."""
+        names = ((stage, getattr(self, stage)) for stage in SETS)
+        return tuple(dict.fromkeys(name for stage, name in names if is_official(stage, name)))
 
 
 MENUS: dict[str, tuple[str, ...]] = {
@@ -57,6 +82,8 @@ class Models:
     completion: Completer
     blending: Blender
     device: torch.device
+    crop_scale: float | None = None
+    """side of the crop over the longer side of the face, where networks were trained with one"""
 
     @staticmethod
     def load(
@@ -64,27 +91,43 @@ class Models:
         device: str | torch.device = "cpu",
         flow: FlowOptions | None = None,
         blend: BlendOptions | None = None,
+        folders: Sequence[Path] = (),
     ) -> Models:
         """Build the stages.
 
         Args:
             backends: which backend does each stage; our own by default.
             device: where networks and tensor work run.
-            flow: options of the flow engine.
+            flow: options of the flow engine; the recurrent v1 engine takes its steps.
             blend: options of blending.
+            folders: where official weights are looked for too, such as ComfyUI's ``models/fsgan``.
 
         Raises:
             WeightsError: weights are missing or damaged.
         """
         chosen, place = backends or Backends(), torch.device(device)
-        model = load_face_model().to(place)
+        model, files = load_face_model().to(place), OfficialFiles(place, folders)
+        segmentation: Segmenter
+        if is_official("segmentation", chosen.segmentation):
+            segmentation = files.segmenter(chosen.segmentation)
+            segment, soften = segmentation.faces, not segmentation.soft
+        else:
+            segmentation = segment = SEGMENTERS[chosen.segmentation](model)
+            soften = True
         return Models(
             face_model=model,
             detection=DETECTORS[chosen.detection](place),
             landmarks=LANDMARKERS[chosen.landmarks](place),
-            reenactment=REENACTORS[chosen.reenactment](model, flow),
-            segmentation=SEGMENTERS[chosen.segmentation](model),
-            completion=COMPLETERS[chosen.completion](),
-            blending=BLENDERS[chosen.blending](blend),
+            reenactment=files.reenactor(chosen.reenactment, model, segment, flow.steps if flow else 0)
+            if is_official("reenactment", chosen.reenactment)
+            else REENACTORS[chosen.reenactment](model, flow),
+            segmentation=segmentation,
+            completion=files.completer(chosen.completion)
+            if is_official("completion", chosen.completion)
+            else COMPLETERS[chosen.completion](),
+            blending=files.blender(chosen.blending, soften, blend)
+            if is_official("blending", chosen.blending)
+            else BLENDERS[chosen.blending](blend),
             device=place,
+            crop_scale=crop_scale([(stage, getattr(chosen, stage)) for stage in SETS]),
         )

@@ -51,7 +51,7 @@ class SwapOptions:
     """How a swap is drawn."""
 
     margin: float = 1.6
-    """side of the crop over the longer side of the face"""
+    """side of the crop over the longer side of the face; official networks have their own"""
     closest: bool = False
     """take the source view of the closest pose instead of interpolating between views"""
     inside: Literal["auto", "source", "target"] = "auto"
@@ -69,7 +69,7 @@ class ReenactOptions:
     size: int = 512
     """side in pixels of crops in the target's geometry"""
     margin: float = 2.0
-    """side of such a crop over the longer side of the target's face"""
+    """side of such a crop over the longer side of the target's face; official networks have their own"""
 
 
 @dataclass(frozen=True)
@@ -249,12 +249,12 @@ def swap(
 def swap_face(aim: Aim, source: Source, models: Models, options: SwapOptions | None = None) -> DrawnFace:
     """The paper's figure for one face: reenactment, segmentation, completion, blending."""
     options = options or SwapOptions()
-    box = square_box(aim.landmarks, options.margin)
+    box = square_box(aim.landmarks, models.crop_scale or options.margin)
     target = crop(aim.frame, box).to(models.device)
     points = in_crop(aim.landmarks, box).to(models.device)
     views, weights = source.select(aim.pose, options.closest)
     beyond = aim.mask is not None and aim.mask.mode == "add"
-    drawn = models.reenactment(views, weights, points, target.shape[-1], surroundings=beyond)
+    drawn = models.reenactment(views, weights, points, target.shape[-1], surroundings=beyond, picture=target)
     mask = models.segmentation(target, points) * drawn.mask
     if aim.mask is not None:
         combine = union if beyond else subtract
@@ -319,7 +319,7 @@ def reenact_crops(
     options = options or ReenactOptions()
     ready = Source(source, models.face_model, models.device)
     for row, face in enumerate(target.landmarks):
-        box = square_box(face, options.margin)
+        box = square_box(face, models.crop_scale or options.margin)
         scale = options.size / (box[2] - box[0])
         points = in_crop(face, box).to(models.device) * scale
         views, weights = ready.select(target.poses[row])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from ..models import MENUS, Backends, Models
 from ..options import describe
-from ..stages.blending import BLENDERS, Blender, BlendOptions
+from ..stages.blending import BlendOptions
+from ..stages.official_files import SETS, SUFFIX
 from ..stages.reenactment import FlowOptions
 from .flags import add_device, add_options, chosen_device, read_options
 
@@ -27,26 +29,39 @@ def add_stages(parser: argparse.ArgumentParser, stages: tuple[str, ...]) -> None
     group = parser.add_argument_group("stages")
     for option in describe(Backends):
         if option.name in stages:
-            text = f"backend of this stage (default: {option.default})"
-            group.add_argument(f"--{option.name}", choices=MENUS[option.name], default=option.default, help=text)
+            text = f"backend of this stage (default: {option.default}, or what --models says)"
+            menu = (*MENUS[option.name], *SETS.get(option.name, ()))
+            group.add_argument(f"--{option.name}", choices=menu, help=text)
     if "reenactment" in stages:
+        text = "open, v2, v1 or a folder of converted official files: what does the stages not named by a flag"
+        group.add_argument("--models", default="open", metavar="SET", help=f"{text} (default: open)")
         add_options(parser, FlowOptions, "reenactment: flow")
     if "blending" in stages:
         add_options(parser, BlendOptions, "blending", prefix="blend-")
 
 
 def chosen_backends(args: argparse.Namespace) -> Backends:
-    """The backends asked for; the default where the command has no flag."""
-    return Backends(**{name: getattr(args, name) for name in MENUS if hasattr(args, name)})
+    """The backends asked for; the weight set's where a flag was not given.
+
+    Raises:
+        WeightsError: the weight set is not there.
+    """
+    given = {name: getattr(args, name) for name in MENUS if getattr(args, name, None) is not None}
+    return replace(Backends.of(getattr(args, "models", "open")), **given)
 
 
 def load_models(args: argparse.Namespace) -> Models:
     """Build the stages as the flags of :func:`add_stages` say."""
-    backends = chosen_backends(args)
     flow, blend = read_options(args, FlowOptions), read_options(args, BlendOptions)
-    models = Models.load(backends, chosen_device(args.device), flow)
-    blender: Blender = BLENDERS[backends.blending](blend)
-    return replace(models, blending=blender)
+    return Models.load(chosen_backends(args), chosen_device(args.device), flow, blend)
+
+
+def weights_used(args: argparse.Namespace) -> str:
+    """The weight sets for a file's mark."""
+    names = (
+        Path(name).stem if name.endswith(SUFFIX) else f"official {name}" for name in chosen_backends(args).official
+    )
+    return ", ".join(("open", *names))
 
 
 def engine_values(args: argparse.Namespace) -> dict[str, Any]:

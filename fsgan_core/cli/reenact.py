@@ -21,7 +21,7 @@ from ..stages.analysis import load_analysis
 from ..stages.selection import select
 from ..streams import Frame
 from .clips import Input, check_result, opened, watched, write_report, write_result
-from .engine import add_stages, chosen_backends, engine_values, load_models
+from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, read_options
 from .subjects import TENSORS, add_choice, add_source, chosen_faces, measured, source_map, source_picture
 
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
     report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device))
     drawn = in_time(draw, target.chosen(motion, models, args), motion.frame_count, idle.frame)
     frames = report.noted(watched(drawn, "reenacting", motion.frame_count), target.moment)
-    mark = Marking(operation="face reenactment", weights="open")
+    mark = Marking(operation="face reenactment", weights=weights_used(args))
     write_result(args, frames, mark, None if target.rate else idle, target.video, target.rate)
     write_report(args, report)
     print(f"wrote {args.output}: {report.summary('reenacted')}")

@@ -14,7 +14,7 @@ from ..pipeline import AnalyzeOptions, SwapOptions, UserMask, swap
 from ..provenance import Marking
 from ..report import Report
 from .clips import Input, check_result, opened, watched, write_report, write_result
-from .engine import add_stages, chosen_backends, engine_values, load_models
+from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, read_options
 from .subjects import add_choice, add_source, chosen_faces, measured, source_map
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     asked = {"faces": args.face, "swap": asdict(options), **engine_values(args)}
     report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device))
     results = watched(swap(target.clip, faces, [source], models, options, mask), "swapping", target.length)
-    mark = Marking(operation="face swap", weights="open")
+    mark = Marking(operation="face swap", weights=weights_used(args))
     write_result(args, report.noted(results, target.moment), mark, target.image, target.video)
     write_report(args, report)
     print(f"wrote {args.output}: {report.summary('swapped')}")

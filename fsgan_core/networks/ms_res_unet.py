@@ -151,8 +151,11 @@ class EnhancerV1(Heads):
 
     def forward(self, fine: Tensor, base: Tensor) -> list[Tensor]:
         """Outputs at the fine level from its input and the base's features."""
-        z = self.down_block(self.in_conv(fine)) + base
-        return self.heads(self.up_block(self.flat_block(z)))
+        return self.refine(self.in_conv(fine), base)
+
+    def refine(self, stem: Tensor, base: Tensor) -> list[Tensor]:
+        """The same from what ``in_conv`` made of the input."""
+        return self.heads(self.up_block(self.flat_block(self.down_block(stem) + base)))
 
 
 class EnhancerV2(Heads):
@@ -168,7 +171,11 @@ class EnhancerV2(Heads):
 
     def forward(self, fine: Tensor, base: Tensor) -> list[Tensor]:
         """Outputs at the fine level from its input and the base's features."""
-        return self.heads(self.flat_block(self.in_conv(fine) + self.up_block(base)))
+        return self.refine(self.in_conv(fine), base)
+
+    def refine(self, stem: Tensor, base: Tensor) -> list[Tensor]:
+        """The same from what ``in_conv`` made of the input."""
+        return self.heads(self.flat_block(stem + self.up_block(base)))
 
 
 class SkipBlock(nn.Module):

@@ -84,6 +84,7 @@ class Reenactor(Protocol):
         size: int,
         anchor: Anchor | None = None,
         surroundings: bool = False,
+        picture: Tensor | None = None,
     ) -> Reenactment:
         """Reenact one face.
 
@@ -95,6 +96,7 @@ class Reenactor(Protocol):
             anchor: where the crop lies in the view's picture, so that what is far from the face stays put; when not
                 given the source is scaled and moved to the face wanted.
             surroundings: also draw hair, neck and background; without them only the face is meaningful.
+            picture: ``(1, 3, S, S)`` the target's own, for engines that measure it themselves.
         """
 
 
@@ -133,8 +135,9 @@ class FlowReenactor:
         size: int,
         anchor: Anchor | None = None,
         surroundings: bool = False,
+        picture: Tensor | None = None,
     ) -> Reenactment:
-        """See :class:`Reenactor`."""
+        """See :class:`Reenactor`; the target's picture is not looked at."""
         field = self._field(landmarks, size)
         target = place(self.model.mean, landmarks * (field / size))
         image, total = torch.zeros(()), torch.zeros(())

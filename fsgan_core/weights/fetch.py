@@ -16,9 +16,9 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ..errors import WeightsError
-from .catalog import KNOWN, user_folder
+from .catalog import user_folder
 from .convert import MAX_BYTES, convert, sha256
-from .known_files import KnownFile
+from .known_files import KNOWN, KnownFile
 
 RECORD = "fetched.json"
 """File with the SHA-256 of everything fetched into a folder, by name."""
