@@ -38,6 +38,28 @@ from .landmark_samples import Floats, Points, SampleOptions, Samples, Scenes
 from .loop import Batch
 from .turned import turn
 
+OPENINGS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (159, 145), (386, 374), (158, 153), (385, 380))
+"""Upper and lower points of the mouth and the eyes, whose distance says how far they are open."""
+OPEN = 0.04
+"""Distance of the lips, in distances between the outer eye corners, from which a mouth is open."""
+OFTEN = 4
+"""How often a portrait with an open mouth is counted; few have one."""
+
+
+def gap_between(points: Tensor, upper: list[int], lower: list[int]) -> Tensor:
+    """Vectors ``(B, N, 3)`` from upper to lower points of ``(B, 478, 3)``."""
+    return points[:, lower] - points[:, upper]
+
+
+def balanced(faces: Sequence[Face]) -> list[Face]:
+    """The portraits, those with an open mouth several times."""
+    result = []
+    for face in faces:
+        lips = np.linalg.norm(face.landmarks[13] - face.landmarks[14])
+        wide = lips > OPEN * np.linalg.norm(face.landmarks[33] - face.landmarks[263])
+        result += [face] * (OFTEN if wide else 1)
+    return result
+
 
 def point_weights() -> Tensor:
     """Weight of each point in the loss ``(478,)``, mean 1: lids, irises, lips, brows and nose count more."""
@@ -70,9 +92,14 @@ class LandmarkTask:
         gap = (points - batch["points"]).abs() / size[:, None, None]
         # Depth is a guess of the labels, too.
         distance = (gap * gap.new_tensor((1.0, 1.0, 0.4))).sum(2) @ point_weights().to(gap) / points.shape[1]
+        upper, lower = (list(side) for side in zip(*OPENINGS, strict=True))
+        opening = (gap_between(points, upper, lower) - gap_between(batch["points"], upper, lower)).abs()
+        opening = (opening / size[:, None, None])[..., :2].sum(2).mean(1)
         known = batch["presence"] >= 0
         presence = nn.functional.binary_cross_entropy_with_logits(logit, batch["presence"].clamp_min(0), known.float())
-        return {"points": 10 * (distance * batch["labelled"]).mean(), "presence": 0.3 * presence}
+        labelled = batch["labelled"]
+        terms = {"points": 10 * (distance * labelled).mean(), "openings": 4 * (opening * labelled).mean()}
+        return terms | {"presence": 0.3 * presence}
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Mean and median error in percent of the outer eye distance, from jittered boxes."""
@@ -157,6 +184,8 @@ def task(data: Path, turns: int = 4) -> LandmarkTask:
     rng = np.random.default_rng(0)
     moved_faces = [turn(face, face_model, rng) for _ in range(turns) for face in faces]
     scenes = Scenes(read_backgrounds(data), read_masks(data))
-    samples = Samples(faces, moved_faces, scenes, face_model.mirror.numpy(), SampleOptions(size=config.size))
+    samples = Samples(
+        balanced(faces), balanced(moved_faces), scenes, face_model.mirror.numpy(), SampleOptions(size=config.size)
+    )
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LandmarkTask(model, samples, read_faces(data, "val"))
