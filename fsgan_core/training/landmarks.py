@@ -169,7 +169,7 @@ def shape_modes(shapes: Sequence[Points], config: LandmarkNetConfig) -> tuple[Te
     return torch.from_numpy(mean).float(), torch.from_numpy(chosen).float().view(-1, config.points, 3)
 
 
-def task(data: Path, turns: int = 4) -> LandmarkTask:
+def task(data: Path, turns: int = 5) -> LandmarkTask:
     """The training task on this material.
 
     Args:

@@ -1,13 +1,17 @@
 """The landmark stage with our own network."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from fsgan_core.errors import WeightsError
+from fsgan_core.media import read_image
 from fsgan_core.networks.landmark_net import LandmarkNet, LandmarkNetConfig
-from fsgan_core.stages.landmark_crops import moved, shape_placement
+from fsgan_core.stages.landmark_crops import cut, moved, placement, shape_placement
 from fsgan_core.stages.landmarks import LANDMARKERS
 from fsgan_core.stages.open_landmarks import LandmarkOptions, OpenLandmarker, load_open_landmarker
 from fsgan_core.stages.pose import load_face_model
@@ -138,3 +142,36 @@ def test_a_face_has_to_be_one_in_both_crops():
     assert searched.scores[0] < 0.1
     (followed,) = doubter([frame([(100, 120)])], [boxes((110, 112))], [searched.points])
     assert followed.scores[0] > 0.9
+
+
+MEDIA = Path(os.environ.get("FSGAN_MEDIA", Path(__file__).parents[3] / "shared" / "media"))
+PICTURES = {"portraits/man_evening.jpg": (150, 105, 330, 330), "portraits/woman_front_dark.jpg": (150, 105, 330, 330)}
+
+
+@pytest.mark.skipif(not MEDIA.is_dir(), reason="needs the folder FSGAN_MEDIA")
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_bundled_network_sees_the_same_face_mirrored_turned_and_enlarged(name):
+    landmarker = LANDMARKERS["open"]("cpu")
+    frame = read_image(MEDIA / name).frame
+    box = np.array(PICTURES[name], np.float32)[None]
+    (coarse,) = landmarker([frame], [box])
+    (plain,) = landmarker([frame], [box], [coarse.points])
+    points = plain.points[0]
+    assert plain.scores[0] > 0.9
+    eyes = np.linalg.norm(points[33] - points[263])
+    width = frame.shape[1]
+    mirror = load_face_model().mirror.numpy()
+    flipped = points[mirror] * np.float32([-1, 1, 1]) + np.float32([width, 0, 0])
+    changes = {
+        "mirrored": (np.array([[-1.0, 0, width], [0, 1, 0]]), flipped),
+        "turned": (placement(points[:, :2].mean(0), 400, 0.6, 400), None),
+        "enlarged": (placement(points[:, :2].mean(0), 200, 0.0, 400), None),
+    }
+    for change, (matrix, expected) in changes.items():
+        image = cut(frame, matrix, max(400, width))
+        wanted = moved(points, matrix).astype(np.float32) if expected is None else expected
+        around = np.concatenate([wanted[:, :2].min(0), wanted[:, :2].max(0)])[None]
+        (found,) = landmarker([image], [around])
+        scale = np.linalg.norm(wanted[33] - wanted[263]) / eyes
+        gap = np.linalg.norm(found.points[0] - wanted, axis=1)[:, None].mean() / (eyes * scale)
+        assert found.scores[0] > 0.8 and gap < 0.05, (change, gap)
