@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
-from ..ops.flow import compose, identity, resize, sample, spread
+from ..ops.flow import compose, identity, reflected, resize, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, head_rings, place, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
@@ -159,7 +159,8 @@ class FlowReenactor:
         if surroundings:
             main = max(range(len(views)), key=lambda index: weights[index])
             around = self._surroundings(layers[main], target, field)
-            image = torch.lerp(sample(layers[main].picture, resize(around, size, size), "bicubic"), image, mask)
+            around = reflected(resize(around, size, size), layers[main].picture)
+            image = torch.lerp(sample(layers[main].picture, around, "bicubic"), image, mask)
         steps = max(layer.steps for layer in layers)
         return Reenactment(image.clamp(0, 1), mask, confidence, openings, lacking, steps)
 
@@ -182,7 +183,7 @@ class FlowReenactor:
             total = compose(_carried(before[..., :2], self.model.triangles, draw, grid), total)
         seen = view.visibility[..., None]
         # What comes into sight is looked up on the skin beside it; what does not move keeps its own pixels.
-        revealed = (facing_camera(path[-1], self.model) - seen).clamp(0, 1)
+        revealed = (2 * (facing_camera(path[-1], self.model) - seen)).clamp(0, 1)
         places = torch.lerp(view.landmarks[..., :2], view.safe, revealed)
         twin = torch.cat((view.landmarks[..., :2], seen), -1)[:, self.model.mirror]
         values = torch.cat((places, view.trust[..., None], twin), -1)
