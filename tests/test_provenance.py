@@ -41,7 +41,9 @@ def test_the_packet_says_the_standard_source_type():
     ],
 )
 def test_packets_of_other_programs_are_read(description):
-    packet = f'<rdf:RDF xmlns:rdf="{RDF}" xmlns:e="{EXT}" xmlns:x="http://ns.adobe.com/xap/1.0/">{description}</rdf:RDF>'
+    packet = (
+        f'<rdf:RDF xmlns:rdf="{RDF}" xmlns:e="{EXT}" xmlns:x="http://ns.adobe.com/xap/1.0/">{description}</rdf:RDF>'
+    )
     assert from_xmp(packet.encode()) == Marking(software="Some Tool", version="3")
 
 
