@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..ops.face_model import FaceModel
+from ..ops.flow import resize
 from ..ops.landmarks import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
 from ..ops.mesh import interpolate, rasterize
-from ..ops.flow import resize
 
 MOUTH, RIGHT, LEFT = 1, 2, 3
 """Regions of the face mesh (0 is skin), as ``FaceModel.regions`` numbers them; sides are the subject's."""

@@ -1,6 +1,6 @@
 import torch
 
-from fsgan_core.ops.flow import compose, identity, resize, sample
+from fsgan_core.ops.flow import compose, identity, reflected, resize, sample
 
 LIKE = torch.zeros(1)
 
@@ -55,3 +55,9 @@ def test_resized_flow_reads_the_same_places():
     finer = resize(affine, 64, 64)
     expected = 2 * (identity(64, 64, LIKE) / 4) + 1
     torch.testing.assert_close(finer[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4], atol=1e-4, rtol=0)
+
+
+def test_places_beyond_the_border_are_mirrored():
+    picture = torch.arange(8.0).view(1, 1, 1, 8)
+    places = torch.stack((torch.tensor([[-1.5, -0.5, 0.5, 7.5, 8.5, 9.5]]), torch.full((1, 6), 0.5)))[None]
+    assert sample(picture, reflected(places, picture))[0, 0, 0].tolist() == [1, 0, 0, 7, 7, 6]
