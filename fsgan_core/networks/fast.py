@@ -94,3 +94,22 @@ class SharedReenactment:
         ]
         image, *others = self.network.enhancer1.refine(stems[0], self.network.base.inner(stems[1]))
         return ((image + 1) / 2, *others)
+
+    def mix(self, views: Sequence[Tensor], weights: Tensor, maps: Sequence[Tensor]) -> Tensor:
+        """Generate every view that has weight and sum the images by weight.
+
+        Args:
+            views: ``(B, V, 3, R, R)`` and ``(B, V, 3, R/2, R/2)`` in [0, 1].
+            weights: ``(B, V)``, not negative, each row summing to 1.
+            maps: see :meth:`prepare`.
+
+        Returns:
+            ``(B, 3, R, R)``.
+        """
+        prepared, mixed = self.prepare(maps), torch.zeros_like(views[0][:, 0])
+        for view in range(weights.shape[1]):
+            used = torch.nonzero(weights[:, view] > 0)[:, 0]
+            if len(used):
+                images, halves = [level[used, view] for level in views], [half[used] for half in prepared]
+                mixed[used] += self(images, halves)[0] * weights[used, view, None, None, None]
+        return mixed

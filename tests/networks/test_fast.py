@@ -70,6 +70,20 @@ def test_shared_landmark_half(name):
             torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
 
 
+@torch.inference_mode()
+def test_mixed_views_equal_the_plain_sum():
+    network, discs = lively("v2"), pyramid(98)
+    torch.manual_seed(4)
+    views = [torch.rand(2, 3, 3, 32, 32), torch.rand(2, 3, 3, 16, 16)]
+    weights = torch.tensor([[0.5, 0.3, 0.2], [0.0, 1.0, 0.0]])
+    plain = sum(
+        network([torch.cat((level[:, v], maps), 1) for level, maps in zip(views, discs, strict=True)])[0]
+        * weights[:, v, None, None, None]
+        for v in range(3)
+    )
+    torch.testing.assert_close(SharedReenactment(network).mix(views, weights, discs), plain, atol=1e-4, rtol=0)
+
+
 def test_features_are_read_before_a_norm():
     with pytest.raises(ValueError, match="perceptual"):
         folded(build("vgg", {"widths": [4, 4, 8, 8, 8]}))
