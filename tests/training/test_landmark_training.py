@@ -10,7 +10,7 @@ from fsgan_core.stages.open_landmarks import load_open_landmarker
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.training.labelled import Face, read_backgrounds, read_faces, read_masks
 from fsgan_core.training.landmark_samples import SampleOptions, Samples, Scenes, overlap, presence_of
-from fsgan_core.training.landmarks import LandmarkTask, error, point_weights, shape_modes, task
+from fsgan_core.training.landmarks import LandmarkTask, balanced, error, point_weights, shape_modes, task
 from fsgan_core.training.loop import TrainOptions, train
 
 MODEL = load_face_model()
@@ -136,6 +136,47 @@ def test_two_faces_are_learnt(tmp_path):
     assert error(found.points[0], face.landmarks) < 0.7 * before
 
 
+class Answer(torch.nn.Module):
+    """Answers the same landmarks whatever it sees."""
+
+    def __init__(self, points):
+        super().__init__()
+        self.points = points
+
+    def forward(self, image):
+        return self.points, torch.zeros(len(image))
+
+
+def test_losses_of_known_answers():
+    learning = LandmarkTask(LandmarkNet(SMALL), samples(SampleOptions(size=32)), [])
+    truth = torch.from_numpy(MEAN * 0.4 + 0.5).float()[None]
+    eyes = float((truth[0, 33] - truth[0, 263]).norm())
+    batch = {
+        "image": torch.zeros(1, 32, 32, 3, dtype=torch.uint8),
+        "points": truth,
+        "presence": torch.ones(1),
+        "labelled": torch.ones(1, dtype=torch.bool),
+    }
+    right = learning.losses(Answer(truth), batch)
+    assert right["points"] == right["openings"] == 0
+    assert right["presence"] == pytest.approx(0.3 * np.log(2), rel=1e-5)
+    aside = learning.losses(Answer(truth + torch.tensor([0.1 * eyes, 0, 0])), batch)
+    assert aside["points"] == pytest.approx(10 * 0.1, rel=1e-4)
+    assert aside["openings"] == pytest.approx(0, abs=1e-5), "nothing opens where all points move alike"
+    opened = truth.clone()
+    opened[:, 14, 1] += 0.09 * eyes
+    assert learning.losses(Answer(opened), batch)["openings"] == pytest.approx(4 * 0.09 / 9, rel=1e-3)
+    absent = batch | {"labelled": torch.zeros(1, dtype=torch.bool), "presence": -torch.ones(1)}
+    assert all(value == 0 for value in learning.losses(Answer(opened), absent).values())
+
+
+def test_open_mouths_are_counted_more_often():
+    closed, opened = (spotted(np.random.default_rng(0)) for _ in range(2))
+    opened.landmarks[14, 1] += 0.2 * 60
+    closed.landmarks[14] = closed.landmarks[13]
+    assert [face is opened for face in balanced([closed, opened])] == [False, True, True, True, True]
+
+
 @pytest.fixture
 def material(tmp_path):
     """A tiny copy of the training material's layout."""
@@ -175,4 +216,4 @@ def test_the_task_is_made_of_the_material(material):
     made = task(material[0], turns=1)
     assert len(made.samples.faces) == len(made.samples.turned) == 2 and len(made.validation) == 1
     losses = made.losses(made.model, {name: value[None] for name, value in made.samples[0].items()} | {})
-    assert set(losses) == {"points", "presence"} and all(torch.isfinite(value) for value in losses.values())
+    assert set(losses) == {"points", "openings", "presence"} and all(torch.isfinite(value) for value in losses.values())
