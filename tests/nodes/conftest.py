@@ -50,7 +50,7 @@ def nodes(host: Any) -> dict[str, Any]:
 def run(nodes: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
     """Run a node by its id with its defaults and what is given, as ComfyUI does: under inference mode."""
 
-    def execute(name: str, **given: Any) -> tuple[Any, ...]:
+    def execute(name: str, /, **given: Any) -> tuple[Any, ...]:
         schema = nodes[name].define_schema()
         defaults = {one.id: one.values["default"] for one in schema.inputs if "default" in one.values}
         with torch.inference_mode():
