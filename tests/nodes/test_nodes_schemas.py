@@ -1,8 +1,12 @@
 """What the nodes look like to ComfyUI and its users."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_ids_are_ours_and_every_word_is_there(nodes: dict[str, Any]) -> None:
@@ -31,3 +35,125 @@ def test_menus_list_what_the_core_has_with_its_default_first(nodes: dict[str, An
     inputs = {one.id: one.values for one in nodes["FSGAN_LoadModels"].define_schema().inputs}
     assert sorted(inputs[stage]["options"]) == sorted(MENUS[stage])
     assert inputs[stage]["default"] == getattr(Backends(), stage)
+
+
+def _sockets(info: dict[str, Any]) -> dict[str, list[Any]]:
+    groups = info["input"]
+    return {name: given for group in ("required", "optional") for name, given in groups.get(group, {}).items()}
+
+
+def test_ids_inputs_defaults_and_outputs_never_change(nodes: dict[str, Any]) -> None:
+    found = {}
+    for name, node in nodes.items():
+        info = node.define_schema().info()
+        found[name] = {
+            "inputs": {key: [given[0], given[1].get("default")] for key, given in _sockets(info).items()},
+            "optional": sorted(info["input"].get("optional", {})),
+            "outputs": dict(zip(info["output_name"], info["output"], strict=True)),
+        }
+    kept = json.loads(Path(__file__).with_name("schemas.json").read_text(encoding="utf-8"))
+    assert found == kept, "workflows people have saved depend on these; add, never change"
+
+
+def test_defaults_are_the_core_s(nodes: dict[str, Any]) -> None:
+    from fsgan_core import AnalyzeOptions, ReenactOptions, SwapOptions
+    from fsgan_core.media import EncodeOptions
+    from fsgan_core.stages.blending import BlendOptions
+    from fsgan_core.stages.candidates import MapOptions
+    from fsgan_core.stages.reenactment import FlowOptions
+    from fsgan_core.stages.selection import ReferenceOptions
+
+    def default(node: str, name: str) -> Any:
+        return _sockets(nodes[node].define_schema().info())[name][1]["default"]
+
+    swap, blend, still = SwapOptions(), BlendOptions(), "FSGAN_SwapImage"
+    assert (default(still, "margin"), default(still, "inside")) == (swap.margin, swap.inside)
+    assert default(still, "views") == ("closest" if swap.closest else "interpolate")
+    assert (default(still, "gradients"), default(still, "match_color")) == (blend.mode, blend.color)
+    assert (default(still, "match_light"), default(still, "feather")) == (blend.light, blend.feather)
+    moved, pictured = ReenactOptions(), MapOptions()
+    assert (default("FSGAN_ReenactImage", "parts"), default("FSGAN_ReenactImage", "travel")) == (
+        moved.parts,
+        moved.travel,
+    )
+    assert default("FSGAN_BuildAppearanceMap", "radius") == pictured.radius
+    assert default("FSGAN_BuildAppearanceMap", "limit") == pictured.limit
+    assert default("FSGAN_AnalyzeVideo", "every") == default("FSGAN_SwapVideo", "every") == AnalyzeOptions().every
+    assert default("FSGAN_SwapVideo", "quality") == EncodeOptions().quality
+    assert default("FSGAN_LoadModels", "steps") == FlowOptions().steps
+    assert default("FSGAN_SelectFaces", "likeness") == ReferenceOptions().threshold
+
+
+def test_every_word_is_there_in_both_languages(nodes: dict[str, Any]) -> None:
+    words = {
+        language: json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+        for language in ("en", "ko")
+    }
+    for name, node in nodes.items():
+        info = node.define_schema().info()
+        english = words["en"][name]
+        assert (english["display_name"], english["description"]) == (info["display_name"], info["description"])
+        tips = {key: given[1]["tooltip"] for key, given in _sockets(info).items()}
+        assert {key: given["tooltip"] for key, given in english["inputs"].items()} == tips
+        outputs = [given["tooltip"] for given in english.get("outputs", {}).values()]
+        assert outputs == info["output_tooltips"]
+        for language in ("en", "ko"):
+            there = words[language][name]
+            assert list(there["inputs"]) == list(tips)
+            assert len(there.get("outputs", {})) == len(outputs)
+            categories = json.loads((ROOT / "locales" / language / "main.json").read_text(encoding="utf-8"))
+            assert set(info["category"].split("/")) <= set(categories["nodeCategories"])
+    assert set(words["en"]) == set(words["ko"]) == set(nodes)
+
+
+def test_every_node_has_a_help_page_in_both_languages(nodes: dict[str, Any]) -> None:
+    for name, node in nodes.items():
+        info = node.define_schema().info()
+        for page in (ROOT / "web" / "docs" / f"{name}.md", ROOT / "web" / "docs" / name / "ko.md"):
+            text = page.read_text(encoding="utf-8")
+            assert all(f"`{one}`" in text for one in (*_sockets(info), *info["output_name"])), page
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflows" / "api").glob("*.json")), ids=lambda path: path.stem)
+def test_api_workflows_fit_the_nodes(nodes: dict[str, Any], path: Path) -> None:
+    graph = json.loads(path.read_text(encoding="utf-8"))
+    infos = {name: node.define_schema().info() for name, node in nodes.items()}
+    for item in graph.values():
+        if item["class_type"] not in infos:
+            assert not item["class_type"].startswith("FSGAN_")
+            continue
+        sockets = _sockets(infos[item["class_type"]])
+        assert set(item["inputs"]) <= set(sockets)
+        assert set(infos[item["class_type"]]["input"]["required"]) <= set(item["inputs"])
+        for key, value in item["inputs"].items():
+            kind, given = sockets[key]
+            if isinstance(value, list):
+                before = graph[value[0]]["class_type"]
+                assert before not in infos or infos[before]["output"][value[1]] in kind.split(",")
+            elif kind == "COMBO":
+                assert value in given["options"]
+            elif kind in ("INT", "FLOAT"):
+                assert given["min"] <= value <= given["max"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflows").glob("*.json")), ids=lambda path: path.stem)
+def test_page_workflows_fit_the_nodes_and_their_api_twins(nodes: dict[str, Any], path: Path) -> None:
+    page = json.loads(path.read_text(encoding="utf-8"))
+    twin = json.loads((path.parent / "api" / path.name).read_text(encoding="utf-8"))
+    assert page["version"] == 0.4
+    assert sum(item["type"] == "MarkdownNote" for item in page["nodes"]) == 1
+    links = {link[0]: link for link in page["links"]}
+    ours = {str(item["id"]): item for item in page["nodes"] if item["type"].startswith("FSGAN_")}
+    assert {key: item["type"] for key, item in ours.items()} == {
+        key: item["class_type"] for key, item in twin.items() if item["class_type"].startswith("FSGAN_")
+    }
+    for key, item in ours.items():
+        info = nodes[item["type"]].define_schema().info()
+        assert [one["type"] for one in item.get("outputs", [])] == info["output"]
+        for name, value in item.get("widgets_values_named", {}).items():
+            assert twin[key]["inputs"][name] == value
+        for one in item["inputs"]:
+            if one.get("link") is not None:
+                _, source, slot, target, _, _ = links[one["link"]]
+                assert target == item["id"]
+                assert twin[key]["inputs"][one["name"]] == [str(source), slot]
