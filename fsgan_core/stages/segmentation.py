@@ -41,7 +41,7 @@ class MeshSegmenter:
             Most people's hair reaches into its upper part, where it would be swapped along.
     """
 
-    def __init__(self, model: FaceModel, forehead: float = 0.55) -> None:
+    def __init__(self, model: FaceModel, forehead: float = 0.3) -> None:
         self.model = model
         height = model.mean[None, :, 1:2]
         self._above = height - torch.lerp(height[:, _BROW], height[:, _TOP], forehead)

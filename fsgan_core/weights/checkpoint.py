@@ -34,6 +34,7 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], kind: str, con
     metadata = {"fsgan_kind": kind, "fsgan_config": json.dumps(values), **header}
     partial = path.with_name(path.name + ".partial")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata=metadata)
+    partial.chmod(0o644)  # the library makes files that only their owner reads
     partial.replace(path)
 
 
