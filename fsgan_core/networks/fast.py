@@ -44,7 +44,7 @@ def folded(network: N) -> N:
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, name, fuse_conv_bn_eval(conv, norm))
                 setattr(parent, after, nn.Identity())
-    return result.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return result.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class SharedReenactment:
