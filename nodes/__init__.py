@@ -23,11 +23,23 @@ NODES = (
 """Every node, in the order of the menu."""
 
 
+NEEDED = {
+    "scipy": "scipy",
+    "cv2": "opencv-python-headless",
+    "safetensors": "safetensors",
+    "PIL": "pillow",
+    "av": "av",
+    "tqdm": "tqdm",
+}
+"""Packages of requirements.txt by module."""
+
+
 class Extension(host.ComfyExtension):
     """What ComfyUI is given."""
 
     async def on_load(self) -> None:
-        """Register the folders of models."""
+        """Register the folders of models, and say which libraries are missing."""
+        host.missing_libraries(NEEDED)
         host.register_folders()
 
     async def get_node_list(self) -> list[type[host.io.ComfyNode]]:

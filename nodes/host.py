@@ -6,10 +6,12 @@ Nothing else in the pack imports a module of the host. What older hosts lack is 
 from __future__ import annotations
 
 import inspect
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +33,14 @@ def accepted(kind: Callable[..., T], **values: Any) -> T:
     """Call a constructor of the host with those named values that its version knows."""
     known = inspect.signature(kind).parameters
     return kind(**{name: value for name, value in values.items() if name in known})
+
+
+def missing_libraries(names: dict[str, str]) -> list[str]:
+    """Warn of libraries that are not installed: package names by the modules they give."""
+    missing = [package for module, package in names.items() if find_spec(module) is None]
+    if missing:
+        logging.warning("FSGAN: its nodes cannot run before you type: pip install %s", " ".join(missing))
+    return missing
 
 
 def register_folders() -> None:

@@ -5,16 +5,6 @@ from __future__ import annotations
 from . import host, widgets
 from .types import ModelSet, ModelsType
 
-MENUS = {
-    "detection": ("open", "face-alignment", "mediapipe"),
-    "landmarks": ("open", "face-alignment", "face-alignment-3d", "mediapipe"),
-    "reenactment": ("flow",),
-    "segmentation": ("mesh",),
-    "completion": ("smooth",),
-}
-"""Backends by stage, the default first. Named here, and compared with the core's by a test, so that ComfyUI starts
-without loading the stages."""
-
 _FOREIGN = " 'open' comes with the pack; the others need the library of that name (the error says how to install it)."
 _TOOLTIPS = {
     "detection": "What finds faces." + _FOREIGN,
@@ -31,7 +21,7 @@ class LoadModels(host.io.ComfyNode):
     @classmethod
     def define_schema(cls) -> host.io.Schema:
         """Menus of backends and the number of steps."""
-        menus = [widgets.choice(name, options, _TOOLTIPS[name]) for name, options in MENUS.items()]
+        menus = [widgets.choice(name, widgets.backends(name), text) for name, text in _TOOLTIPS.items()]
         text = "Steps from the source's pose to the target's; 0 takes one per 30 degrees."
         steps = widgets.number("steps", 0, (0, 16, 1), text, advanced=True)
         return host.accepted(

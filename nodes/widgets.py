@@ -9,6 +9,24 @@ from .types import FacesType, MapType, ModelsType
 
 FACE_RULES = ("largest", "all", "by number")
 ONE_FACE_RULES = ("largest", "by number")
+_DEFAULTS = {
+    "detection": "open",
+    "landmarks": "open",
+    "reenactment": "flow",
+    "segmentation": "mesh",
+    "completion": "smooth",
+    "blending": "poisson",
+}
+
+
+def backends(stage: str) -> tuple[str, ...]:
+    """The backends of a stage, the default first; that alone where a library the core needs is missing."""
+    try:
+        from ..fsgan_core.models import MENUS, Backends
+    except ImportError:
+        return (_DEFAULTS[stage],)
+    default = getattr(Backends(), stage)
+    return (default, *(name for name in MENUS[stage] if name != default))
 
 
 def choice(name: str, options: tuple[str, ...], tooltip: str, **more: Any) -> io.Input:
@@ -112,7 +130,7 @@ def blending(advanced: bool = True) -> list[io.Input]:
     light = "How much of the target's soft light and shade is taken over, 0 to 1."
     edge = "Width of the soft edge inside the mask, in sides of the face."
     return [
-        choice("blending", ("poisson", "multiband", "feather"), joined, advanced=advanced),
+        choice("blending", backends("blending"), joined, advanced=advanced),
         choice("gradients", ("normal", "mixed"), gradients, advanced=True),
         switch("match_color", True, "Give the face the target's mean colour and contrast.", advanced=True),
         number("match_light", 1.0, (0.0, 1.0, 0.05), light, advanced=True),

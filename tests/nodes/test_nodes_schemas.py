@@ -1,6 +1,7 @@
 """What the nodes look like to ComfyUI and its users."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,17 @@ def test_ids_are_ours_and_every_word_is_there(nodes: dict[str, Any]) -> None:
 def test_two_wires_are_enough(nodes: dict[str, Any], name: str) -> None:
     inputs = nodes[name].define_schema().inputs
     assert {one.id for one in inputs if not one.optional and "default" not in one.values} == {"source", "target"}
+
+
+def test_a_missing_library_is_named_and_hides_no_node(
+    nodes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, widgets = sys.modules["fsgan_pack.nodes.host"], sys.modules["fsgan_pack.nodes.widgets"]
+    assert host.missing_libraries({"json": "json", "no_such_module": "some-package"}) == ["some-package"]
+    assert "pip install some-package" in caplog.text
+    monkeypatch.setitem(sys.modules, "fsgan_pack.fsgan_core.models", None)
+    assert widgets.backends("landmarks") == ("open",)
+    assert len([node.define_schema() for node in nodes.values()]) == len(nodes)
 
 
 @pytest.mark.parametrize("stage", ["detection", "landmarks", "reenactment", "segmentation", "completion"])
