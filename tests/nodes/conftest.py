@@ -3,11 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -70,3 +72,26 @@ def plain() -> torch.Tensor:
     """A picture without a face, of the same size."""
     slope = torch.linspace(0.2, 0.8, 256)
     return torch.stack([slope.expand(256, 256)] * 3, -1)[None]
+
+
+@pytest.fixture(scope="session")
+def film(face: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of the face moving sideways, with a tone."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    with av.open(str(path), "w") as output:
+        pictures = output.add_stream("libx264", rate=8, options={"crf": "10", "bf": "0"})
+        pictures.width, pictures.height, pictures.pix_fmt = 224, 256, "yuv420p"
+        tone = output.add_stream("aac", rate=16_000, layout="mono")
+        for number in range(8):
+            shown = np.ascontiguousarray(face[:, 2 * number : 2 * number + 224])
+            picture = av.VideoFrame.from_ndarray(shown, format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, 8)
+            output.mux(pictures.encode(picture))
+        wave = np.sin(np.arange(16_000) * 2 * np.pi * 440 / 16_000).astype(np.float32)[None] / 4
+        for start in range(0, 16_000, 1000):
+            part = av.AudioFrame.from_ndarray(wave[:, start : start + 1000], format="fltp", layout="mono")
+            part.sample_rate, part.pts, part.time_base = 16_000, start, Fraction(1, 16_000)
+            output.mux(tone.encode(part))
+        output.mux(pictures.encode(None))
+        output.mux(tone.encode(None))
+    return path

@@ -1,7 +1,6 @@
 """VIDEO in, VIDEO out: times, sound, windows, cancelling, and nothing left behind."""
 
 from collections.abc import Callable
-from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 Run = Callable[..., tuple[Any, ...]]
-COUNT, RATE, SOUND = 8, 8, 16_000
-
-
-@pytest.fixture(scope="session")
-def film(face: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One second of the face moving sideways, with a tone."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    with av.open(str(path), "w") as output:
-        pictures = output.add_stream("libx264", rate=RATE, options={"crf": "10", "bf": "0"})
-        pictures.width, pictures.height, pictures.pix_fmt = 224, 256, "yuv420p"
-        tone = output.add_stream("aac", rate=SOUND, layout="mono")
-        for number in range(COUNT):
-            shown = np.ascontiguousarray(face[:, 2 * number : 2 * number + 224])
-            picture = av.VideoFrame.from_ndarray(shown, format="rgb24")
-            picture.pts, picture.time_base = number, Fraction(1, RATE)
-            output.mux(pictures.encode(picture))
-        wave = np.sin(np.arange(SOUND) * 2 * np.pi * 440 / SOUND).astype(np.float32)[None] / 4
-        for start in range(0, SOUND, 1000):
-            part = av.AudioFrame.from_ndarray(wave[:, start : start + 1000], format="fltp", layout="mono")
-            part.sample_rate, part.pts, part.time_base = SOUND, start, Fraction(1, SOUND)
-            output.mux(tone.encode(part))
-        output.mux(pictures.encode(None))
-        output.mux(tone.encode(None))
-    return path
+COUNT, SOUND = 8, 16_000
 
 
 def video(host: Any, file: Any, start: float = 0, duration: float = 0) -> Any:
