@@ -37,11 +37,9 @@ NEEDED = {
 class Extension(host.ComfyExtension):
     """What ComfyUI is given."""
 
-    async def on_load(self) -> None:
-        """Register the folders of models, and say which libraries are missing."""
+    async def get_node_list(self) -> list[type[host.io.ComfyNode]]:
+        """Every node class, after registering the folders of models and saying which libraries are missing."""
+        # Not in on_load, which older hosts never call.
         host.missing_libraries(NEEDED)
         host.register_folders()
-
-    async def get_node_list(self) -> list[type[host.io.ComfyNode]]:
-        """Every node class."""
         return list(NODES)

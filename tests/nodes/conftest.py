@@ -42,7 +42,6 @@ def nodes(host: Any) -> dict[str, Any]:
 
     async def given() -> list[Any]:
         extension = await pack.comfy_entrypoint()
-        await extension.on_load()
         return list(await extension.get_node_list())
 
     return {one.define_schema().node_id: one for one in asyncio.run(given())}
