@@ -47,7 +47,7 @@ def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] 
         if path.exists() and source.exists() and path.samefile(source):
             raise MediaError(f"output {path} is also an input; name another file")
     if path.exists() and not overwrite:
-        raise MediaError(f"output {path} exists; name another file or allow overwriting")
+        raise MediaError(f"output {path} exists; name another file or allow overwriting (--overwrite)")
     if not path.parent.is_dir():
         raise MediaError(f"no folder {path.parent} for output {path.name}; make it or name another")
     trial = temporary_name(path)

@@ -159,7 +159,9 @@ class FlowReenactor:
         if surroundings:
             main = max(range(len(views)), key=lambda index: weights[index])
             around = self._surroundings(layers[main], target, field)
-            around = reflected(resize(around, size, size), layers[main].picture)
+            around = resize(around, size, size)
+            if anchor is not None:  # a crop of its own reaches far beyond the view, where a mirror would show faces
+                around = reflected(around, layers[main].picture)
             image = torch.lerp(sample(layers[main].picture, around, "bicubic"), image, mask)
         steps = max(layer.steps for layer in layers)
         return Reenactment(image.clamp(0, 1), mask, confidence, openings, lacking, steps)
