@@ -145,11 +145,16 @@ def face_mask(image: Image, mask: Image, corners: NDArray[np.floating]) -> Image
         mask: ``(H, W, 4)`` uint8 RGB and opacity.
         corners: ``(4, 2)`` where the mask's left, top, right and bottom middle lie in the crop.
     """
+    layer = worn(mask, corners, len(image))
+    return cover(image, layer[..., 3].astype(np.float32) / 255, np.asarray(layer[..., :3], np.uint8))
+
+
+def worn(mask: Image, corners: NDArray[np.floating], size: int) -> Image:
+    """A face mask as :func:`face_mask` lays it on: ``(size, size, 4)`` uint8 RGB and opacity."""
     height, width = mask.shape[:2]
     own = np.array([[0, 0.4 * height], [width / 2, 0], [width, 0.4 * height], [width / 2, height]], np.float32)
     matrix = cv2.getPerspectiveTransform(own, corners.astype(np.float32))
-    worn = cv2.warpPerspective(mask, matrix, image.shape[1::-1], flags=cv2.INTER_AREA)
-    return cover(image, worn[..., 3].astype(np.float32) / 255, np.asarray(worn[..., :3], np.uint8))
+    return np.asarray(cv2.warpPerspective(mask, matrix, (size, size), flags=cv2.INTER_AREA), np.uint8)
 
 
 def scrambled(image: Image, rng: Generator) -> Image:
