@@ -244,7 +244,7 @@ def microphone(rng: Generator, place: Place) -> Layer:
     light, tone = _light(rng), rng.uniform(25, 190)
     rows, columns = np.indices(ball.shape)
     weave = (rows + columns) % 2 + (rows - columns) % 3 - 1.3
-    mesh = np.asarray(1 + rng.uniform(0, 0.4) * weave[..., None], np.float32)
+    mesh = np.float32(1) + np.float32(rng.uniform(0, 0.4)) * np.asarray(weave, np.float32)[..., None]
     body = rounded(handle, np.full(3, rng.uniform(10, 120)), light)
     return over(Layer(body, handle), Layer(rounded(ball, np.full(3, tone), light) * mesh, ball))
 
