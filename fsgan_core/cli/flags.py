@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from ..errors import FSGANError
 from ..options import Option, build, describe
@@ -52,16 +52,28 @@ def add_options(
             group.add_argument(flag, dest=_place(kind, option), **_settings(option))
 
 
-def read_options(args: argparse.Namespace, kind: type[T], **fixed: Any) -> T:
+def read_options(args: argparse.Namespace, kind: type[T], defaults: Mapping[str, Any] | None = None, **fixed: Any) -> T:
     """Options of a class as the flags of :func:`add_options` gave them, with some fields fixed.
+
+    Args:
+        args: parsed flags.
+        kind: the class.
+        defaults: fields that differ from the class's defaults where no flag was given.
+        fixed: fields whatever the flags say.
 
     Raises:
         argparse.ArgumentError: the class refuses a value.
+        FSGANError: a default is of no field.
     """
-    given = {option.path: getattr(args, _place(kind, option), None) for option in describe(kind)}
+    flags = {option.path: getattr(args, _place(kind, option), None) for option in describe(kind)}
+    given: dict[tuple[str, ...], Any] = {(name,): value for name, value in (defaults or {}).items()}
+    unknown = sorted(name for (name,) in given if name not in get_type_hints(kind))
+    if unknown:
+        raise FSGANError(f"found the option '{unknown[0]}', expected one of {', '.join(get_type_hints(kind))}")
+    given |= {path: value for path, value in flags.items() if value is not None}
     given |= {(name,): value for name, value in fixed.items()}
     try:
-        return build(kind, {path: value for path, value in given.items() if value is not None})
+        return build(kind, given)
     except ValueError as error:
         raise argparse.ArgumentError(None, str(error)) from error
 

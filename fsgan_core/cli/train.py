@@ -1,25 +1,34 @@
-"""``fsgan train``: train one of our networks; a run in the same folder goes on where it stopped."""
+"""``fsgan train``: train a network; a run in the same folder goes on where it stopped."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ..errors import FSGANError
-from ..training.loop import TrainOptions, train
+from ..options import describe
+from ..training.loop import Task, TrainOptions, train
+from ..training.recipes import Phase, check_arguments, read_recipe
 from .flags import add_device, add_options, chosen_device, read_options
 
 TASKS = ("detection", "landmarks")
-"""What can be trained; each is a module of ``fsgan_core.training`` with a function ``task(data)``."""
+"""Our own networks; each is a module of ``fsgan_core.training`` with a function ``task(data, ...)``."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument("task", choices=TASKS, help="the network to train")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the training material")
-    text = "folder of the run: checkpoint, log and, at the end, weights with their card"
+    text = "folder of the run: checkpoint, log, sheets of samples and, at the end, weights with their card"
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=text)
+    text = "a recipe of the task (such as 'smoke') or a JSON file; flags below go before it"
+    parser.add_argument("--recipe", default="", metavar="NAME", help=text)
+    text = "an argument of the task itself, as JSON; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     add_device(parser)
     add_options(parser, TrainOptions, "training", leave=("device",))
 
@@ -30,9 +39,43 @@ def run(args: argparse.Namespace) -> None:
         raise FSGANError(f"no folder {args.data} with training material; name one with --data")
     if args.out.exists() and not args.out.is_dir():
         raise FSGANError(f"{args.out} is a file; name a folder for the run with --out")
-    options = read_options(args, TrainOptions, device=chosen_device(args.device))
-    task = import_module(f"..training.{args.task}", __package__).task(args.data)
-    figures = train(task, options, args.out)
-    print(f"wrote {args.out / 'model.safetensors'}")
-    for name, value in figures.items():
-        print(f"{name:24} {value:.4g}")
+    make = import_module(f"..training.{args.task}", __package__).task
+    before: dict[str, Any] = {}
+    for phase in read_recipe(args.task, args.recipe):
+        folder = args.out / phase.name
+        task, options = _prepared(args, make, phase, before)
+        figures = train(task, options, folder, command(args, options))
+        before = {"start": folder / "model.safetensors"}
+        print(f"wrote {folder / 'model.safetensors'}")
+        for name, value in figures.items():
+            print(f"{name:24} {value:.4g}")
+
+
+def _prepared(
+    args: argparse.Namespace, make: Callable[..., Task], phase: Phase, before: Mapping[str, Any]
+) -> tuple[Task, TrainOptions]:
+    options = read_options(args, TrainOptions, phase.options, device=chosen_device(args.device))
+    arguments = {**phase.arguments, **before, **dict(map(_setting, args.set))}
+    check_arguments(make, arguments)
+    return make(args.data, **arguments), options
+
+
+def command(args: argparse.Namespace, options: TrainOptions) -> str:
+    """What does the same again, without the user's folders."""
+    words = ["fsgan train", args.task, *([f"--recipe {Path(args.recipe).name}"] if args.recipe else [])]
+    words += ["--data DIR --out DIR", *(f"--set {setting}" for setting in args.set)]
+    for option in describe(TrainOptions):
+        value, flag = getattr(options, option.name), option.name.replace("_", "-")
+        if value != option.default and option.name != "device":
+            words.append(f"--{'no-' * (value is False)}{flag}" + ("" if option.type is bool else f" {value}"))
+    return " ".join(words)
+
+
+def _setting(word: str) -> tuple[str, Any]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise FSGANError(f"found --set {word}, expected NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

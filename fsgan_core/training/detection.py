@@ -28,19 +28,22 @@ NOTHING, FACE, UNSURE = range(3)
 Batch = dict[str, Tensor]
 
 
-def task(data: Path) -> DetectionTask:
+def task(data: Path, scenes: int = 96) -> DetectionTask:
     """The detector's training task.
 
     Args:
         data: folder of the training material (portrait sets, backgrounds, occluders).
+        scenes: held-out scenes that it is measured on.
     """
-    return DetectionTask(Detector(DetectorConfig()), read_material(data, "train"), read_material(data, "val"))
+    held_out = read_material(data, "val")
+    return DetectionTask(Detector(DetectorConfig()), read_material(data, "train"), held_out, scenes)
 
 
 class DetectionTask:
     """Model, scenes, losses and figures of the detector."""
 
-    def __init__(self, model: Detector, material: Material, held_out: Material) -> None:
+    def __init__(self, model: Detector, material: Material, held_out: Material, scenes: int = 96) -> None:
+        self.scenes = scenes
         self.model: nn.Module = model
         self.config = model.config
         self.material = material
@@ -76,7 +79,7 @@ class DetectionTask:
         """Recall, mean overlap and false boxes a scene at score 0.5, on fixed scenes of held-out portraits."""
         rng = np.random.default_rng(7)
         hits, faces, false, quality = 0, 0, 0, 0.0
-        for _ in range(96):
+        for _ in range(self.scenes):
             found = scene(rng, self.held_out, 320)
             device = next(model.parameters()).device
             logits, boxes = model(collated([found])["image"].to(device).float() / 255)
@@ -87,7 +90,7 @@ class DetectionTask:
             hits, faces = hits + int((best > 0.5).sum()), faces + len(best)
             quality += float(best[best > 0.5].sum())
             false += int((match.amax(1) < 0.3).sum()) if len(found.boxes) else len(kept)
-        return {"recall": hits / faces, "overlap": quality / max(1, hits), "false": false / 96}
+        return {"recall": hits / max(1, faces), "overlap": quality / max(1, hits), "false": false / self.scenes}
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""

@@ -169,12 +169,14 @@ def shape_modes(shapes: Sequence[Points], config: LandmarkNetConfig) -> tuple[Te
     return torch.from_numpy(mean).float(), torch.from_numpy(chosen).float().view(-1, config.points, 3)
 
 
-def task(data: Path, turns: int = 5) -> LandmarkTask:
+def task(data: Path, turns: int = 5, batch: int = 32, workers: int = 1) -> LandmarkTask:
     """The training task on this material.
 
     Args:
         data: folder of the material; see :mod:`.labelled` for its layout.
         turns: turned views drawn of each portrait before the training starts, about a tenth of a second each.
+        batch: samples of a batch.
+        workers: processes that make them; 0 makes them in this one.
     """
     face_model = load_face_model()
     config = LandmarkNetConfig()
@@ -188,4 +190,4 @@ def task(data: Path, turns: int = 5) -> LandmarkTask:
         balanced(faces), balanced(moved_faces), scenes, face_model.mirror.numpy(), SampleOptions(size=config.size)
     )
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return LandmarkTask(model, samples, read_faces(data, "val"))
+    return LandmarkTask(model, samples, read_faces(data, "val"), batch, workers)

@@ -1,23 +1,27 @@
 """The training loop, read from top to bottom: config, model, data, losses, loop, checkpoint.
 
 A task (one file each beside this one) brings the model, endless batches and its losses; everything else is here.
+The same loop serves adversarial training, on one processor, one GPU, or several (``torchrun``).
 """
 
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..weights.checkpoint import load_weights, save_weights
+from .card import Card, write_card
+from .parallel import APART, Group, joined
+from .run_files import CHECKPOINT, Progress, load_checkpoint, log, save_checkpoint, trim_log, write_sheet
 
 Batch = dict[str, Tensor]
 
@@ -32,12 +36,21 @@ class TrainOptions:
     """peak learning rate of AdamW"""
     warmup: int = 300
     """steps of linear warm-up; then the rate falls along a cosine to 1 % of its peak"""
+    halve: int = 0
+    """halve the rate after every so many steps instead of the cosine, as the paper; 0: cosine"""
     weight_decay: float = 0.02
+    beta1: float = 0.9
+    """decay of the mean gradient; 0.5 is usual in adversarial training"""
+    clip: float = 1.0
+    """longest gradient, longer ones are shortened"""
+    critic_rate: float = 0.1
+    """learning rate of a critic (discriminator) relative to the model's"""
     ema: float = 0.998
     """decay of the moving average of the weights, which is what is evaluated and exported"""
     every: int = 500
-    """steps between checkpoints, evaluations and lines of the log"""
+    """steps between checkpoints, evaluations, sheets and lines of the log"""
     seed: int = 0
+    """of the batches and of chance inside the model"""
     device: str = "cpu"
     bfloat16: bool = True
     """autocast to bfloat16"""
@@ -60,11 +73,60 @@ class Task(Protocol):
         """Figures on the validation split."""
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
-        """Write the averaged model as safetensors with its model card."""
+        """Write the averaged model as safetensors; the loop writes its model card beside it."""
+
+
+@runtime_checkable
+class Adversarial(Protocol):
+    """A task with a critic, which is trained after the model on the same batch.
+
+    The critic gets no gradient from :meth:`Task.losses`, which may call ``self.critic`` and should leave in the batch
+    what the critic is to judge (detached), so that nothing is generated twice.
+    """
+
+    critic: nn.Module
+
+    def critic_losses(self, critic: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Named scalar losses of the critic."""
+
+
+@runtime_checkable
+class Illustrated(Protocol):
+    """A task that can draw what its model does."""
+
+    def sheet(self, model: nn.Module) -> NDArray[np.uint8]:
+        """A picture ``(H, W, 3)`` in RGB: samples of the validation split, always the same."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A task that knows what its model card has to say."""
+
+    card: Card
+
+
+class Learner:
+    """A network and its optimiser."""
+
+    def __init__(self, network: nn.Module, options: TrainOptions) -> None:
+        self.network = network
+        self.clip = options.clip
+        betas, decay = (options.beta1, 0.999), options.weight_decay
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=options.lr, betas=betas, weight_decay=decay)
+
+    def learn(self, losses: dict[str, Tensor], rate: float, group: Group) -> None:
+        """One step down the sum of the losses."""
+        for values in self.optimizer.param_groups:
+            values["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        group.average_gradients(self.network)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+        self.optimizer.step()
 
 
 def learning_rate(step: int, minutes: float, options: TrainOptions) -> float:
-    """Linear warm-up, then a cosine down to 1 % of the peak.
+    """Linear warm-up, then a cosine down to 1 % of the peak, or halvings.
 
     Args:
         step: steps done.
@@ -73,56 +135,89 @@ def learning_rate(step: int, minutes: float, options: TrainOptions) -> float:
     """
     if step < options.warmup:
         return options.lr * (step + 1) / options.warmup
+    if options.halve:
+        return float(options.lr * 0.5 ** (step // options.halve))
     progress = (step - options.warmup) / max(1, options.steps - options.warmup)
     progress = min(1.0, max(progress, minutes / options.minutes))
     return options.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def train(task: Task, options: TrainOptions, out: Path) -> dict[str, float]:
+def train(task: Task, options: TrainOptions, out: Path, command: str = "") -> dict[str, float]:
     """Train, log, checkpoint, export.
 
     Args:
-        task: model, data and losses.
+        task: model, data and losses; it may be :class:`Adversarial`, :class:`Illustrated` and :class:`Described`.
         options: length, rate, device.
-        out: folder of the run: ``checkpoint.safetensors``, ``log.csv`` and, at the end, ``model.safetensors`` with
-            its card.
+        out: folder of the run: ``checkpoint.safetensors``, ``log.csv``, ``sheets`` and, at the end,
+            ``model.safetensors`` with its card ``model.md``.
+        command: what started the run, for the card.
 
     Returns:
         the figures of the last evaluation.
 
     Raises:
-        WeightsError: the folder's checkpoint is damaged or no checkpoint of a training.
+        WeightsError: the folder's checkpoint is damaged, of another network or no checkpoint of a training.
     """
     out.mkdir(parents=True, exist_ok=True)
-    model = task.model.to(options.device)
+    with joined(options.device) as group:
+        return _train(task, options, out, command, group)
+
+
+def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Group) -> dict[str, float]:
+    model = task.model.to(group.device)
     average = copy.deepcopy(model).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
-    step = first = _resume(out / "checkpoint.safetensors", model, average, optimizer)
-    batches = task.batches(options.seed + step)
-    start, sums, figures = time.monotonic(), dict[str, float](), dict[str, float]()
-    while step < options.steps and (minutes := (time.monotonic() - start) / 60) < options.minutes:
-        torch.manual_seed(options.seed + step)
-        batch = {k: v.to(options.device, non_blocking=True) for k, v in next(batches).items()}
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, minutes, options)
-        with torch.autocast(options.device, torch.bfloat16, enabled=options.bfloat16):
+    learners = {"optimizer": Learner(model, options)}
+    modules = {"model": model, "average": average}
+    if isinstance(task, Adversarial):
+        modules["critic"] = task.critic.to(group.device)
+        learners["critic_optimizer"] = Learner(task.critic, options)
+    optimizers = {name: learner.optimizer for name, learner in learners.items()}
+    before = load_checkpoint(out / CHECKPOINT, modules, optimizers)
+    for module in modules.values():
+        group.share(module.state_dict().values())
+    trim_log(out / "log.csv", before.step)
+
+    step, start = before.step, time.monotonic()
+    seed = options.seed + group.rank * APART
+    batches = task.batches(seed + step)
+    sums, figures, minutes = dict[str, Tensor](), dict[str, float](), 0.0
+    while step < options.steps and (minutes := group.agreed((time.monotonic() - start) / 60)) < options.minutes:
+        torch.manual_seed(seed + step)
+        batch = {k: v.to(group.device, non_blocking=True) for k, v in next(batches).items()}
+        rate = learning_rate(step, minutes, options)
+        autocast = torch.autocast(group.device.partition(":")[0], torch.bfloat16, enabled=options.bfloat16)
+        if isinstance(task, Adversarial):
+            task.critic.requires_grad_(False)
+        with autocast:
             losses = task.losses(model, batch)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        learners["optimizer"].learn(losses, rate, group)
+        if isinstance(task, Adversarial):
+            task.critic.requires_grad_(True)
+            with autocast:
+                judged = task.critic_losses(task.critic, batch)
+            learners["critic_optimizer"].learn(judged, rate * options.critic_rate, group)
+            losses |= judged
         step += 1
         _update_average(average, model, min(options.ema, (1 + step) / (10 + step)))
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
-        if step % options.every == 0 or step == options.steps:
+            sums[name] = sums.get(name, 0.0) + value.detach()
+        if group.first and (step % options.every == 0 or step == options.steps):
             figures = task.evaluate(average)
-            row = {name: value / min(options.every, step - first) for name, value in sums.items()} | figures
-            _log(out / "log.csv", {"step": step, "minutes": minutes, **row})
-            _checkpoint(out / "checkpoint.safetensors", model, average, optimizer, step)
+            done = Progress(step, before.minutes + minutes)
+            row = {name: float(value) / min(options.every, step - before.step) for name, value in sums.items()}
+            log(out / "log.csv", {"step": step, "minutes": done.minutes, **row, **figures})
+            if isinstance(task, Illustrated):
+                write_sheet(out / "sheets", step, task.sheet(average))
+            save_checkpoint(out / CHECKPOINT, modules, optimizers, done)
             sums.clear()
-    _checkpoint(out / "checkpoint.safetensors", model, average, optimizer, step)
-    task.export(average, out / "model.safetensors", figures or task.evaluate(average))
+    if not group.first:
+        return figures
+    done = Progress(step, before.minutes + (time.monotonic() - start) / 60)
+    save_checkpoint(out / CHECKPOINT, modules, optimizers, done)
+    figures = figures or task.evaluate(average)
+    task.export(average, out / "model.safetensors", figures)
+    card = task.card if isinstance(task, Described) else Card()
+    write_card(out / "model.safetensors", card, figures, done, command)
     return figures
 
 
@@ -132,39 +227,3 @@ def _update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
         mean.lerp_(value, 1 - decay)
     for kept, now in zip(average.buffers(), model.buffers(), strict=True):
         kept.copy_(now)
-
-
-def _checkpoint(path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-    save_weights(path, tensors, "training", {"step": step})
-
-
-def _resume(path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load a checkpoint if there is one; the number of steps done."""
-    if not path.is_file():
-        return 0
-    tensors, values = load_weights(path, "training")
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
-    for name, value in tensors.items():
-        part, rest = name.split(".", 1)
-        parts[part][rest] = value
-    model.load_state_dict(parts["model"])
-    average.load_state_dict(parts["average"])
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in parts["optimizer"].items():
-        number, field = name.split(".", 1)
-        state.setdefault(int(number), {})[field] = value
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    return int(values["step"])
-
-
-def _log(path: Path, row: dict[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(row)
-        writer.writerow([f"{value:.6g}" for value in row.values()])

@@ -1,0 +1,122 @@
+"""What a training leaves in its folder: checkpoint, log, curves and sheets of samples."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..errors import WeightsError
+from ..weights.checkpoint import load_weights, save_weights
+
+CHECKPOINT = "checkpoint.safetensors"
+KIND = "training"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: optimiser steps done.
+        minutes: wall time of all calls together.
+    """
+
+    step: int = 0
+    minutes: float = 0.0
+
+
+def save_checkpoint(
+    path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], progress: Progress
+) -> None:
+    """Write everything that a run needs to go on, in one step, so that a kill leaves the old file or the new one."""
+    tensors = {f"{part}.{name}": value for part, module in modules.items() for name, value in _named(module)}
+    for part, optimizer in optimizers.items():
+        for number, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"{part}.{number}.{name}": value for name, value in state.items()}
+    save_weights(path, tensors, KIND, {"step": progress.step, "minutes": round(progress.minutes, 3)})
+
+
+def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> Progress:
+    """Load what :func:`save_checkpoint` wrote, if there is a file.
+
+    Raises:
+        WeightsError: it is damaged, of something else, or of another network.
+    """
+    if not path.is_file():
+        return Progress()
+    tensors, values = load_weights(path, KIND)
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, *optimizers)}
+    for name, value in tensors.items():
+        part, rest = name.split(".", 1)
+        parts.setdefault(part, {})[rest] = value
+    try:
+        for part, module in modules.items():
+            module.load_state_dict(parts[part])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(f"{path} is of another network ({reason}...); name another folder with --out") from error
+    for part, optimizer in optimizers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts[part].items():
+            number, field = name.split(".", 1)
+            state.setdefault(int(number), {})[field] = value
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    return Progress(int(values["step"]), float(values.get("minutes", 0)))
+
+
+def trim_log(path: Path, step: int) -> None:
+    """Drop the rows after a step: those between a checkpoint and a kill will be written again."""
+    if path.is_file():
+        with path.open(newline="") as file:
+            head, *rows = list(csv.reader(file)) or [[]]
+        kept = [row for row in rows if row and float(row[0]) <= step]
+        if len(kept) < len(rows):
+            partial = path.with_name(path.name + ".partial")
+            with partial.open("w", newline="") as file:
+                csv.writer(file).writerows([head, *kept])
+            partial.replace(path)
+
+
+def log(path: Path, row: Mapping[str, float]) -> None:
+    """Append a row of figures; the first writes their names."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(row)
+        writer.writerow([f"{value:.6g}" for value in row.values()])
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a log."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def write_sheet(folder: Path, step: int, sheet: NDArray[np.uint8]) -> None:
+    """Keep a picture ``(H, W, 3)`` of what the model does at a step."""
+    folder.mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / f"{step:07d}.png"), sheet[..., ::-1])
+
+
+def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], gap: int = 2) -> NDArray[np.uint8]:
+    """Pictures of one size ``(S, S, 3)`` side by side, row below row, on white."""
+    padded = [
+        np.concatenate([np.pad(cell, ((gap, 0), (gap, 0), (0, 0)), constant_values=255) for cell in row], 1)
+        for row in rows
+    ]
+    return np.ascontiguousarray(np.concatenate(padded), np.uint8)
+
+
+def _named(module: nn.Module) -> list[tuple[str, Tensor]]:
+    return list(module.state_dict().items())
