@@ -28,8 +28,11 @@ def test_crop_and_paste(parity):
         box = scale_box(np.array([left, top, right - left, bottom - top]))
         cut = crop(frame, box)
         case.check(cut, f"output/crop_{i}")
-        resized = cv2.resize(cut, (64, 64), interpolation=cv2.INTER_CUBIC)
-        case.check(resized, f"output/crop256to64_cubic_{i}")
+        for name in case.names("output/crop256to"):
+            side, number = name.split("_cubic_")
+            if int(number) == i:
+                resized = cv2.resize(cut, (int(side), int(side)), interpolation=cv2.INTER_CUBIC)
+                case.check(resized, f"output/crop256to{name}")
         case.check(paste(frame, case.array("input/crop"), box), f"output/paste_{i}")
 
 
