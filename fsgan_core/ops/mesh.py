@@ -1,12 +1,16 @@
-"""Triangle meshes drawn as images: a batched z-buffer rasterizer in plain torch."""
+"""Triangle meshes drawn as images: a batched scan-line z-buffer in plain torch.
+
+Every triangle is cut into its rows of pixels and every row into its pixels, all at once, so that only what is covered
+is ever looked at; the nearest of a pixel's triangles is kept by one scattered minimum.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-_SAMPLES = 1 << 22
-"""Most pixel tests held in memory at once."""
+_SLACK = 1e-4
+"""Pixels by which a row's ends are widened: closes hairline gaps between neighbours that rounding would open."""
 
 
 def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
@@ -51,11 +55,12 @@ def rasterize(
         number wins), and the barycentric coordinates ``(B, H, W, 3)``, 0 where there is none.
     """
     corners = vertices[:, triangles].flatten(0, 1)
-    pixel, depth, owner = _fragments(corners, len(triangles), height, width, keep)
-    count = len(vertices) * height * width
-    nearest = depth.new_full((count,), torch.inf).scatter_reduce(0, pixel, depth, "amin")
-    front = depth <= nearest[pixel]
-    number = owner.new_full((count,), len(triangles)).scatter_reduce(0, pixel[front], owner[front], "amin")
+    triangle, row = _rows(corners, height, keep)
+    triangle, row, column = _pixels(corners, triangle, row, width)
+    pixel = (triangle // len(triangles) * height + row) * width + column
+    key = (_ordered(_depths(corners, triangle, row, column)) << 32) | (triangle % len(triangles))
+    number = key.new_full((len(vertices) * height * width,), _NOTHING).scatter_reduce(0, pixel, key, "amin")
+    number = torch.where(number == _NOTHING, len(triangles), number & 0xFFFFFFFF)
     number = number.view(-1, height, width)
     hit = number < len(triangles)
     item, row, column = hit.nonzero(as_tuple=True)
@@ -93,43 +98,67 @@ def _barycentric(corners: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.stack((1 - v - w, v, w), -1)
 
 
-def _fragments(
-    corners: Tensor, count: int, height: int, width: int, keep: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Every covered (pixel, depth, triangle): each triangle tests the square window of pixels around it."""
-    low = (corners[..., :2].amin(1) - 0.5).ceil().clamp_min(0)
-    limit = low.new_tensor((width - 1, height - 1))
-    side = (torch.minimum((corners[..., :2].amax(1) - 0.5).floor(), limit) - low + 1).amin(1)
-    extent = (torch.minimum((corners[..., :2].amax(1) - 0.5).floor(), limit) - low + 1).amax(1)
-    drawn = (side >= 1) & (extent < torch.inf)
+def _rows(corners: Tensor, height: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Every pair of a triangle and a row of pixel centres that it reaches."""
+    first = (corners[..., 1].amin(1) - 0.5).ceil().clamp(0, height)
+    last = (corners[..., 1].amax(1) - 0.5).floor().clamp(-1, height - 1)
+    area = _area(corners).abs()
+    drawn = (area > 1e-12) & (area < torch.inf)
     if keep is not None:
         drawn &= keep.flatten()
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
-    window = 2
-    while window < 2 * max(height, width):
-        chosen = (drawn & (extent <= window) & ((extent > window // 2) | (window == 2))).nonzero()[:, 0]
-        for part in chosen.split(max(1, _SAMPLES // window**2)):
-            found.append(_window(corners[part], low[part], part, window, (count, height, width)))
-        window *= 2
-    if not found:
-        empty = corners.new_zeros(0)
-        return empty.long(), empty, empty.long()
-    pixel, depth, owner = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return pixel, depth, owner
+    count = torch.where(drawn, last - first + 1, 0).nan_to_num(0).clamp_min(0).long()
+    triangle, step = _counted(count)
+    return triangle, first[triangle].long() + step
 
 
-def _window(
-    corners: Tensor, low: Tensor, part: Tensor, window: int, sizes: tuple[int, int, int]
-) -> tuple[Tensor, Tensor, Tensor]:
-    count, height, width = sizes
-    offset = torch.arange(window, device=corners.device)
-    x = low[:, None, None, 0] + offset[None, None, :]
-    y = low[:, None, None, 1] + offset[None, :, None]
-    x, y = torch.broadcast_tensors(x, y)
-    weights = _barycentric(corners[:, None, None], x + 0.5, y + 0.5)
-    # The tolerance closes hairline gaps between neighbours that rounding would open.
-    inside = (weights >= -1e-5).all(-1) & (x < width) & (y < height)
-    which = inside.nonzero()[:, 0]
-    depth = (weights[inside] * corners[which, :, 2]).sum(-1)
-    pixel = (part[which] // count) * (height * width) + (y[inside] * width + x[inside]).long()
-    return pixel, depth, part[which] % count
+def _pixels(corners: Tensor, triangle: Tensor, row: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Every pixel of these rows of triangles: triangle, row and column."""
+    order = corners[..., 1].argsort(1)
+    high, middle, low = corners[..., :2].gather(1, order[..., None].expand(-1, -1, 2))[triangle].unbind(1)
+    y = row + 0.5
+    lower = y > middle[:, 1]
+    one = _crossing(high, low, y)
+    other = _crossing(torch.where(lower[:, None], middle, high), torch.where(lower[:, None], low, middle), y)
+    first = (torch.minimum(one, other) - 0.5 - _SLACK).ceil().clamp(0, width)
+    last = (torch.maximum(one, other) - 0.5 + _SLACK).floor().clamp(-1, width - 1)
+    part, step = _counted((last - first + 1).clamp_min(0).long())
+    return triangle[part], row[part], first[part].long() + step
+
+
+def _crossing(start: Tensor, end: Tensor, y: Tensor) -> Tensor:
+    """Where edges down between points ``(N, 2)``, cross the heights ``(N,)``; equal for both owners of an edge."""
+    step = (y - start[:, 1]) / (end[:, 1] - start[:, 1]).clamp_min(1e-12)
+    return start[:, 0] + step.clamp(0, 1) * (end[:, 0] - start[:, 0])
+
+
+def _counted(count: Tensor) -> tuple[Tensor, Tensor]:
+    """Numbers ``(N,)`` as ``sum(N)`` pairs of an index and what it has counted so far: (0, 0), (0, 1), (1, 0) ..."""
+    index = torch.arange(len(count), device=count.device).repeat_interleave(count)
+    return index, torch.arange(len(index), device=count.device) - (count.cumsum(0) - count)[index]
+
+
+def _depths(corners: Tensor, triangle: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Depths of pixels on the planes of their triangles, within the triangles' own depths."""
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (corner.unbind(1) for corner in corners.unbind(1))
+    area = _area(corners)
+    right = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) / area
+    down = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) / area
+    plane = torch.stack((az - right * (ax - 0.5) - down * (ay - 0.5), right, down), 1)
+    near, far = corners[..., 2].amin(1), corners[..., 2].amax(1)
+    base, right, down, near, far = torch.cat((plane, near[:, None], far[:, None]), 1)[triangle].unbind(1)
+    return torch.minimum(torch.maximum(base + right * column + down * row, near), far)
+
+
+def _area(corners: Tensor) -> Tensor:
+    a, b, c = corners[..., :2].unbind(1)
+    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+
+
+def _ordered(depth: Tensor) -> Tensor:
+    """Whole numbers of 32 bits in the order of the depths, kept in 64."""
+    bits = depth.float().view(torch.int32)
+    return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()
+
+
+_NOTHING = (1 << 63) - 1
+"""Larger than every key of depth and triangle."""

@@ -74,3 +74,17 @@ def test_facing_is_the_cosine_to_the_camera():
     triangles = torch.tensor([[0, 1, 2]])
     torch.testing.assert_close(facing(turned, triangles)[:, 0], angle.cos(), atol=1e-6, rtol=0)
     torch.testing.assert_close(vertex_facing(turned, triangles), angle.cos()[:, None].expand(3, 3), atol=1e-6, rtol=0)
+
+
+def test_triangles_with_corners_at_no_place_are_not_drawn():
+    vertices = torch.tensor([[[0.0, 0, 0], [8, 0, 0], [0, 8, 0], [torch.inf, 0, 0], [torch.nan, 1, 0]]])
+    number, bary = rasterize(vertices, torch.tensor([[0, 1, 3], [0, 1, 4], [0, 1, 2]]), 8, 8)
+    assert set(number.unique().tolist()) == {-1, 2} and bary.isfinite().all()
+
+
+def test_the_nearest_wins_at_depths_of_either_sign_and_the_first_among_equals():
+    square = torch.tensor([[0.0, 0], [9, 0], [0, 9]])
+    depths = (3.0, -2.0, 1e-3, -2.0, -1e-3)
+    vertices = torch.cat([torch.cat((square, torch.full((3, 1), depth)), 1) for depth in depths])[None]
+    number, _ = rasterize(vertices, torch.arange(15).view(5, 3), 4, 4)
+    assert (number == 1).all()
