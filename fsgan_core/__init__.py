@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .faces import Analysis, FaceSequence, Track
     from .media import Image, Video, VideoWriter, is_video, read_image, read_marking, write_image
     from .models import Backends, Models
+    from .ops.controls import Controls
     from .pipeline import (
         AnalyzeOptions,
         ReenactOptions,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         UserMask,
         analyze,
         build_appearance_map,
+        edit,
         reenact,
         reenact_crops,
         swap,
@@ -53,12 +55,13 @@ _HOMES = {
     "streams": ("Clip", "Frames", "Still"),
     "media": ("Image", "Video", "VideoWriter", "is_video", "read_image", "read_marking", "write_image"),
     "models": ("Backends", "Models"),
+    "ops.controls": ("Controls",),
     "faces": ("Analysis", "FaceSequence", "Track"),
     "stages.analysis": ("load_analysis", "save_analysis"),
     "stages.selection": ("select",),
     "stages.appearance_map": ("AppearanceMap",),
     "pipeline": (
-        *("AnalyzeOptions", "analyze", "build_appearance_map"),
+        *("AnalyzeOptions", "analyze", "build_appearance_map", "edit"),
         *("ReenactOptions", "reenact", "reenact_crops", "SwapOptions", "UserMask", "swap"),
     ),
     "errors": ("FSGANError", "NoFaceError", "MediaError", "WeightsError"),

@@ -12,9 +12,27 @@ from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and greatest value of a numeric field, written ``Annotated[float, Range(0, 1)]``.
+
+    Attributes:
+        low: least value.
+        high: greatest value.
+        unit: what it is counted in, in words; empty for a share.
+    """
+
+    low: float
+    high: float
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}{' ' if self.unit else ''}{self.unit}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +45,7 @@ class Option:
         default: its value when not given.
         choices: the values allowed; empty where the type alone decides.
         help: the sentence below the field: meaning, default, unit.
+        range: the values allowed, of a number whose type says so.
         path: names that lead from the outermost options to the field, this one last.
     """
 
@@ -35,6 +54,7 @@ class Option:
     default: Any
     choices: tuple[Any, ...] = ()
     help: str = ""
+    range: Range | None = None
     path: tuple[str, ...] = field(default=())
 
 
@@ -71,10 +91,29 @@ def build(kind: type[T], values: dict[tuple[str, ...], Any], path: tuple[str, ..
     return kind(**given)
 
 
+def check_ranges(values: Any) -> None:
+    """Refuse options outside their ranges.
+
+    Args:
+        values: an options instance, as its ``__post_init__`` has it.
+
+    Raises:
+        ValueError: a number lies outside its range.
+    """
+    for option in describe(type(values)):
+        span = option.range
+        if span is None or len(option.path) > 1:  # options within options look after themselves
+            continue
+        value: float = getattr(values, option.name)
+        if not span.low <= value <= span.high:
+            raise ValueError(f"{option.name} is {value:g}, expected {span}")
+
+
 def _described(kind: type, path: tuple[str, ...]) -> Iterator[Option]:
-    hints, helps = get_type_hints(kind), _helps(kind)
+    hints, helps = get_type_hints(kind, include_extras=True), _helps(kind)
     for item in fields(kind):
-        hint, inner = hints[item.name], (*path, item.name)
+        hint, span = _plain(hints[item.name])
+        inner = (*path, item.name)
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         if default is MISSING:
             raise ValueError(f"{kind.__name__}.{item.name} has no default; options need one each")
@@ -83,8 +122,16 @@ def _described(kind: type, path: tuple[str, ...]) -> Iterator[Option]:
             continue
         scalar, choices = _scalar(hint)
         if scalar is not None:
-            text = helps.get(item.name, "")
-            yield Option(name=item.name, type=scalar, default=default, choices=choices, help=text, path=inner)
+            about: dict[str, Any] = {"choices": choices, "help": helps.get(item.name, ""), "range": span, "path": inner}
+            yield Option(name=item.name, type=scalar, default=default, **about)
+
+
+def _plain(hint: Any) -> tuple[Any, Range | None]:
+    """A hint without its annotation, and the range that says."""
+    if get_origin(hint) is not Annotated:
+        return hint, None
+    inner, *notes = get_args(hint)
+    return inner, next((note for note in notes if isinstance(note, Range)), None)
 
 
 def _scalar(hint: Any) -> tuple[type | None, tuple[Any, ...]]:

@@ -7,7 +7,7 @@ passes only numbers survive. Progress and cancelling belong to the caller, who w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,8 @@ from torch import Tensor
 from .faces import Analysis, FaceSequence
 from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
+from .ops.controls import Controls, controlled
+from .ops.face_model import poses
 from .ops.head_mesh import head_reach
 from .ops.masks import subtract, union
 from .ops.motion import Parts, transfer
@@ -78,7 +80,7 @@ class FaceRecord:
 
     Attributes:
         track: number of the face.
-        status: ``"swapped"``, ``"reenacted"`` or ``"no_face"``.
+        status: ``"swapped"``, ``"reenacted"``, ``"edited"``, ``"kept"`` or ``"no_face"``.
         crop: left, top, right, bottom in pixels of the frame; None without a face.
         pose: yaw, pitch, roll of the target in degrees.
         steps: steps of the reenactment.
@@ -296,13 +298,11 @@ def reenact(
     device = models.device
     ours, theirs = torch.from_numpy(landmarks).to(device), torch.from_numpy(target.landmarks).to(device)
     moved = transfer(models.face_model, ours, theirs, parts=options.parts, travel=options.travel)
-    view, box, anchor = _head(picture, landmarks, models)
-    for row, face in enumerate(moved):
-        points = in_crop(face.cpu().numpy(), box).to(device)
-        drawn = models.reenactment([view], [1.0], points, box[2] - box[0], anchor, surroundings=True)
-        image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
-        frame = composite(picture, [Patch(image, torch.ones_like(drawn.mask), box)])
-        yield Rendered(frame, (_record(drawn, target.poses[row], box),))
+    head = _head(picture, landmarks, models)
+    for row, face in enumerate(moved.cpu().numpy()):
+        drawn, patch = _moved_head(head, face, models)
+        record = FaceRecord(0, "reenacted", patch.box, angles(target.poses[row]), drawn.steps, _seen(drawn))
+        yield Rendered(composite(picture, [patch]), (record,))
 
 
 def reenact_crops(
@@ -326,22 +326,74 @@ def reenact_crops(
         drawn = models.reenactment(views, weights, points, options.size, surroundings=True)
         image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
         frame = (image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        yield Rendered(frame, (_record(drawn, target.poses[row], box),))
+        record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, _seen(drawn))
+        yield Rendered(frame, (record,))
 
 
-def _head(picture: Frame, landmarks: NDArray[np.float32], models: Models) -> tuple[View, Box, Anchor]:
-    """The view of a head in its picture, the square in which it can move, and how the two lie to each other."""
+def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: Models) -> Iterator[Rendered]:
+    """Change the pose and expression of faces where they are; hair and surroundings move along, the rest stays.
+
+    Args:
+        clip: a still or a video; every frame is its own source.
+        faces: the faces to change, as :func:`analyze` measured them in this clip.
+        controls: what is added to each of these faces in each frame.
+        models: the stages; the reenactment has to keep the surroundings, as the flow engine does.
+
+    Yields:
+        one result a frame, in order. Frames without a chosen face are the clip's own, and so are all where the
+        controls ask for nothing.
+    """
+    wanted = [_controlled(face, controls, models) for face in faces]
+    for index, frame in enumerate(clip):
+        records = []
+        for track, (face, moved) in enumerate(zip(faces, wanted, strict=True)):
+            row = index - face.track.start
+            if not (0 <= row < len(face) and face.scores[row] > 0):
+                records.append(FaceRecord(track, "no_face"))
+            elif controls.neutral:
+                records.append(FaceRecord(track, "kept", pose=angles(face.poses[row])))
+            else:
+                drawn, patch = _moved_head(_head(frame, face.landmarks[row], models), moved.landmarks[row], models)
+                # The next face is changed in what this one leaves, since the surroundings of the two may overlap.
+                frame = composite(frame, [patch])
+                pose = angles(moved.poses[row])
+                records.append(FaceRecord(track, "edited", patch.box, pose, drawn.steps, _seen(drawn)))
+        yield Rendered(frame, tuple(records))
+
+
+def _controlled(face: FaceSequence, controls: Controls, models: Models) -> FaceSequence:
+    """A face as the controls want it in every frame."""
+    landmarks = torch.from_numpy(face.landmarks).to(models.device)
+    moved = controlled(models.face_model, landmarks, controls)
+    pose = poses(models.face_model, moved)
+    return replace(face, landmarks=moved.cpu().numpy(), poses=pose.cpu().numpy())
+
+
+@dataclass(frozen=True)
+class _Head:
+    """A head in its picture: its view, the square in which it can move, and how the two lie to each other."""
+
+    view: View
+    box: Box
+    anchor: Anchor
+
+
+def _head(picture: Frame, landmarks: NDArray[np.float32], models: Models) -> _Head:
     height, width, _ = picture.shape
     reach = head_reach(models.face_model.mean, torch.from_numpy(landmarks)[None].to(models.device))
     box = square_box(reach[0].cpu().numpy())
     left, top = max(0, box[0]), max(0, box[1])
     shown = picture[top : min(height, box[3]), left : min(width, box[2])]
     points = torch.from_numpy(landmarks - np.array((left, top, 0), np.float32)).to(models.device)
-    return prepare(shown, points, models.face_model), box, Anchor(1.0, box[0] - left, box[1] - top)
+    return _Head(prepare(shown, points, models.face_model), box, Anchor(1.0, box[0] - left, box[1] - top))
 
 
-def _record(drawn: Reenactment, pose: NDArray[np.float32], box: Box) -> FaceRecord:
-    return FaceRecord(0, "reenacted", box, angles(pose), drawn.steps, _seen(drawn))
+def _moved_head(head: _Head, landmarks: NDArray[np.float32], models: Models) -> tuple[Reenactment, Patch]:
+    """A head drawn with landmarks ``(478, 3)`` in pixels of its picture, and what lies over the picture then."""
+    side, points = head.box[2] - head.box[0], in_crop(landmarks, head.box).to(models.device)
+    drawn = models.reenactment([head.view], [1.0], points, side, head.anchor, surroundings=True)
+    image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
+    return drawn, Patch(image, torch.ones_like(drawn.mask), head.box)
 
 
 def _seen(drawn: Reenactment) -> float:

@@ -1,9 +1,9 @@
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 
-from fsgan_core.options import build, describe
+from fsgan_core.options import Range, build, check_ranges, describe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +65,22 @@ def test_every_option_needs_a_default() -> None:
         describe(Bare)
     with pytest.raises(ValueError, match="dataclass"):
         describe(int)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounded:
+    turn: Annotated[float, Range(-60, 60, "degrees")] = 0.0
+    """how far"""
+    inner: Inner = field(default_factory=Inner)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+def test_a_range_is_read_from_the_type_and_kept_to() -> None:
+    turn, radius = describe(Bounded)
+    assert (turn.type, turn.range, str(turn.range)) == (float, Range(-60, 60, "degrees"), "-60 to 60 degrees")
+    assert radius.range is None
+    assert Bounded(turn=-60).turn == -60
+    with pytest.raises(ValueError, match=r"turn is 60.5, expected -60 to 60 degrees"):
+        Bounded(turn=60.5)

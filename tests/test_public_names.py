@@ -11,10 +11,11 @@ NAMES = {
     *("Marking", "Clip", "Frames", "Still"),
     *("Image", "Video", "VideoWriter", "is_video", "read_image", "read_marking", "write_image"),
     *("Backends", "Models", "Analysis", "FaceSequence", "Track", "AppearanceMap"),
-    *("AnalyzeOptions", "ReenactOptions", "SwapOptions", "UserMask"),
+    *("AnalyzeOptions", "Controls", "ReenactOptions", "SwapOptions", "UserMask"),
     *(
         "analyze",
         "build_appearance_map",
+        "edit",
         "load_analysis",
         "reenact",
         "reenact_crops",

@@ -19,6 +19,7 @@ from .flags import add_debug
 COMMANDS = {
     "swap": "put a source's face onto a target's",
     "reenact": "let a source move as a target does",
+    "edit": "change a face's pose and expression by numbers: turn, blink, look, smile, open the mouth",
     "analyze": "measure the faces of a picture or video: tracks, landmarks, poses",
     "faces": "make and look at appearance maps, a source's views by pose",
     "train": "train one of our own networks",

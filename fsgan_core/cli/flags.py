@@ -100,7 +100,9 @@ def _place(kind: type, option: Option) -> str:
 
 def _settings(option: Option) -> dict[str, Any]:
     text = option.help.replace("%", "%%")
-    if "default" not in text:
+    if option.range:
+        text += f" ({option.range}; default: {option.default:g})"
+    elif "default" not in text:
         text += f" (default: {option.default})"
     if option.type is bool:
         return {"action": argparse.BooleanOptionalAction, "default": None, "help": text}

@@ -39,11 +39,11 @@ def add_source_face(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source-face", type=_which, default="largest", metavar="WHICH", help=text)
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add ``--face`` and ``--reference``."""
-    text = "faces of the target: largest, all, or a number from 0 counted from the left (default: largest)"
+def add_choice(parser: argparse.ArgumentParser, subject: str = "target") -> None:
+    """Add ``--face`` and ``--reference``, which choose among the faces of what ``--subject`` names."""
+    text = f"faces of the {subject}: largest, all, or a number from 0 counted from the left (default: largest)"
     parser.add_argument("--face", type=_which, default="largest", metavar="WHICH", help=text)
-    text = "picture of the person in the target whose face is meant, instead of --face"
+    text = f"picture of the person in the {subject} whose face is meant, instead of --face"
     parser.add_argument("--reference", type=Path, metavar="FILE", help=text)
 
 

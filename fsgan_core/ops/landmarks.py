@@ -72,6 +72,12 @@ _FIRST = [group[0] for group in IBUG_68]
 _LAST = [group[-1] for group in IBUG_68]
 
 
+def opposite(ring: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Upper and lower points of a ring that begins at one corner and runs below; pairs in order, without corners."""
+    half = len(ring) // 2
+    return ring[:half:-1], ring[1:half]
+
+
 def to_ibug68(landmarks: Points) -> Points:
     """Sparse landmarks from dense ones.
 

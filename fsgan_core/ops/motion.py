@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .face_model import FaceModel, Fit, canonical, fit
+from .landmarks import LEFT_EYE, LIPS_INNER, RIGHT_EYE, opposite
 
 Parts = Literal["all", "expression", "mouth", "pose"]
 """What is taken from the target: everything, all but the pose, mouth and jaw alone, or the pose alone."""
@@ -25,6 +26,8 @@ class _Opening:
     upper: tuple[int, ...]
     lower: tuple[int, ...]
     shapes: tuple[str, ...]
+    rim: tuple[tuple[int, ...], tuple[int, ...]]
+    """all points of the upper edge and those of the lower one below them, without the corners"""
 
     def width(self, shape: Tensor) -> Tensor:
         """Widths ``(F,)`` in canonical landmarks ``(F, 478, 3)``; negative where the edges overlap."""
@@ -36,10 +39,25 @@ class _Opening:
         amount = (width - self.width(shape)) / self.width(change)
         return shape + amount.clamp(-1.2, 1.2)[:, None, None] * change
 
+    def closed(self, model: FaceModel, before: Tensor, shape: Tensor, part: float) -> Tensor:
+        """Canonical landmarks with this opening narrower than it was.
 
-RIGHT_LIDS = _Opening((160, 159, 158), (144, 145, 153), ("eyeBlink_R",))
-LEFT_LIDS = _Opening((387, 386, 385), (373, 374, 380), ("eyeBlink_L",))
-LIPS = _Opening((82, 13, 312), (87, 14, 317), ("mouthLowerDown_L", "mouthLowerDown_R"))
+        Args:
+            model: the face model.
+            before: ``(F, 478, 3)``, as wide as at ``part`` 0.
+            shape: ``(F, 478, 3)`` to change.
+            part: 1 closes it, along its whole edge.
+        """
+        result = self.widened(model, shape, (1 - part) * self.width(before))
+        upper, lower = list(self.rim[0]), list(self.rim[1])
+        gap = (1 - part) * (before[:, lower] - before[:, upper])
+        result[:, upper] = torch.lerp(result[:, upper], result[:, lower] - gap, part)
+        return result
+
+
+RIGHT_LIDS = _Opening((160, 159, 158), (144, 145, 153), ("eyeBlink_R",), opposite(RIGHT_EYE))
+LEFT_LIDS = _Opening((387, 386, 385), (373, 374, 380), ("eyeBlink_L",), opposite(LEFT_EYE))
+LIPS = _Opening((82, 13, 312), (87, 14, 317), ("mouthLowerDown_L", "mouthLowerDown_R"), opposite(LIPS_INNER))
 
 
 def transfer(model: FaceModel, source: Tensor, target: Tensor, *, parts: Parts = "all", travel: float = 0.5) -> Tensor:

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
-from ..ops.landmarks import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
+from ..ops.landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, RIGHT_IRIS
 from ..ops.mesh import interpolate, rasterize
 
 MOUTH, RIGHT, LEFT = 1, 2, 3
 """Regions of the face mesh (0 is skin), as ``FaceModel.regions`` numbers them; sides are the subject's."""
 _RINGS = {MOUTH: LIPS_INNER, RIGHT: RIGHT_EYE, LEFT: LEFT_EYE}
+IRISES = (*RIGHT_IRIS, *LEFT_IRIS)
 _CLOSED = 0.004
 """Area in squared eye distances under which an opening counts as closed, so that noise there decides nothing."""
 
@@ -26,6 +27,13 @@ def openness(shape: Tensor, region: int) -> Tensor:
     x, y, _ = shape[:, list(_RINGS[region])].unbind(-1)
     area = 0.5 * (x * y.roll(-1, 1) - x.roll(-1, 1) * y).sum(1)
     return area.abs()
+
+
+def recessed(vertices: Tensor) -> Tensor:
+    """Landmarks ``(B, 478, 3)`` with the irises far behind the face, so that a lid that comes down hides them."""
+    result = vertices.clone()
+    result[:, list(IRISES), 2] += (vertices[:, 263, :2] - vertices[:, 33, :2]).norm(dim=-1, keepdim=True)
+    return result
 
 
 def missing(source: Tensor, target: Tensor, regions: Tensor) -> Tensor:

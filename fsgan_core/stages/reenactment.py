@@ -22,7 +22,7 @@ from ..ops.flow import compose, identity, reflected, resize, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, head_rings, place, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
-from .openings import missing
+from .openings import missing, recessed
 from .views import View, facing_camera
 
 
@@ -189,8 +189,7 @@ class FlowReenactor:
         places = torch.lerp(view.landmarks[..., :2], view.safe, revealed)
         twin = torch.cat((view.landmarks[..., :2], seen), -1)[:, self.model.mirror]
         values = torch.cat((places, view.trust[..., None], twin), -1)
-        far = base.flow(grid)
-        outside = torch.cat((far, torch.zeros_like(grid[:, :1]), far, torch.zeros_like(grid[:, :1])), 1)
+        outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 4))
         maps = sample(_carried(values, self.model.triangles, draws[0], outside), total)
         number = draws[-1][0]
         mask = (number >= 0)[:, None].float()
@@ -213,7 +212,7 @@ class FlowReenactor:
 
     def _draw(self, vertices: Tensor, field: int) -> tuple[Tensor, Tensor]:
         front = facing(vertices, self.model.triangles) > 0
-        return rasterize(vertices, self.model.triangles, field, field, front)
+        return rasterize(recessed(vertices), self.model.triangles, field, field, front)
 
     def _surroundings(self, layer: _Layer, target: Placement, field: int) -> Tensor:
         """Flow of what moves along with the head, in pixels of the layer's picture."""
@@ -241,8 +240,9 @@ def _carried(values: Tensor, triangles: Tensor, draw: tuple[Tensor, Tensor], out
     """Per-vertex values drawn as a field; just outside the mesh they are continued, farther away ``outside``."""
     number, weights = draw
     known = (number >= 0)[:, None]
-    field, near = spread(interpolate(values, triangles, number, weights), known, rounds=3)
-    return torch.where(near, field, outside)
+    # The difference is what is continued: places themselves would be repeated, as a smear.
+    field, _ = spread(interpolate(values, triangles, number, weights) - outside, known, rounds=3)
+    return outside + field
 
 
 def _detail(view: View, ratio: float) -> tuple[Tensor, float]:

@@ -1,0 +1,46 @@
+"""``fsgan edit``: a face turned, blinking, looking, smiling as numbers say."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from ..media import EncodeOptions
+from ..ops.controls import Controls
+from ..pipeline import AnalyzeOptions, edit
+from ..provenance import Marking
+from ..report import Report
+from .clips import check_result, opened, watched, write_report, write_result
+from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
+from .flags import add_options, add_output, read_options
+from .subjects import add_choice, chosen_faces, measured
+
+STAGES = ("detection", "landmarks", "reenactment")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    parser.add_argument("--input", "-i", type=Path, required=True, metavar="FILE", help="picture or video to change")
+    add_output(parser, "picture or video to write, of the input's kind")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done in every frame")
+    add_choice(parser, "input")
+    add_options(parser, Controls, "face, added to what it is; left and right are the person's own")
+    add_options(parser, AnalyzeOptions, "measuring")
+    add_stages(parser, STAGES)
+    add_options(parser, EncodeOptions, "video")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure, edit, write, report."""
+    item, controls = opened(args.input), read_options(args, Controls)
+    check_result(args, item.image is not None, [path for path in (args.input, args.reference) if path])
+    models = load_models(args)
+    faces = chosen_faces(item.clip, measured(item, models, args), models, args)
+    asked = {"faces": args.face, "edit": asdict(controls), **engine_values(args)}
+    report = Report("edit", asked, asdict(chosen_backends(args)), str(models.device))
+    results = watched(edit(item.clip, faces, controls, models), "editing", item.length)
+    mark = Marking(operation="face edit", weights=weights_used(args))
+    write_result(args, report.noted(results, item.moment), mark, item.image, item.video)
+    write_report(args, report)
+    print(f"wrote {args.output}: {report.summary('edited')}")
