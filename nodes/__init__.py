@@ -6,6 +6,7 @@ from . import host
 from .adapters import FacesFromHost
 from .analysis import AnalyzeImages, AnalyzeVideo, SelectFaces
 from .appearance import BuildAppearanceMap, LoadFaceSet, PreviewCoverage, SaveFaceSet
+from .editing import EditImage, EditVideo
 from .models import LoadModels
 from .poisson import PoissonBlend
 from .provenance import InspectProvenance, SaveMarkedImage
@@ -16,7 +17,7 @@ from .swap import SwapImage, SwapVideo
 NODES = (
     *(LoadModels, AnalyzeImages, AnalyzeVideo, SelectFaces, FacesFromHost),
     *(BuildAppearanceMap, PreviewCoverage, SaveFaceSet, LoadFaceSet),
-    *(SwapImage, SwapVideo, ReenactImage, ReenactVideo),
+    *(SwapImage, SwapVideo, ReenactImage, ReenactVideo, EditImage, EditVideo),
     *(CropFaces, ReenactFaces, SegmentFaces, CompleteFaces, BlendFaces, CompositeFaces),
     *(PoissonBlend, SaveMarkedImage, InspectProvenance),
 )

@@ -41,6 +41,20 @@ def number(name: str, default: float, span: tuple[float, float, float], tooltip:
     return accepted(kind, id=name, default=default, min=low, max=high, step=step, tooltip=tooltip, **more)
 
 
+def sliders(kind: type) -> list[io.Input]:
+    """A slider for each number with a range among the core's options of a class."""
+    from ..fsgan_core.options import describe
+
+    made = []
+    for option in describe(kind):
+        if option.range:
+            unit = f", in {option.range.unit}" if option.range.unit else ""
+            text = f"{option.help[0].upper()}{option.help[1:]}{unit}."
+            span = (option.range.low, option.range.high, 1.0 if option.range.unit else 0.05)
+            made.append(number(option.name, option.default, span, text, display_mode=io.NumberDisplay.slider))
+    return made
+
+
 def switch(name: str, default: bool, tooltip: str, **more: Any) -> io.Input:
     """Yes or no."""
     return accepted(io.Boolean.Input, id=name, default=default, tooltip=tooltip, **more)

@@ -54,10 +54,11 @@ class Number(Input):
         min: float | None = None,
         max: float | None = None,
         step: float | None = None,
+        display_mode: str | None = None,
         advanced: bool | None = None,
     ) -> None:
         super().__init__(id, None, optional, tooltip, advanced)
-        self.values |= _pruned(default=default, min=min, max=max, step=step)
+        self.values |= _pruned(default=default, min=min, max=max, step=step, display=display_mode)
 
 
 class Switch(Input):
@@ -297,6 +298,7 @@ def install(root: Path) -> SimpleNamespace:
         Float=custom("FLOAT", Number),
         Boolean=custom("BOOLEAN", Switch),
         Combo=custom("COMBO", Menu),
+        NumberDisplay=SimpleNamespace(slider="slider"),
         MultiType=SimpleNamespace(Input=Several),
         UploadType=SimpleNamespace(image="image_upload"),
     )
