@@ -19,12 +19,13 @@ import torch
 from fsgan_core.demo import COLLINS, HOPPER
 from fsgan_core.media import read_image
 from fsgan_core.models import Models
-from fsgan_core.pipeline import Aim, analyze, build_appearance_map, swap_face
+from fsgan_core.pipeline import analyze, build_appearance_map
 from fsgan_core.stages.compositing import composite
 from fsgan_core.stages.cropping import in_crop, square_box
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.views import Source
 from fsgan_core.streams import Still
+from fsgan_core.swapping import Aim, swap_face
 
 NAMES = ("woman_front_dark", "man_blond_closeup", "woman_asian_closeup", "elder_wrinkles", "man_angry", "phone_exif6")
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from .pipeline import (
         AnalyzeOptions,
         ReenactOptions,
-        SwapOptions,
-        UserMask,
         analyze,
         build_appearance_map,
         edit,
@@ -49,6 +47,7 @@ if TYPE_CHECKING:
     from .stages.appearance_map import AppearanceMap
     from .stages.selection import select
     from .streams import Clip, Frames, Still
+    from .swapping import SwapOptions, UserMask
 
 _HOMES = {
     "provenance": ("Marking",),
@@ -60,9 +59,10 @@ _HOMES = {
     "stages.analysis": ("load_analysis", "save_analysis"),
     "stages.selection": ("select",),
     "stages.appearance_map": ("AppearanceMap",),
+    "swapping": ("SwapOptions", "UserMask"),
     "pipeline": (
         *("AnalyzeOptions", "analyze", "build_appearance_map", "edit"),
-        *("ReenactOptions", "reenact", "reenact_crops", "SwapOptions", "UserMask", "swap"),
+        *("ReenactOptions", "reenact", "reenact_crops", "swap"),
     ),
     "errors": ("FSGANError", "NoFaceError", "MediaError", "WeightsError"),
 }

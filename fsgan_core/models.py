@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import MethodType
+from typing import Any
 
 import torch
+from torch import nn
 
 from .ops.face_model import FaceModel
 from .stages.blending import BLENDERS, Blender, BlendOptions
 from .stages.completion import COMPLETERS, Completer
 from .stages.detection import DETECTORS, Detector
 from .stages.landmarks import LANDMARKERS, Landmarker
-from .stages.official_files import SETS, OfficialFiles, crop_scale, folder_choice, is_official
+from .stages.official_files import SETS, SUFFIX, OfficialFiles, crop_scale, folder_choice, is_official
 from .stages.pose import load_face_model
 from .stages.reenactment import REENACTORS, FlowOptions, Reenactor
 from .stages.segmentation import SEGMENTERS, Segmenter
@@ -57,6 +62,12 @@ class Backends:
         """The official sets and files in use, each once."""
         names = ((stage, getattr(self, stage)) for stage in SETS)
         return tuple(dict.fromkeys(name for stage, name in names if is_official(stage, name)))
+
+    @property
+    def weights(self) -> str:
+        """The weight sets in use, in words, for a file's mark."""
+        official = (Path(name).stem if name.endswith(SUFFIX) else f"official {name}" for name in self.official)
+        return ", ".join(("open", *official))
 
 
 MENUS: dict[str, tuple[str, ...]] = {
@@ -131,3 +142,36 @@ class Models:
             device=place,
             crop_scale=crop_scale([(stage, getattr(chosen, stage)) for stage in SETS]),
         )
+
+    def with_blending(self, options: BlendOptions) -> Models:
+        """The same stages, blending with other options."""
+        blender = copy.copy(self.blending)
+        blender.options = options
+        return replace(self, blending=blender)
+
+    def with_networks(self, change: Callable[[str, nn.Module], nn.Module]) -> Models:
+        """The same stages with their networks exchanged, whatever backends they are; these stages are not changed.
+
+        Args:
+            change: gives the network to use instead of a stage's one; it must take and give the same.
+        """
+        changed = {stage: _exchanged(getattr(self, stage), partial(change, stage)) for stage in MENUS}
+        return replace(self, **changed)
+
+
+def _exchanged(part: Any, change: Callable[[nn.Module], nn.Module]) -> Any:
+    """A stage, or a part of one, with its networks exchanged; a copy if it has any."""
+    if isinstance(part, nn.Module):
+        return change(part)
+    if isinstance(part, MethodType):
+        return getattr(_exchanged(part.__self__, change), part.__name__)
+    ours = type(part).__module__.startswith(__name__.rpartition(".")[0])
+    if not ours or not hasattr(part, "__dict__"):
+        return part
+    found = {name: _exchanged(value, change) for name, value in vars(part).items()}
+    if all(found[name] is value for name, value in vars(part).items()):
+        return part
+    exchanged = copy.copy(part)
+    for name, value in found.items():
+        object.__setattr__(exchanged, name, value)
+    return exchanged

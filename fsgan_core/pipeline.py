@@ -1,4 +1,4 @@
-"""The paper's pipeline, and the only place that knows its order.
+"""The paper's pipeline over whole clips; :mod:`~fsgan_core.swapping` has the stages of one face.
 
 Every function streams: a clip is walked through frame by frame, results are yielded as they are made, and between
 passes only numbers survive. Progress and cancelling belong to the caller, who wraps the clip or the results.
@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .faces import Analysis, FaceSequence
 from .models import Models
-from .ops.color import ColorMatch, estimate_color_match
+from .ops.color import ColorMatch
 from .ops.controls import Controls, controlled
 from .ops.face_model import poses
 from .ops.head_mesh import head_reach
-from .ops.masks import subtract, union
 from .ops.motion import Parts, transfer
 from .stages.appearance_map import AppearanceMap, build
 from .stages.candidates import Candidate, MapOptions
-from .stages.compositing import Patch, composite, crop
-from .stages.cropping import Box, crop_mask, in_crop, square_box
+from .stages.compositing import Patch, composite
+from .stages.cropping import Box, in_crop, square_box
 from .stages.detection import Detections
 from .stages.measuring import MeasureOptions, measure
 from .stages.openings import plain_mouth
@@ -34,6 +31,7 @@ from .stages.reenactment import Anchor, Reenactment
 from .stages.tracking import TrackOptions, link
 from .stages.views import Source, View, prepare
 from .streams import Clip, Frame, chunked
+from .swapping import Aim, SwapOptions, UserMask, seen, swap_face
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +44,6 @@ class AnalyzeOptions:
     """linking of detections"""
     measuring: MeasureOptions = field(default_factory=MeasureOptions)
     """presence and smoothing"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SwapOptions:
-    """How a swap is drawn."""
-
-    margin: float = 1.6
-    """side of the crop over the longer side of the face; official networks have their own"""
-    closest: bool = False
-    """take the source view of the closest pose instead of interpolating between views"""
-    inside: Literal["auto", "source", "target"] = "auto"
-    """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,55 +87,6 @@ class Rendered:
 
     frame: Frame
     records: tuple[FaceRecord, ...]
-
-
-@dataclass(frozen=True)
-class UserMask:
-    """A mask drawn by hand or by another tool.
-
-    Attributes:
-        values: ``(H, W)`` float32 in [0, 1], of the target frame's size.
-        mode: ``"subtract"`` keeps the target where the mask is 1; ``"add"`` swaps there too, within the crop.
-    """
-
-    values: NDArray[np.float32]
-    mode: Literal["add", "subtract"] = "subtract"
-
-
-@dataclass(frozen=True)
-class Aim:
-    """One face of the target that is to be replaced.
-
-    Attributes:
-        frame: uint8 ``(H, W, 3)``.
-        landmarks: ``(478, 3)`` in pixels of the frame.
-        pose: ``(3,)`` degrees.
-        mask: the user's mask for this frame, if any.
-        color: the track's colour match; estimated here when None.
-    """
-
-    frame: Frame
-    landmarks: NDArray[np.float32]
-    pose: NDArray[np.float32]
-    mask: UserMask | None = None
-    color: ColorMatch | None = None
-
-
-@dataclass(frozen=True)
-class DrawnFace:
-    """A face ready to be put back into its frame.
-
-    Attributes:
-        patch: the finished crop and where it belongs.
-        color: the colours it was matched with, to be kept along the track.
-        steps: steps taken.
-        seen: share of the face that source pixels show.
-    """
-
-    patch: Patch
-    color: ColorMatch
-    steps: int
-    seen: float
 
 
 def analyze(clip: Clip, models: Models, options: AnalyzeOptions | None = None) -> Analysis:
@@ -248,33 +185,6 @@ def swap(
         yield Rendered(composite(frame, patches), tuple(records))
 
 
-def swap_face(aim: Aim, source: Source, models: Models, options: SwapOptions | None = None) -> DrawnFace:
-    """The paper's figure for one face: reenactment, segmentation, completion, blending."""
-    options = options or SwapOptions()
-    box = square_box(aim.landmarks, models.crop_scale or options.margin)
-    target = crop(aim.frame, box).to(models.device)
-    points = in_crop(aim.landmarks, box).to(models.device)
-    views, weights = source.select(aim.pose, options.closest)
-    beyond = aim.mask is not None and aim.mask.mode == "add"
-    drawn = models.reenactment(views, weights, points, target.shape[-1], surroundings=beyond, picture=target)
-    mask = models.segmentation(target, points) * drawn.mask
-    if aim.mask is not None:
-        combine = union if beyond else subtract
-        mask = combine(mask, crop_mask(aim.mask.values, box).to(mask))
-    face = models.completion(drawn.image, drawn.confidence, mask)
-    face = torch.lerp(face, target, _inside_of_target(drawn, options))
-    color = aim.color or estimate_color_match(face, target, mask)
-    blended = models.blending(face, target, mask, color)
-    patch = Patch(blended, (mask > 0).to(mask.dtype), box)
-    return DrawnFace(patch, color, drawn.steps, _seen(drawn))
-
-
-def _inside_of_target(drawn: Reenactment, options: SwapOptions) -> Tensor:
-    if options.inside == "auto":
-        return drawn.missing
-    return torch.zeros_like(drawn.missing) if options.inside == "source" else drawn.openings
-
-
 def reenact(
     picture: Frame,
     landmarks: NDArray[np.float32],
@@ -301,7 +211,7 @@ def reenact(
     head = _head(picture, landmarks, models)
     for row, face in enumerate(moved.cpu().numpy()):
         drawn, patch = _moved_head(head, face, models)
-        record = FaceRecord(0, "reenacted", patch.box, angles(target.poses[row]), drawn.steps, _seen(drawn))
+        record = FaceRecord(0, "reenacted", patch.box, angles(target.poses[row]), drawn.steps, seen(drawn))
         yield Rendered(composite(picture, [patch]), (record,))
 
 
@@ -326,7 +236,7 @@ def reenact_crops(
         drawn = models.reenactment(views, weights, points, options.size, surroundings=True)
         image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
         frame = (image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, _seen(drawn))
+        record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))
         yield Rendered(frame, (record,))
 
 
@@ -357,7 +267,7 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
                 # The next face is changed in what this one leaves, since the surroundings of the two may overlap.
                 frame = composite(frame, [patch])
                 pose = angles(moved.poses[row])
-                records.append(FaceRecord(track, "edited", patch.box, pose, drawn.steps, _seen(drawn)))
+                records.append(FaceRecord(track, "edited", patch.box, pose, drawn.steps, seen(drawn)))
         yield Rendered(frame, tuple(records))
 
 
@@ -394,10 +304,6 @@ def _moved_head(head: _Head, landmarks: NDArray[np.float32], models: Models) -> 
     drawn = models.reenactment([head.view], [1.0], points, side, head.anchor, surroundings=True)
     image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
     return drawn, Patch(image, torch.ones_like(drawn.mask), head.box)
-
-
-def _seen(drawn: Reenactment) -> float:
-    return round(float((drawn.confidence * drawn.mask).sum() / drawn.mask.sum().clamp_min(1)), 3)
 
 
 def angles(pose: NDArray[np.float32]) -> tuple[float, float, float]:

@@ -24,23 +24,12 @@ NODES = (
 """Every node, in the order of the menu."""
 
 
-NEEDED = {
-    "scipy": "scipy",
-    "cv2": "opencv-python-headless",
-    "safetensors": "safetensors",
-    "PIL": "pillow",
-    "av": "av",
-    "tqdm": "tqdm",
-}
-"""Packages of requirements.txt by module."""
-
-
 class Extension(host.ComfyExtension):
     """What ComfyUI is given."""
 
     async def get_node_list(self) -> list[type[host.io.ComfyNode]]:
         """Every node class, after registering the folders of models and saying which libraries are missing."""
         # Not in on_load, which older hosts never call.
-        host.missing_libraries(NEEDED)
+        host.missing_libraries()
         host.register_folders()
         return list(NODES)

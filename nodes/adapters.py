@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HostLandmarks = host.io.Custom("FACE_LANDMARKS")
 
 
-class FacesFromHost(host.io.ComfyNode):
+class FacesFromHost(host.Node):
     """The host's landmarks as ours."""
 
     @classmethod

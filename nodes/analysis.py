@@ -27,7 +27,7 @@ def _outputs() -> list[host.io.Output]:
     ]
 
 
-class AnalyzeImages(host.io.ComfyNode):
+class AnalyzeImages(host.Node):
     """Faces of an IMAGE."""
 
     @classmethod
@@ -57,7 +57,7 @@ class AnalyzeImages(host.io.ComfyNode):
         return _found(analysis, pictures.clip(image), shown)
 
 
-class AnalyzeVideo(host.io.ComfyNode):
+class AnalyzeVideo(host.Node):
     """Faces of a VIDEO."""
 
     @classmethod
@@ -103,7 +103,7 @@ def _found(analysis: Analysis, clip: Clip, shown: Any) -> host.io.NodeOutput:
     return host.io.NodeOutput(faces, preview, analysis_words(analysis))
 
 
-class SelectFaces(host.io.ComfyNode):
+class SelectFaces(host.Node):
     """Some of the faces."""
 
     @classmethod

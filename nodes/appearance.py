@@ -23,7 +23,7 @@ def _coverage(appearance: AppearanceMap) -> Any:
     return pictures.image([coverage_picture(appearance)])
 
 
-class BuildAppearanceMap(host.io.ComfyNode):
+class BuildAppearanceMap(host.Node):
     """Views of one person from many sides."""
 
     @classmethod
@@ -79,7 +79,7 @@ class BuildAppearanceMap(host.io.ComfyNode):
         return host.io.NodeOutput(appearance, _coverage(appearance), map_words(appearance, skipped))
 
 
-class PreviewCoverage(host.io.ComfyNode):
+class PreviewCoverage(host.Node):
     """Which sides of a face a map shows."""
 
     @classmethod
@@ -108,7 +108,7 @@ class PreviewCoverage(host.io.ComfyNode):
         return host.io.NodeOutput(chart, map_words(appearance_map, []), ui=shown)
 
 
-class SaveFaceSet(host.io.ComfyNode):
+class SaveFaceSet(host.Node):
     """A map kept as a file."""
 
     @classmethod
@@ -145,7 +145,7 @@ class SaveFaceSet(host.io.ComfyNode):
         return host.io.NodeOutput(noted)
 
 
-class LoadFaceSet(host.io.ComfyNode):
+class LoadFaceSet(host.Node):
     """A map from a file."""
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,8 +14,7 @@ from . import host
 from .types import ModelSet
 
 if TYPE_CHECKING:
-    from ..fsgan_core.pipeline import Aim
-    from ..fsgan_core.stages.reenactment import Reenactment
+    from ..fsgan_core.swapping import FaceCrop
 
 CropsType = host.io.Custom("FSGAN_CROPS")
 SIDE = 256
@@ -23,32 +22,12 @@ SIDE = 256
 
 
 @dataclass(frozen=True)
-class FaceCrop:
-    """One face in one frame.
-
-    Attributes:
-        frame: index of its frame.
-        track: number of the face.
-        aim: its frame, landmarks, pose and the user's mask.
-        box: left, top, right, bottom in pixels of the frame.
-        target: ``(1, 3, S, S)`` the crop.
-        points: ``(1, 478, 3)`` its landmarks in pixels of the crop.
-        drawn: what reenactment made.
-        mask: ``(1, 1, S, S)`` what segmentation made.
-        face: ``(1, 3, S, S)`` what completion made.
-        blended: ``(1, 3, S, S)`` what blending made.
-    """
+class Placed:
+    """A crop, the index of its frame, and the number of its face."""
 
     frame: int
     track: int
-    aim: Aim
-    box: tuple[int, int, int, int]
-    target: Tensor
-    points: Tensor
-    drawn: Reenactment | None = None
-    mask: Tensor | None = None
-    face: Tensor | None = None
-    blended: Tensor | None = None
+    crop: FaceCrop
 
 
 @dataclass(frozen=True)
@@ -61,17 +40,32 @@ class Crops:
         models: what does the stages.
     """
 
-    faces: tuple[FaceCrop, ...]
+    faces: tuple[Placed, ...]
     count: int
     models: ModelSet | None
 
-    def staged(self, work: Callable[[FaceCrop], FaceCrop]) -> Crops:
+    def staged(self, work: Callable[[Placed], FaceCrop]) -> Crops:
         """The same after a stage, with a progress bar."""
-        return replace(self, faces=tuple(work(one) for one in host.Progress(len(self.faces)).watch(self.faces)))
+        watched = host.Progress(len(self.faces)).watch(self.faces)
+        return replace(self, faces=tuple(replace(one, crop=work(one)) for one in watched))
+
+    def through(self, *nodes: str) -> Crops:
+        """The same, having been through stages.
+
+        Args:
+            nodes: names of nodes in :data:`MADE`.
+
+        Raises:
+            ValueError: one was left out.
+        """
+        for node in nodes:
+            if any(getattr(one.crop, MADE[node]) is None for one in self.faces):
+                raise ValueError(f"the crops have not been through {node}; connect that node before this one")
+        return self
 
     def shown(self, name: str) -> Tensor:
         """An attribute of every crop as an IMAGE or MASK of 256 pixels; one black picture where there is no crop."""
-        values = [getattr(one, name) for one in self.faces]
+        values = [getattr(one.crop, name) for one in self.faces]
         channels = values[0].shape[1] if values else 3
         small = [functional.interpolate(value, (SIDE, SIDE), mode="bilinear", antialias=True) for value in values]
         pictures = torch.cat(small) if small else torch.zeros(1, channels, SIDE, SIDE)
@@ -79,12 +73,5 @@ class Crops:
         return pictures.permute(0, 2, 3, 1) if channels == 3 else pictures[:, 0]
 
 
-def needed(value: Any, before: str) -> Any:
-    """What an earlier stage made.
-
-    Raises:
-        ValueError: the stage was left out.
-    """
-    if value is None:
-        raise ValueError(f"the crops have not been through {before}; connect that node before this one")
-    return value
+MADE = {"Reenact Faces": "drawn", "Segment Faces": "mask", "Blend Faces": "blended"}
+"""What each stage node adds to a crop."""

@@ -30,7 +30,7 @@ def _inputs(target: host.io.Input) -> list[host.io.Input]:
     ]
 
 
-class EditImage(host.io.ComfyNode):
+class EditImage(host.Node):
     """Faces in pictures changed by sliders."""
 
     @classmethod
@@ -71,7 +71,7 @@ class EditImage(host.io.ComfyNode):
         return host.io.NodeOutput(changed, account.words("edited"), ui=host.ui.PreviewImage(changed[:1], cls=cls))
 
 
-class EditVideo(host.io.ComfyNode):
+class EditVideo(host.Node):
     """Faces in a video changed by sliders."""
 
     @classmethod

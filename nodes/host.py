@@ -5,6 +5,7 @@ Nothing else in the pack imports a module of the host. What older hosts lack is 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import time
@@ -23,10 +24,50 @@ from comfy_api.latest import ComfyExtension, InputImpl, io, ui
 __all__ = ["ComfyExtension", "io", "ui"]
 
 T = TypeVar("T")
+OUT_OF_MEMORY: type[BaseException] = management.OOM_EXCEPTION
+"""Raised when a device has no memory left."""
 MODELS, FACE_SETS = "fsgan", "fsgan_faces"
 """Names under which ComfyUI knows our folders; both can be given other places in extra_model_paths.yaml."""
 _SUFFIX = ".safetensors"
 _PREVIEW_SIDE, _PREVIEW_PAUSE = 512, 0.3
+
+
+LIBRARIES = {
+    "scipy": "scipy",
+    "cv2": "opencv-python-headless",
+    "safetensors": "safetensors",
+    "PIL": "pillow",
+    "av": "av",
+    "tqdm": "tqdm",
+}
+"""Packages of requirements.txt by the modules they give."""
+
+
+class Node(io.ComfyNode):
+    """A node that says which package to install where a library is missing."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "execute" in vars(cls):
+            cls.execute = classmethod(_told(vars(cls)["execute"].__func__))
+
+
+def _told(execute: Callable[..., T]) -> Callable[..., T]:
+    """A node's work, whose missing libraries are named by package."""
+
+    @functools.wraps(execute)
+    def told(*given: Any, **named: Any) -> T:
+        try:
+            return execute(*given, **named)
+        except ModuleNotFoundError as error:
+            module = (error.name or "").partition(".")[0]
+            if module not in LIBRARIES:
+                raise
+            raise ModuleNotFoundError(
+                f"this node needs '{module}', which is not installed; type: pip install {LIBRARIES[module]}"
+            ) from error
+
+    return told
 
 
 def accepted(kind: Callable[..., T], **values: Any) -> T:
@@ -35,9 +76,9 @@ def accepted(kind: Callable[..., T], **values: Any) -> T:
     return kind(**{name: value for name, value in values.items() if name in known})
 
 
-def missing_libraries(names: dict[str, str]) -> list[str]:
-    """Warn of libraries that are not installed: package names by the modules they give."""
-    missing = [package for module, package in names.items() if find_spec(module) is None]
+def missing_libraries() -> list[str]:
+    """Warn of packages that are not installed."""
+    missing = [package for module, package in LIBRARIES.items() if find_spec(module) is None]
     if missing:
         logging.warning("FSGAN: its nodes cannot run before you type: pip install %s", " ".join(missing))
     return missing
@@ -49,6 +90,27 @@ def register_folders() -> None:
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / folder))
         paths, _ = folder_paths.folder_names_and_paths[name]
         folder_paths.folder_names_and_paths[name] = (paths, {_SUFFIX})
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Folders of our networks."""
+    return tuple(Path(path) for path in folder_paths.get_folder_paths(MODELS))
+
+
+def model_files() -> list[str]:
+    """Names of the files in them, the face sets left out."""
+    return [name for name in folder_paths.get_filename_list(MODELS) if Path(name).parent == Path()]
+
+
+def models_stamp() -> str:
+    """Another one as soon as a file in our folders has changed."""
+    found = [model_file(name) for name in model_files()]
+    return " ".join(f"{path}:{path.stat().st_mtime_ns}" for path in found)
+
+
+def model_file(name: str) -> Path:
+    """The file of a network."""
+    return Path(folder_paths.get_full_path_or_raise(MODELS, name))
 
 
 def face_sets() -> list[str]:
@@ -108,9 +170,32 @@ def results_device() -> Any:
     return management.intermediate_device()
 
 
-def make_room(size: int) -> None:
-    """Let ComfyUI unload other models until so many bytes of the device's memory are free."""
-    management.free_memory(size, management.get_torch_device())
+def half_precision() -> Any:
+    """The half precision that ComfyUI wants on its device; None where it wants float32."""
+    import torch
+
+    wanted = management.should_use_fp16(device())
+    return torch.float16 if wanted else None
+
+
+def patcher(network: Any) -> Any:
+    """A network by which ComfyUI moves it between its device and main memory; it is moved off the device first."""
+    import comfy.model_patcher as patchers
+
+    offload = management.unet_offload_device()
+    # Hosts of 2026 have a kind of their own for whole networks.
+    kind = getattr(patchers, "CoreModelPatcher", patchers.ModelPatcher)
+    return kind(network.to(offload), load_device=device(), offload_device=offload)
+
+
+def load(networks: list[Any], room: int) -> None:
+    """Bring networks to the device, with room for so many bytes of work; ComfyUI unloads other models for it."""
+    management.load_models_gpu(networks, memory_required=room, force_full_load=True)
+
+
+def tidy() -> None:
+    """Give memory that is no longer used back to the device."""
+    management.soft_empty_cache()
 
 
 def stop_if_asked() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import host, widgets
-from .types import ModelSet, ModelsType
+from .types import ModelSet, ModelsType, backend_of
 
 _FOREIGN = " 'open' comes with the pack; the others need the library of that name (the error says how to install it)."
 _TOOLTIPS = {
@@ -12,16 +12,24 @@ _TOOLTIPS = {
     "reenactment": "What turns the source's face into the target's pose and expression.",
     "segmentation": "What decides which pixels are face.",
     "completion": "What fills places that no source picture shows.",
+    "blending": "What joins the face to the picture, where the node itself does not say.",
 }
 
 
-class LoadModels(host.io.ComfyNode):
+class LoadModels(host.Node):
     """Which backend does each stage."""
 
     @classmethod
     def define_schema(cls) -> host.io.Schema:
-        """Menus of backends and the number of steps."""
-        menus = [widgets.choice(name, widgets.backends(name), text) for name, text in _TOOLTIPS.items()]
+        """A menu of weight sets, menus of backends, and the number of steps."""
+        whole = (
+            "open: the bundled models. v2, v1: the official FSGAN networks, listed once their converted files lie in "
+            "models/fsgan."
+        )
+        menus = [
+            widgets.choice(name, (widgets.AUTOMATIC, *widgets.backends(name)), f"{text} automatic: as weights says.")
+            for name, text in _TOOLTIPS.items()
+        ]
         text = "Steps from the source's pose to the target's; 0 takes one per 30 degrees."
         steps = widgets.number("steps", 0, (0, 16, 1), text, advanced=True)
         return host.accepted(
@@ -31,13 +39,19 @@ class LoadModels(host.io.ComfyNode):
             category="FSGAN",
             description="Choose what does each stage. Other nodes use the bundled models when this is not connected.",
             search_aliases=["fsgan", "face swap model", "loader"],
-            inputs=[*menus, steps],
+            inputs=[widgets.choice("weights", widgets.weight_sets(), whole), *menus, steps],
             outputs=[widgets.output(ModelsType, "models", "For the models input of the other FSGAN nodes.")],
         )
 
     @classmethod
-    def execute(cls, steps: int, **backends: str) -> host.io.NodeOutput:
+    def fingerprint_inputs(cls, **_: object) -> str:
+        """Load again when a file has changed."""
+        return host.models_stamp()
+
+    @classmethod
+    def execute(cls, weights: str, steps: int, **backends: str) -> host.io.NodeOutput:
         """Make the set and load it, so that what is missing is said here."""
-        models = ModelSet(tuple(sorted(backends.items())), steps)
+        chosen = {stage: backend_of(name) for stage, name in backends.items() if name != widgets.AUTOMATIC}
+        models = ModelSet(weights, tuple(sorted(chosen.items())), steps, host.models_stamp())
         models.load()
         return host.io.NodeOutput(models)

@@ -9,7 +9,7 @@ import torch
 from . import host, pictures, widgets
 
 
-class PoissonBlend(host.io.ComfyNode):
+class PoissonBlend(host.Node):
     """Gradient-domain cloning."""
 
     @classmethod

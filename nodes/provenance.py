@@ -9,7 +9,7 @@ from . import host, pictures, widgets
 CATEGORY = "FSGAN/provenance"
 
 
-class SaveMarkedImage(host.io.ComfyNode):
+class SaveMarkedImage(host.Node):
     """Pictures that say how they were made."""
 
     @classmethod
@@ -46,7 +46,7 @@ class SaveMarkedImage(host.io.ComfyNode):
         return host.io.NodeOutput(ui={"images": saved})
 
 
-class InspectProvenance(host.io.ComfyNode):
+class InspectProvenance(host.Node):
     """What a file says of its making."""
 
     @classmethod

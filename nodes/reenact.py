@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting, person
 from .reports import Account
-from .types import Faces, stages
+from .types import Faces, stages, used
 
 if TYPE_CHECKING:
     from ..fsgan_core.faces import FaceSequence
@@ -34,7 +34,7 @@ def _inputs(target: host.io.Input) -> list[host.io.Input]:
     ]
 
 
-class ReenactImage(host.io.ComfyNode):
+class ReenactImage(host.Node):
     """A portrait that takes the pose and expression of pictures."""
 
     @classmethod
@@ -74,7 +74,7 @@ class ReenactImage(host.io.ComfyNode):
         return host.io.NodeOutput(image, account.words("reenacted"))
 
 
-class ReenactVideo(host.io.ComfyNode):
+class ReenactVideo(host.Node):
     """A portrait that moves like a video."""
 
     @classmethod
@@ -120,7 +120,7 @@ class ReenactVideo(host.io.ComfyNode):
             faces = chosen(analysis, widgets.rule(face, face_number))
             results = in_time(picture, landmarks, faces, analysis.frame_count, loaded, moved(given))
             frames = (result.frame for result in account.noted(progress.watch(results, _frame_of)))
-            mark = Marking(operation="face reenactment", weights="open")
+            mark = Marking(operation="face reenactment", weights=used(given.get("models")))
             video = videos.written(frames, window, mark, given["quality"])
         return host.io.NodeOutput(video, account.words("reenacted"))
 

@@ -6,13 +6,10 @@ In this order, with the same options, they give the pixels of Swap Face (Image).
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
-import torch
-
 from . import host, pictures, widgets
-from .crops import Crops, CropsType, FaceCrop, needed
+from .crops import Crops, CropsType, Placed
 from .finding import PASSES, analyzed, chosen, fitting, row_of
 from .reports import listed, plural
 from .sources import source_map, steps
@@ -31,7 +28,7 @@ def _outputs(shown: str, kind: Any = host.io.Image) -> list[host.io.Output]:
     return [widgets.output(CropsType, "crops", text), widgets.output(kind, "preview", f"{shown}, 256 pixels a face.")]
 
 
-class CropFaces(host.io.ComfyNode):
+class CropFaces(host.Node):
     """Faces cut out of their pictures."""
 
     @classmethod
@@ -61,6 +58,8 @@ class CropFaces(host.io.ComfyNode):
         cls, target: Any, face: str, face_number: int, mask_mode: str, margin: float, batch: str, **given: Any
     ) -> host.io.NodeOutput:
         """Measure where nothing is connected, then cut."""
+        from ..fsgan_core.swapping import cropped
+
         models: ModelSet | None = given.get("models")
         known: Faces | None = given.get("faces")
         loaded, clip = stages(models), pictures.clip(target)
@@ -71,7 +70,7 @@ class CropFaces(host.io.ComfyNode):
             faces = chosen(found, widgets.rule(face, face_number))
         masks = user_masks(given.get("mask"), mask_mode, clip.size, len(target))
         cut = tuple(
-            _cut(index, track, frame, one, masks[index], margin, loaded.device)
+            Placed(index, track, cropped(_aim(frame, one, index, masks[index]), loaded, margin))
             for index, frame in enumerate(clip)
             for track, one in enumerate(faces)
             if row_of(one, index) is not None
@@ -80,18 +79,14 @@ class CropFaces(host.io.ComfyNode):
         return host.io.NodeOutput(crops, crops.shown("target"))
 
 
-def _cut(index: int, track: int, frame: Any, face: Any, mask: Any, margin: float, device: Any) -> FaceCrop:
-    from ..fsgan_core.pipeline import Aim
-    from ..fsgan_core.stages.compositing import crop
-    from ..fsgan_core.stages.cropping import in_crop, square_box
+def _aim(frame: Any, face: Any, index: int, mask: Any) -> Any:
+    from ..fsgan_core.swapping import Aim
 
     row = index - face.track.start
-    aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
-    box = square_box(aim.landmarks, margin)
-    return FaceCrop(index, track, aim, box, crop(frame, box).to(device), in_crop(aim.landmarks, box).to(device))
+    return Aim(frame, face.landmarks[row], face.poses[row], mask)
 
 
-class ReenactFaces(host.io.ComfyNode):
+class ReenactFaces(host.Node):
     """The source's face with the target's landmarks."""
 
     @classmethod
@@ -112,23 +107,16 @@ class ReenactFaces(host.io.ComfyNode):
     def execute(cls, crops: Crops, source: Any, views: str) -> host.io.NodeOutput:
         """Draw every face."""
         from ..fsgan_core.stages.views import Source
+        from ..fsgan_core.swapping import reenacted
 
         loaded = stages(crops.models)
         person = source_map(source, loaded, host.Progress(steps(source)))
         ready = Source(person, loaded.face_model, loaded.device)
-
-        def drawn(one: FaceCrop) -> FaceCrop:
-            chosen_views, weights = ready.select(one.aim.pose, views == "closest")
-            beyond = one.aim.mask is not None and one.aim.mask.mode == "add"
-            size = one.target.shape[-1]
-            result = loaded.reenactment(chosen_views, weights, one.points, size, surroundings=beyond)
-            return replace(one, drawn=result, face=result.image)
-
-        done = crops.staged(drawn)
+        done = crops.staged(lambda one: reenacted(one.crop, ready, loaded, views == "closest"))
         return host.io.NodeOutput(done, done.shown("face"))
 
 
-class SegmentFaces(host.io.ComfyNode):
+class SegmentFaces(host.Node):
     """Which pixels of a crop are exchanged."""
 
     @classmethod
@@ -148,23 +136,14 @@ class SegmentFaces(host.io.ComfyNode):
     @classmethod
     def execute(cls, crops: Crops) -> host.io.NodeOutput:
         """Segment the target where the source was drawn."""
-        from ..fsgan_core.ops.masks import subtract, union
-        from ..fsgan_core.stages.cropping import crop_mask
+        from ..fsgan_core.swapping import segmented
 
         loaded = stages(crops.models)
-
-        def segmented(one: FaceCrop) -> FaceCrop:
-            mask = loaded.segmentation(one.target, one.points) * needed(one.drawn, "Reenact Faces").mask
-            if one.aim.mask is not None:
-                combine = union if one.aim.mask.mode == "add" else subtract
-                mask = combine(mask, crop_mask(one.aim.mask.values, one.box).to(mask))
-            return replace(one, mask=mask)
-
-        done = crops.staged(segmented)
+        done = crops.through("Reenact Faces").staged(lambda one: segmented(one.crop, loaded))
         return host.io.NodeOutput(done, done.shown("mask"))
 
 
-class CompleteFaces(host.io.ComfyNode):
+class CompleteFaces(host.Node):
     """What the source does not show."""
 
     @classmethod
@@ -184,20 +163,15 @@ class CompleteFaces(host.io.ComfyNode):
     @classmethod
     def execute(cls, crops: Crops, inside: str) -> host.io.NodeOutput:
         """Complete every face."""
+        from ..fsgan_core.swapping import completed
+
         loaded = stages(crops.models)
-
-        def completed(one: FaceCrop) -> FaceCrop:
-            drawn, mask = needed(one.drawn, "Reenact Faces"), needed(one.mask, "Segment Faces")
-            face = loaded.completion(drawn.image, drawn.confidence, mask)
-            nothing = torch.zeros_like(drawn.missing)
-            of_target = {"auto": drawn.missing, "source": nothing, "target": drawn.openings}[inside]
-            return replace(one, face=torch.lerp(face, one.target, of_target))
-
-        done = crops.staged(completed)
+        given = crops.through("Reenact Faces", "Segment Faces")
+        done = given.staged(lambda one: completed(one.crop, loaded, inside))
         return host.io.NodeOutput(done, done.shown("face"))
 
 
-class BlendFaces(host.io.ComfyNode):
+class BlendFaces(host.Node):
     """The face in the target's colours and light, without a seam."""
 
     @classmethod
@@ -217,22 +191,21 @@ class BlendFaces(host.io.ComfyNode):
     @classmethod
     def execute(cls, crops: Crops, blending: str, **given: Any) -> host.io.NodeOutput:
         """Blend every face; its colours are those of its first frame."""
-        from ..fsgan_core.ops.color import estimate_color_match
+        from ..fsgan_core.swapping import FaceCrop, blended
 
-        blend = widgets.blender(blending, given)
+        loaded = widgets.blended(crops.models, blending, given)
         colors: dict[int, Any] = {}
 
-        def blended(one: FaceCrop) -> FaceCrop:
-            face, mask = needed(one.face, "Complete Faces"), needed(one.mask, "Segment Faces")
-            color = colors.setdefault(one.track, None) or estimate_color_match(face, one.target, mask)
-            colors[one.track] = color
-            return replace(one, blended=blend(face, one.target, mask, color))
+        def work(one: Placed) -> FaceCrop:
+            crop = blended(one.crop, loaded, colors.get(one.track))
+            colors.setdefault(one.track, crop.color)
+            return crop
 
-        done = crops.staged(blended)
+        done = crops.through("Reenact Faces", "Segment Faces").staged(work)
         return host.io.NodeOutput(done, done.shown("blended"))
 
 
-class CompositeFaces(host.io.ComfyNode):
+class CompositeFaces(host.Node):
     """Crops back in their pictures."""
 
     @classmethod
@@ -258,16 +231,15 @@ class CompositeFaces(host.io.ComfyNode):
     @classmethod
     def execute(cls, target: Any, crops: Crops) -> host.io.NodeOutput:
         """Lay the crops over their frames."""
-        from ..fsgan_core.stages.compositing import Patch, composite
+        from ..fsgan_core.stages.compositing import composite
 
         if len(target) != crops.count:
             raise ValueError(
                 f"found {len(target)} pictures for crops of {crops.count}; connect the target of Crop Faces"
             )
-        patches: dict[int, list[Patch]] = defaultdict(list)
-        for one in crops.faces:
-            mask, image = needed(one.mask, "Segment Faces"), needed(one.blended, "Blend Faces")
-            patches[one.frame].append(Patch(image, (mask > 0).to(mask.dtype), one.box))
+        patches: dict[int, list[Any]] = defaultdict(list)
+        for one in crops.through("Segment Faces", "Blend Faces").faces:
+            patches[one.frame].append(one.crop.patch)
         kept = [index for index in range(crops.count) if index not in patches]
         words = f"{plural(len(crops.faces), 'face')} in {len(patches)} of {plural(crops.count, 'frame')}"
         report = f"{words}\nno face, kept: {listed(kept)}" if kept else words

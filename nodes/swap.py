@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, at_frame, chosen, fitting
 from .reports import Account
 from .sources import source_map, steps
-from .types import Faces, ModelSet, stages
+from .types import Faces, used
 
 if TYPE_CHECKING:
     from ..fsgan_core.faces import FaceSequence
     from ..fsgan_core.models import Models
-    from ..fsgan_core.pipeline import SwapOptions, UserMask
+    from ..fsgan_core.swapping import SwapOptions, UserMask
 
 CATEGORY = "FSGAN/swap"
 
@@ -34,7 +33,7 @@ def _inputs(target: host.io.Input) -> list[host.io.Input]:
     ]
 
 
-class SwapImage(host.io.ComfyNode):
+class SwapImage(host.Node):
     """A face put into pictures."""
 
     @classmethod
@@ -62,7 +61,8 @@ class SwapImage(host.io.ComfyNode):
         cls, target: Any, source: Any, face: str, face_number: int, mask_mode: str, **given: Any
     ) -> host.io.NodeOutput:
         """Measure, swap, merge."""
-        loaded, options, count = blended(given), drawn(given), len(target)
+        loaded = widgets.blended(given.get("models"), given["blending"], given)
+        options, count = drawn(given), len(target)
         known: Faces | None = given.get("faces")
         progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * count)
         person = source_map(source, loaded, progress)
@@ -76,7 +76,7 @@ class SwapImage(host.io.ComfyNode):
         return host.io.NodeOutput(image, account.words("swapped"))
 
 
-class SwapVideo(host.io.ComfyNode):
+class SwapVideo(host.Node):
     """A face put into a video."""
 
     @classmethod
@@ -109,7 +109,8 @@ class SwapVideo(host.io.ComfyNode):
         from ..fsgan_core.pipeline import AnalyzeOptions, analyze, swap
         from ..fsgan_core.provenance import Marking
 
-        loaded, options = blended(given), drawn(given)
+        loaded = widgets.blended(given.get("models"), given["blending"], given)
+        options = drawn(given)
         known: Faces | None = given.get("faces")
         with videos.opened(target) as window:
             masks = user_masks(given.get("mask"), mask_mode, window.size, 1)
@@ -123,27 +124,21 @@ class SwapVideo(host.io.ComfyNode):
             account = Account()
             results = progress.watch(swap(window, faces, [person], loaded, options, masks[0]), _frame_of)
             frames = (result.frame for result in account.noted(results))
-            mark = Marking(operation="face swap", weights="open")
+            mark = Marking(operation="face swap", weights=used(given.get("models")))
             video = videos.written(frames, window, mark, given["quality"])
         return host.io.NodeOutput(video, account.words("swapped"))
 
 
-def blended(given: dict[str, Any]) -> Models:
-    """The stages with the blender that the widgets of a node ask for."""
-    models: ModelSet | None = given.get("models")
-    return replace(stages(models), blending=widgets.blender(given["blending"], given))
-
-
 def drawn(given: dict[str, Any]) -> SwapOptions:
     """How the widgets of a node ask for a face to be drawn."""
-    from ..fsgan_core.pipeline import SwapOptions
+    from ..fsgan_core.swapping import SwapOptions
 
     return SwapOptions(margin=given["margin"], closest=given["views"] == "closest", inside=given["inside"])
 
 
 def user_masks(mask: Any, mode: str, size: tuple[int, int], count: int) -> list[UserMask | None]:
     """A MASK as the core's masks, one a frame."""
-    from ..fsgan_core.pipeline import UserMask
+    from ..fsgan_core.swapping import UserMask
 
     values = pictures.mask_values(mask, size, count)
     return [None if one is None else UserMask(one, "add" if mode == "add" else "subtract") for one in values]

@@ -10,14 +10,14 @@ from . import host
 
 if TYPE_CHECKING:
     from ..fsgan_core.faces import Analysis
-    from ..fsgan_core.models import Models
+    from ..fsgan_core.models import Backends, Models
 
 ModelsType = host.io.Custom("FSGAN_MODELS")
 FacesType = host.io.Custom("FSGAN_FACES")
 MapType = host.io.Custom("FSGAN_APPEARANCE_MAP")
 
 ROOM = 1 << 30
-"""Bytes of the device's memory asked for before work: the networks take 20 MB, a 1080p frame's work under 1 GB."""
+"""Bytes of the device's memory that work may take: a 1080p frame's takes under 1 GB (docs/nodes.md)."""
 
 
 @dataclass(frozen=True)
@@ -25,25 +25,48 @@ class ModelSet:
     """Which backend does each stage; the networks are loaded when a node first needs them.
 
     Attributes:
-        backends: (stage, backend) where they are not the default.
+        weights: the set of the stages that are not named: "open", "v2" or "v1".
+        backends: (stage, backend) of the others.
         steps: steps of the flow engine, 0 for automatic.
+        stamp: tells apart files of one name that have changed.
     """
 
+    weights: str = "open"
     backends: tuple[tuple[str, str], ...] = ()
     steps: int = 0
+    stamp: str = ""
+
+    @property
+    def chosen(self) -> Backends:
+        """As the core knows it."""
+        from ..fsgan_core.models import Backends
+
+        return replace(Backends.of(self.weights), **dict(self.backends))
+
+    def having(self, stage: str, backend: str) -> ModelSet:
+        """The same with another backend for a stage."""
+        others = tuple(pair for pair in self.backends if pair[0] != stage)
+        return replace(self, backends=tuple(sorted((*others, (stage, backend)))))
 
     def load(self) -> Models:
         """The stages on ComfyUI's device, which is asked to make room first."""
-        host.make_room(ROOM)
-        return _loaded(self, str(host.device()))
+        models, networks = _loaded(self, str(host.device()))
+        host.load(networks, ROOM)
+        return models
 
 
-@lru_cache(maxsize=2)
-def _loaded(models: ModelSet, device: str) -> Models:
-    from ..fsgan_core.models import Backends, Models
+@lru_cache(maxsize=3)
+def _loaded(models: ModelSet, device: str) -> tuple[Models, list[Any]]:
+    import torch
+
+    from ..fsgan_core.models import Models
     from ..fsgan_core.stages.reenactment import FlowOptions
+    from .devices import managed
 
-    return Models.load(Backends(**dict(models.backends)), device, FlowOptions(steps=models.steps))
+    # Networks that were made in ComfyUI's inference mode could not be moved outside of it.
+    with torch.inference_mode(False):
+        flow = FlowOptions(steps=models.steps)
+        return managed(Models.load(models.chosen, device, flow, folders=host.model_folders()))
 
 
 @dataclass(frozen=True)
@@ -67,3 +90,13 @@ class Faces:
 def stages(models: ModelSet | None) -> Models:
     """The stages of a node's optional ``models`` input."""
     return (models or ModelSet()).load()
+
+
+def backend_of(name: str) -> str:
+    """The backend that an entry of a menu means: a file in our folders by its path, all others by their name."""
+    return str(host.model_file(name)) if name in host.model_files() else name
+
+
+def used(models: ModelSet | None) -> str:
+    """The weight sets of a node's optional ``models`` input, for a file's mark."""
+    return (models or ModelSet()).chosen.weights

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .host import accepted, io
-from .types import FacesType, MapType, ModelsType
+from .host import accepted, io, model_file, model_files, model_folders
+from .types import FacesType, MapType, ModelSet, ModelsType, backend_of, stages
+
+if TYPE_CHECKING:
+    from ..fsgan_core.models import Models
 
 FACE_RULES = ("largest", "all", "by number")
 ONE_FACE_RULES = ("largest", "by number")
-_DEFAULTS = {
-    "detection": "open",
-    "landmarks": "open",
-    "reenactment": "flow",
-    "segmentation": "mesh",
-    "completion": "smooth",
-    "blending": "poisson",
-}
+AUTOMATIC = "automatic"
+STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
+"""The stages that have backends, in their order."""
 
 
 def backends(stage: str) -> tuple[str, ...]:
-    """The backends of a stage, the default first; that alone where a library the core needs is missing."""
+    """What can do a stage: the core's own, official sets, converted files; nothing where a library is missing."""
     try:
-        from ..fsgan_core.models import MENUS, Backends
+        from ..fsgan_core.models import MENUS
+        from ..fsgan_core.stages.official_files import available
     except ImportError:
-        return (_DEFAULTS[stage],)
-    default = getattr(Backends(), stage)
-    return (default, *(name for name in MENUS[stage] if name != default))
+        return ()
+    return (*MENUS[stage], *available(stage, model_folders()), *_files(stage))
+
+
+def _files(stage: str) -> list[str]:
+    """Converted files for a stage in our folders that are of no known set."""
+    from ..fsgan_core.errors import WeightsError
+    from ..fsgan_core.weights.checkpoint import read_header
+    from ..fsgan_core.weights.known_files import KNOWN
+
+    known, found = {file.name for file in KNOWN}, []
+    for name in model_files():
+        try:
+            fits = read_header(model_file(name)).get("fsgan_stage") == stage
+        except WeightsError:
+            continue
+        found += [name] if fits and Path(name).stem not in known else []
+    return found
+
+
+def weight_sets() -> tuple[str, ...]:
+    """The weight sets that are here whole."""
+    official = [backends(stage) for stage in STAGES[2:]]
+    return ("open", *(name for name in ("v2", "v1") if all(name in names for names in official)))
 
 
 def choice(name: str, options: tuple[str, ...], tooltip: str, **more: Any) -> io.Input:
@@ -139,12 +160,12 @@ def margin() -> io.Input:
 
 def blending(advanced: bool = True) -> list[io.Input]:
     """How a face is blended."""
-    joined = "How the face is joined to the picture."
+    joined = "How the face is joined to the picture; automatic: as the models say, Poisson without them."
     gradients = "Poisson: keep the source's details (normal), or the stronger of the source's and the target's (mixed)."
     light = "How much of the target's soft light and shade is taken over, 0 to 1."
     edge = "Width of the soft edge inside the mask, in sides of the face."
     return [
-        choice("blending", backends("blending"), joined, advanced=advanced),
+        choice("blending", (AUTOMATIC, *backends("blending")), joined, advanced=advanced),
         choice("gradients", ("normal", "mixed"), gradients, advanced=True),
         switch("match_color", True, "Give the face the target's mean colour and contrast.", advanced=True),
         number("match_light", 1.0, (0.0, 1.0, 0.05), light, advanced=True),
@@ -152,14 +173,17 @@ def blending(advanced: bool = True) -> list[io.Input]:
     ]
 
 
-def blender(name: str, given: dict[str, Any]) -> Any:
-    """The core's blender that the values of :func:`blending` mean."""
-    from ..fsgan_core.stages.blending import BLENDERS, BlendOptions
+def blended(models: ModelSet | None, backend: str, given: dict[str, Any]) -> Models:
+    """The stages, blending as the values of :func:`blending` say."""
+    from ..fsgan_core.stages.blending import BlendOptions
 
-    options = BlendOptions(
-        mode=given["gradients"], color=given["match_color"], light=given["match_light"], feather=given["feather"]
+    chosen = models or ModelSet()
+    loaded = stages(chosen if backend == AUTOMATIC else chosen.having("blending", backend_of(backend)))
+    return loaded.with_blending(
+        BlendOptions(
+            mode=given["gradients"], color=given["match_color"], light=given["match_light"], feather=given["feather"]
+        )
     )
-    return BLENDERS[name](options)
 
 
 def masks() -> list[io.Input]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from ..models import MENUS, Backends, Models
 from ..options import describe
 from ..stages.blending import BlendOptions
-from ..stages.official_files import SETS, SUFFIX
+from ..stages.official_files import SETS
 from ..stages.reenactment import FlowOptions
 from .flags import add_device, add_options, chosen_device, read_options
 
@@ -58,10 +57,7 @@ def load_models(args: argparse.Namespace) -> Models:
 
 def weights_used(args: argparse.Namespace) -> str:
     """The weight sets for a file's mark."""
-    names = (
-        Path(name).stem if name.endswith(SUFFIX) else f"official {name}" for name in chosen_backends(args).official
-    )
-    return ", ".join(("open", *names))
+    return chosen_backends(args).weights
 
 
 def engine_values(args: argparse.Namespace) -> dict[str, Any]:

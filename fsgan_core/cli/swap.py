@@ -10,9 +10,10 @@ import numpy as np
 
 from ..errors import MediaError
 from ..media import EncodeOptions, read_image
-from ..pipeline import AnalyzeOptions, SwapOptions, UserMask, swap
+from ..pipeline import AnalyzeOptions, swap
 from ..provenance import Marking
 from ..report import Report
+from ..swapping import SwapOptions, UserMask
 from .clips import Input, check_result, opened, watched, write_report, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, read_options

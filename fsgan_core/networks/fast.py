@@ -47,7 +47,7 @@ def folded(network: N) -> N:
     return result.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-class SharedReenactment:
+class SharedReenactment(nn.Module):
     """A reenactment network whose landmark half is computed once for all views of a frame.
 
     Args:
@@ -55,12 +55,14 @@ class SharedReenactment:
     """
 
     def __init__(self, network: MultiScaleResUNet) -> None:
+        super().__init__()
         self.network = folded(network)
         self.config = network.config
-        stems: Any = (self.network.enhancer1.in_conv, self.network.base.in_conv)
-        self._stems: list[tuple[nn.Module, Tensor, Tensor]] = [
-            (stem[0], stem[1].weight, stem[1].bias) for stem in stems
-        ]
+
+    @property
+    def _stems(self) -> tuple[Any, ...]:
+        """Padding and first convolution of each level."""
+        return tuple(stem[:2] for stem in (self.network.enhancer1.in_conv, self.network.base.in_conv))
 
     def prepare(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """What the first convolutions make of landmark maps.
@@ -69,15 +71,15 @@ class SharedReenactment:
             maps: ``(B, P, R, R)`` and ``(B, P, R/2, R/2)``.
 
         Returns:
-            one tensor a level, to be given to :meth:`__call__` as often as there are views.
+            one tensor a level, to be given to :meth:`forward` as often as there are views.
         """
         first = self.config.image_channels
         return [
-            F.conv2d(pad(level), weight[:, first:], bias)
-            for (pad, weight, bias), level in zip(self._stems, maps, strict=True)
+            F.conv2d(pad(level), conv.weight[:, first:], conv.bias)
+            for (pad, conv), level in zip(self._stems, maps, strict=True)
         ]
 
-    def __call__(self, images: Sequence[Tensor], prepared: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def forward(self, images: Sequence[Tensor], prepared: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Generate one view.
 
         Args:
@@ -89,8 +91,8 @@ class SharedReenactment:
         """
         first = self.config.image_channels
         stems = [
-            torch.relu_(F.conv2d(pad(level * 2 - 1), weight[:, :first]).add_(half))
-            for (pad, weight, _), level, half in zip(self._stems, images, prepared, strict=True)
+            torch.relu_(F.conv2d(pad(level * 2 - 1), conv.weight[:, :first]).add_(half))
+            for (pad, conv), level, half in zip(self._stems, images, prepared, strict=True)
         ]
         image, *others = self.network.enhancer1.refine(stems[0], self.network.base.inner(stems[1]))
         return ((image + 1) / 2, *others)

@@ -44,7 +44,13 @@ PLAIN_POISSON = BlendOptions(color=False, light=0.0, exact=True)
 
 
 class Blender(Protocol):
-    """Puts a face into a picture."""
+    """Puts a face into a picture.
+
+    Attributes:
+        options: those that concern it are used.
+    """
+
+    options: BlendOptions
 
     def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
         """Blend; items of a batch do not influence each other.

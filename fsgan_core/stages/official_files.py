@@ -50,6 +50,35 @@ def folder_choice(folder: Path) -> dict[str, str]:
     return chosen
 
 
+def available(stage: str, folders: Sequence[Path] = ()) -> tuple[str, ...]:
+    """The official sets whose file for a stage is there, converted.
+
+    Args:
+        stage: any; none of our own alone has sets.
+        folders: see :class:`OfficialFiles`.
+    """
+    found = []
+    for name in SETS.get(stage, ()):
+        try:
+            located(name, stage, folders)
+        except WeightsError:
+            continue
+        found.append(name)
+    return tuple(found)
+
+
+def located(name: str, stage: str, folders: Sequence[Path] = ()) -> Path:
+    """The converted file that an official name means.
+
+    Raises:
+        WeightsError: it is not there; the message says what to do.
+    """
+    if name.endswith(SUFFIX):
+        return Path(name)
+    base, _, variant = name.partition("-")
+    return locate("v1" if base == "v1" else "v2", stage, folders, variant)
+
+
 @dataclass(frozen=True)
 class OfficialFiles:
     """Where official networks are loaded from, and to.
@@ -97,10 +126,7 @@ class OfficialFiles:
         return None if place is None else self._opened(place, stage, kind)
 
     def _file(self, name: str, stage: str) -> Path:
-        if name.endswith(SUFFIX):
-            return Path(name)
-        base, _, variant = name.partition("-")
-        return locate("v1" if base == "v1" else "v2", stage, self.folders, variant)
+        return located(name, stage, self.folders)
 
     def _opened(self, file: Path, stage: str, kind: type[N]) -> N:
         found = read_header(file).get("fsgan_stage") if file.is_file() else stage

@@ -1,12 +1,10 @@
 """The pack, loaded as ComfyUI loads it, on a stand-in for ComfyUI."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from fractions import Fraction
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -18,33 +16,22 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[2]
 
 
-def _loaded(name: str, path: Path, **more: Any) -> ModuleType:
-    spec = spec_from_file_location(name, path, **more)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The stand-in."""
-    stub = _loaded("host_stub", Path(__file__).with_name("host_stub.py"))
+    spec = spec_from_file_location("host_stub", Path(__file__).with_name("host_stub.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    stub = module_from_spec(spec)
+    sys.modules["host_stub"] = stub
+    spec.loader.exec_module(stub)
     return stub.install(tmp_path_factory.mktemp("comfyui"))
 
 
 @pytest.fixture(scope="session")
 def nodes(host: Any) -> dict[str, Any]:
     """Every node class by its id."""
-    pack = _loaded("fsgan_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-
-    async def given() -> list[Any]:
-        extension = await pack.comfy_entrypoint()
-        return list(await extension.get_node_list())
-
-    return {one.define_schema().node_id: one for one in asyncio.run(given())}
+    return dict(sys.modules["host_stub"].node_classes(ROOT))
 
 
 @pytest.fixture(scope="session")

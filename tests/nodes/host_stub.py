@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -212,6 +214,17 @@ class Interrupted(BaseException):
     """The user has pressed cancel."""
 
 
+class OutOfMemoryError(RuntimeError):
+    """The device has no memory left."""
+
+
+class ModelPatcher:
+    """What moves a network."""
+
+    def __init__(self, model: Any, load_device: Any, offload_device: Any) -> None:
+        self.model, self.load_device, self.offload_device = model, load_device, offload_device
+
+
 class Folders:
     """ComfyUI's folders, all under one."""
 
@@ -306,7 +319,11 @@ def install(root: Path) -> SimpleNamespace:
         cancelled=False,
         get_torch_device=lambda: torch.device("cpu"),
         intermediate_device=lambda: torch.device("cpu"),
-        free_memory=lambda size, device: None,
+        unet_offload_device=lambda: torch.device("cpu"),
+        should_use_fp16=lambda device: False,
+        soft_empty_cache=lambda: None,
+        load_models_gpu=lambda models, memory_required=0, force_full_load=False: None,
+        OOM_EXCEPTION=OutOfMemoryError,
     )
 
     def check() -> None:
@@ -325,8 +342,36 @@ def install(root: Path) -> SimpleNamespace:
     _module("comfy_api", latest=latest)
     _module("folder_paths", **{name: getattr(folders, name) for name in dir(folders) if name[0] != "_"})
     bar = _module("comfy.utils", ProgressBar=ProgressBar)
-    _module("comfy", utils=bar, model_management=_module("comfy.model_management", **vars(management)))
+    patching = _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
+    managing = _module("comfy.model_management", **vars(management))
+    _module("comfy", utils=bar, model_management=managing, model_patcher=patching)
     return SimpleNamespace(folders=folders, bar=ProgressBar, management=management)
+
+
+def node_classes(root: Path) -> dict[str, Any]:
+    """Every node class of a pack by its id, loaded as ComfyUI loads it.
+
+    Args:
+        root: folder of the pack.
+    """
+    pack = loaded("fsgan_pack", root / "__init__.py", submodule_search_locations=[str(root)])
+
+    async def given() -> list[Any]:
+        extension = await pack.comfy_entrypoint()
+        return list(await extension.get_node_list())
+
+    return {one.define_schema().node_id: one for one in asyncio.run(given())}
+
+
+def loaded(name: str, path: Path, **more: Any) -> ModuleType:
+    """A module from its file."""
+    spec = spec_from_file_location(name, path, **more)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no module")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _module(name: str, **values: Any) -> ModuleType:

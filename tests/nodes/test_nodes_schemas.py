@@ -2,12 +2,26 @@
 
 import json
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+COMMAND = "type: python tests/nodes/words.py"
+
+
+def _words() -> Any:
+    spec = spec_from_file_location("words", Path(__file__).with_name("words.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+WORDS = _words()
 
 
 def test_ids_are_ours_and_every_word_is_there(nodes: dict[str, Any]) -> None:
@@ -33,38 +47,51 @@ def test_a_missing_library_is_named_and_hides_no_node(
     nodes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     host, widgets = sys.modules["fsgan_pack.nodes.host"], sys.modules["fsgan_pack.nodes.widgets"]
-    assert host.missing_libraries({"json": "json", "no_such_module": "some-package"}) == ["some-package"]
+    monkeypatch.setitem(host.LIBRARIES, "no_such_module", "some-package")
+    assert host.missing_libraries() == ["some-package"]
     assert "pip install some-package" in caplog.text
     monkeypatch.setitem(sys.modules, "fsgan_pack.fsgan_core.models", None)
-    assert widgets.backends("landmarks") == ("open",)
+    assert widgets.backends("landmarks") == ()
     assert len([node.define_schema() for node in nodes.values()]) == len(nodes)
 
 
-@pytest.mark.parametrize("stage", ["detection", "landmarks", "reenactment", "segmentation", "completion"])
+def test_a_node_says_what_to_install(host: Any, nodes: dict[str, Any]) -> None:
+    node = sys.modules["fsgan_pack.nodes.host"].Node
+
+    class Needy(node):
+        @classmethod
+        def execute(cls, module: str) -> None:
+            raise ModuleNotFoundError(f"No module named '{module}'", name=module)
+
+    with pytest.raises(ModuleNotFoundError, match="needs 'cv2', .*type: pip install opencv-python-headless"):
+        Needy.execute("cv2.dnn")
+    with pytest.raises(ModuleNotFoundError, match="No module named 'our_own'"):
+        Needy.execute("our_own")
+
+
+@pytest.mark.parametrize("stage", ["detection", "landmarks", "reenactment", "segmentation", "completion", "blending"])
 def test_menus_list_what_the_core_has_with_its_default_first(nodes: dict[str, Any], stage: str) -> None:
-    from fsgan_core.models import MENUS, Backends
+    from fsgan_core.models import MENUS
 
     inputs = {one.id: one.values for one in nodes["FSGAN_LoadModels"].define_schema().inputs}
-    assert sorted(inputs[stage]["options"]) == sorted(MENUS[stage])
-    assert inputs[stage]["default"] == getattr(Backends(), stage)
+    assert inputs[stage]["default"] == "automatic"
+    assert inputs[stage]["options"] == ["automatic", *MENUS[stage]]
+    assert inputs["weights"]["options"] == ["open"]
 
 
 def _sockets(info: dict[str, Any]) -> dict[str, list[Any]]:
-    groups = info["input"]
-    return {name: given for group in ("required", "optional") for name, given in groups.get(group, {}).items()}
+    return dict(WORDS.sockets(info))
 
 
-def test_ids_inputs_defaults_and_outputs_never_change(nodes: dict[str, Any]) -> None:
-    found = {}
-    for name, node in nodes.items():
-        info = node.define_schema().info()
-        found[name] = {
-            "inputs": {key: [given[0], given[1].get("default")] for key, given in _sockets(info).items()},
-            "optional": sorted(info["input"].get("optional", {})),
-            "outputs": dict(zip(info["output_name"], info["output"], strict=True)),
-        }
+@pytest.fixture(scope="module")
+def infos(nodes: dict[str, Any]) -> dict[str, Any]:
+    return {name: node.define_schema().info() for name, node in nodes.items()}
+
+
+def test_ids_inputs_defaults_and_outputs_never_change(infos: dict[str, Any]) -> None:
     kept = json.loads(Path(__file__).with_name("schemas.json").read_text(encoding="utf-8"))
-    assert found == kept, "workflows people have saved depend on these; add, never change"
+    found = WORDS.snapshot(infos)
+    assert found == kept, f"workflows people have saved depend on these; add, never change, then {COMMAND}"
 
 
 def test_defaults_are_the_core_s(nodes: dict[str, Any]) -> None:
@@ -96,34 +123,34 @@ def test_defaults_are_the_core_s(nodes: dict[str, Any]) -> None:
     assert default("FSGAN_SelectFaces", "likeness") == ReferenceOptions().threshold
 
 
-def test_every_word_is_there_in_both_languages(nodes: dict[str, Any]) -> None:
+def test_every_word_is_there_in_both_languages(infos: dict[str, Any]) -> None:
     words = {
         language: json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
         for language in ("en", "ko")
     }
-    for name, node in nodes.items():
-        info = node.define_schema().info()
-        english = words["en"][name]
-        assert (english["display_name"], english["description"]) == (info["display_name"], info["description"])
-        tips = {key: given[1]["tooltip"] for key, given in _sockets(info).items()}
-        assert {key: given["tooltip"] for key, given in english["inputs"].items()} == tips
-        outputs = [given["tooltip"] for given in english.get("outputs", {}).values()]
-        assert outputs == info["output_tooltips"]
-        for language in ("en", "ko"):
-            there = words[language][name]
-            assert list(there["inputs"]) == list(tips)
-            assert len(there.get("outputs", {})) == len(outputs)
-            categories = json.loads((ROOT / "locales" / language / "main.json").read_text(encoding="utf-8"))
-            assert set(info["category"].split("/")) <= set(categories["nodeCategories"])
-    assert set(words["en"]) == set(words["ko"]) == set(nodes)
+    assert words["en"] == WORDS.english(infos), COMMAND
+    same, missing = WORDS.ordered(words["ko"], words["en"])
+    assert (same, missing) == (words["ko"], []), COMMAND
+    used = {part for info in infos.values() for part in info["category"].split("/")}
+    types = {kind for info in infos.values() for kind in info["output"] if kind.startswith("FSGAN_")}
+    for language in ("en", "ko"):
+        main = json.loads((ROOT / "locales" / language / "main.json").read_text(encoding="utf-8"))
+        assert used == set(main["nodeCategories"])
+        assert types == set(main["dataTypes"])
 
 
-def test_every_node_has_a_help_page_in_both_languages(nodes: dict[str, Any]) -> None:
-    for name, node in nodes.items():
-        info = node.define_schema().info()
-        for page in (ROOT / "web" / "docs" / f"{name}.md", ROOT / "web" / "docs" / name / "ko.md"):
-            text = page.read_text(encoding="utf-8")
-            assert all(f"`{one}`" in text for one in (*_sockets(info), *info["output_name"])), page
+def test_every_node_has_a_help_page_in_both_languages(infos: dict[str, Any]) -> None:
+    words = {
+        language: json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+        for language in ("en", "ko")
+    }
+    wanted = WORDS.pages(infos, words)
+    assert len(wanted) == 2 * len(infos)
+    for path, text in wanted.items():
+        assert path.read_text(encoding="utf-8") == text, COMMAND
+    assert set((ROOT / "web" / "docs").rglob("*.md")) == set(wanted)
+    size = sum(file.stat().st_size for file in (ROOT / "web").rglob("*") if file.is_file())
+    assert size < 2_500_000
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "workflows" / "api").glob("*.json")), ids=lambda path: path.stem)

@@ -1,0 +1,197 @@
+"""One face's swap, stage by stage: the paper's figure as functions from :class:`FaceCrop` to :class:`FaceCrop`.
+
+:func:`swap_face` is all of them in order; whoever wants to look between two stages calls them one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .models import Models
+from .ops.color import ColorMatch, estimate_color_match
+from .ops.masks import subtract, union
+from .stages.compositing import Patch, crop
+from .stages.cropping import Box, crop_mask, in_crop, square_box
+from .stages.reenactment import Reenactment
+from .stages.views import Source
+from .streams import Frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwapOptions:
+    """How a swap is drawn."""
+
+    margin: float = 1.6
+    """side of the crop over the longer side of the face; official networks have their own"""
+    closest: bool = False
+    """take the source view of the closest pose instead of interpolating between views"""
+    inside: Literal["auto", "source", "target"] = "auto"
+    """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
+
+
+@dataclass(frozen=True)
+class UserMask:
+    """A mask drawn by hand or by another tool.
+
+    Attributes:
+        values: ``(H, W)`` float32 in [0, 1], of the target frame's size.
+        mode: ``"subtract"`` keeps the target where the mask is 1; ``"add"`` swaps there too, within the crop.
+    """
+
+    values: NDArray[np.float32]
+    mode: Literal["add", "subtract"] = "subtract"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One face of the target that is to be replaced.
+
+    Attributes:
+        frame: uint8 ``(H, W, 3)``.
+        landmarks: ``(478, 3)`` in pixels of the frame.
+        pose: ``(3,)`` degrees.
+        mask: the user's mask for this frame, if any.
+        color: the track's colour match; estimated here when None.
+    """
+
+    frame: Frame
+    landmarks: NDArray[np.float32]
+    pose: NDArray[np.float32]
+    mask: UserMask | None = None
+    color: ColorMatch | None = None
+
+    @property
+    def beyond(self) -> bool:
+        """Whether more than the face is to be drawn."""
+        return self.mask is not None and self.mask.mode == "add"
+
+
+@dataclass(frozen=True)
+class FaceCrop:
+    """A face of the target on its way through the stages; what a stage has not made yet is None.
+
+    Attributes:
+        aim: what is to be replaced.
+        box: where the crop lies in the frame.
+        target: ``(1, 3, S, S)`` the crop.
+        points: ``(1, 478, 3)`` its landmarks in pixels of the crop.
+        drawn: made by :func:`reenacted`.
+        mask: ``(1, 1, S, S)`` made by :func:`segmented`.
+        face: ``(1, 3, S, S)`` the source's face, made by :func:`reenacted` and without holes after :func:`completed`.
+        blended: ``(1, 3, S, S)`` made by :func:`blended`.
+        color: colours that it was matched with.
+    """
+
+    aim: Aim
+    box: Box
+    target: Tensor
+    points: Tensor
+    drawn: Reenactment | None = None
+    mask: Tensor | None = None
+    face: Tensor | None = None
+    blended: Tensor | None = None
+    color: ColorMatch | None = None
+
+    @property
+    def patch(self) -> Patch:
+        """The finished crop and where it belongs.
+
+        Raises:
+            ValueError: it has not been through every stage.
+        """
+        mask = needed(self.mask, "segmentation")
+        return Patch(needed(self.blended, "blending"), (mask > 0).to(mask.dtype), self.box)
+
+
+@dataclass(frozen=True)
+class DrawnFace:
+    """A face ready to be put back into its frame.
+
+    Attributes:
+        patch: the finished crop and where it belongs.
+        color: the colours it was matched with, to be kept along the track.
+        steps: steps taken.
+        seen: share of the face that source pixels show.
+    """
+
+    patch: Patch
+    color: ColorMatch
+    steps: int
+    seen: float
+
+
+def swap_face(aim: Aim, source: Source, models: Models, options: SwapOptions | None = None) -> DrawnFace:
+    """The paper's figure for one face: reenactment, segmentation, completion, blending."""
+    options = options or SwapOptions()
+    one = reenacted(cropped(aim, models, options.margin), source, models, options.closest)
+    one = blended(completed(segmented(one, models), models, options.inside), models)
+    drawn, color = needed(one.drawn, "reenactment"), needed(one.color, "blending")
+    return DrawnFace(one.patch, color, drawn.steps, seen(drawn))
+
+
+def cropped(aim: Aim, models: Models, margin: float) -> FaceCrop:
+    """Cut a square around the face; networks that were trained with a scale of their own get that."""
+    box = square_box(aim.landmarks, models.crop_scale or margin)
+    target = crop(aim.frame, box).to(models.device)
+    return FaceCrop(aim, box, target, in_crop(aim.landmarks, box).to(models.device))
+
+
+def reenacted(one: FaceCrop, source: Source, models: Models, closest: bool = False) -> FaceCrop:
+    """Draw the source's face with the target's landmarks, from the views around the target's pose."""
+    views, weights = source.select(one.aim.pose, closest)
+    side = one.target.shape[-1]
+    drawn = models.reenactment(views, weights, one.points, side, surroundings=one.aim.beyond, picture=one.target)
+    return replace(one, drawn=drawn, face=drawn.image)
+
+
+def segmented(one: FaceCrop, models: Models) -> FaceCrop:
+    """Find the pixels that are exchanged: face in the target, drawn from the source, less or more the user's mask."""
+    mask = models.segmentation(one.target, one.points) * needed(one.drawn, "reenactment").mask
+    if one.aim.mask is not None:
+        combine = union if one.aim.beyond else subtract
+        mask = combine(mask, crop_mask(one.aim.mask.values, one.box).to(mask))
+    return replace(one, mask=mask)
+
+
+def completed(one: FaceCrop, models: Models, inside: Literal["auto", "source", "target"] = "auto") -> FaceCrop:
+    """Fill what the source does not show; the inside of mouth and eyes may come from the target."""
+    drawn, mask = needed(one.drawn, "reenactment"), needed(one.mask, "segmentation")
+    face = models.completion(drawn.image, drawn.confidence, mask)
+    nothing = torch.zeros_like(drawn.missing)
+    of_target = {"auto": drawn.missing, "source": nothing, "target": drawn.openings}[inside]
+    return replace(one, face=torch.lerp(face, one.target, of_target))
+
+
+def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> FaceCrop:
+    """Join the face to the crop.
+
+    Args:
+        one: segmented, and completed unless the holes are to be seen.
+        models: the stages.
+        color: the track's; else the aim's, else estimated here.
+    """
+    face, mask = needed(one.face, "reenactment"), needed(one.mask, "segmentation")
+    color = color or one.aim.color or estimate_color_match(face, one.target, mask)
+    return replace(one, blended=models.blending(face, one.target, mask, color), color=color)
+
+
+def seen(drawn: Reenactment) -> float:
+    """Share of the drawn face that source pixels show."""
+    return round(float((drawn.confidence * drawn.mask).sum() / drawn.mask.sum().clamp_min(1)), 3)
+
+
+def needed(value: Any, stage: str) -> Any:
+    """What an earlier stage made.
+
+    Raises:
+        ValueError: the stage was left out.
+    """
+    if value is None:
+        raise ValueError(f"the crop has not been through {stage}; do that first")
+    return value
