@@ -15,7 +15,7 @@ from ..training.loop import Task, TrainOptions, train
 from ..training.recipes import Phase, check_arguments, read_recipe
 from .flags import add_device, add_options, chosen_device, read_options
 
-TASKS = ("detection", "landmarks")
+TASKS = ("detection", "landmarks", "features")
 """Our own networks; each is a module of ``fsgan_core.training`` with a function ``task(data, ...)``."""
 
 

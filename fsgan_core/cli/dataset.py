@@ -1,0 +1,48 @@
+"""``fsgan dataset``: training material from a folder of one's own photos and videos."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import FSGANError
+from ..training.dataset_build import build_file, check_folder, finish, media_files
+from ..training.dataset_choice import DatasetOptions
+from ..training.dataset_report import write_report
+from .clips import watched
+from .engine import MEASURING, add_stages, load_models
+from .flags import add_debug, add_options, read_options
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the action and its flags."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "find, follow, crop and label the faces of a folder; a build that was stopped goes on with the next file"
+    build = actions.add_parser("build", help=text)
+    build.add_argument("folder", type=Path, help="photos and videos, also in subfolders")
+    text = "folder of the dataset: crops, labels, index and a report with pictures"
+    build.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help=text)
+    add_options(build, DatasetOptions, "faces")
+    add_stages(build, MEASURING)
+    add_debug(build)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Build the dataset and say what was kept."""
+    if not args.folder.is_dir():
+        raise FSGANError(f"no folder {args.folder}; name one with photos and videos")
+    options = read_options(args, DatasetOptions)
+    check_folder(args.output)
+    files = media_files(args.folder, args.output)
+    if not files:
+        raise FSGANError(f"{args.folder} holds no files; name a folder with photos and videos")
+    models = load_models(args)
+    entries = [
+        build_file(path, args.folder, args.output, models, options) for path in watched(files, "building", len(files))
+    ]
+    report = write_report(args.output, entries, finish(entries, args.output, options))
+    refused = sum(report["refused"].values())
+    print(f"{args.output}: {report['kept']} pictures kept, {refused} refused, in {len(files)} files")
+    for name, error in report["unreadable"].items():
+        print(f"not read: {name}: {error}")
+    print(f"see {args.output / 'report.html'}")

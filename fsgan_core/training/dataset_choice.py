@@ -1,0 +1,138 @@
+"""Which pictures of a face a dataset keeps: large, sharp, not too turned, and different from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..faces import FaceSequence
+from ..stages.pose import load_face_model
+
+Floats = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+REASONS = ("not seen", "small", "turned", "cut off", "blurred", "alike", "duplicate")
+"""Why a picture is refused, in the order in which it is looked at."""
+_PRINT = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions:
+    """Which faces are kept, and how."""
+
+    size: int = 128
+    """least longer side of a face in pixels; default 128"""
+    blur: float = 0.006
+    """least sharpness, energy of edges over contrast: a blur of 2 % of the face falls below 0.006, the default"""
+    yaw: float = 90.0
+    """largest turn to a side in degrees; default 90"""
+    pitch: float = 45.0
+    """largest turn up or down in degrees; default 45"""
+    inside: float = 0.95
+    """least share of the landmarks inside the frame, in [0, 1]; default 0.95"""
+    rate: float = 5.0
+    """frames a second of a video that are looked at, 0 for all; default 5"""
+    most: int = 100
+    """most pictures of one face in one file; default 100"""
+    change: float = 0.03
+    """least difference of two pictures of one face in one file, in eye distances a landmark; default 0.03"""
+    likeness: int = 20
+    """pictures of different files whose prints differ in at most so many of 256 bits are duplicates; default 20"""
+    side: int = 448
+    """largest side of the crops in pixels; default 448"""
+    margin: float = 2.0
+    """side of the crops over the longer side of the face; default 2"""
+    people: bool = False
+    """files in one folder show one person, so that networks may learn from pairs of them; default off"""
+
+    def __post_init__(self) -> None:
+        if self.size < 16 or self.side < 64 or self.margin < 1.2 or self.most < 1 or self.rate < 0:
+            raise ValueError("expected size >= 16, side >= 64, margin >= 1.2, most >= 1 and rate >= 0")
+
+
+def refusals(face: FaceSequence, frame: tuple[int, int], options: DatasetOptions) -> list[str]:
+    """For each frame of a track why it is refused before its pixels are looked at, or an empty string.
+
+    Args:
+        face: a measured track.
+        frame: width and height.
+        options: limits.
+    """
+    points = face.landmarks[..., :2]
+    extent = np.ptp(points, axis=1).max(1)
+    shown = ((points >= 0) & (points < frame)).all(2).mean(1)
+    turned = (np.abs(face.poses[:, 0]) > options.yaw) | (np.abs(face.poses[:, 1]) > options.pitch)
+    tests = {
+        "not seen": face.scores <= 0,
+        "small": extent < options.size,
+        "turned": turned,
+        "cut off": shown < options.inside,
+    }
+    return [next((reason for reason, bad in tests.items() if bad[row]), "") for row in range(len(face))]
+
+
+def different(landmarks: Floats, most: int, change: float) -> list[int]:
+    """Faces that differ most from each other, farthest first (Gonzalez 1985), beginning with the first.
+
+    Args:
+        landmarks: ``(F, 478, 3)`` in one unit.
+        most: largest number of faces.
+        change: least distance to those chosen, in eye distances a landmark.
+
+    Returns:
+        rows in the order of choice.
+    """
+    shapes = _shapes(landmarks)
+    if not len(shapes):
+        return []
+    chosen, far = [0], _distances(shapes, shapes[0])
+    while len(chosen) < most and float(far.max()) >= change:
+        chosen.append(int(far.argmax()))
+        far = np.minimum(far, _distances(shapes, shapes[chosen[-1]]))
+    return chosen
+
+
+def fingerprint(face: Picture) -> str:
+    """256 bits of how brightness changes along the rows of a face crop, as hexadecimal digits.
+
+    Two prints of one photo differ little after scaling and compression; those of different photos in about half.
+    """
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (_PRINT + 1, _PRINT), interpolation=cv2.INTER_AREA).astype(np.int16)
+    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
+
+
+def originals(prints: Sequence[str], files: Sequence[str], likeness: int) -> list[int]:
+    """For each picture the earlier one of another file that it repeats, or -1.
+
+    Args:
+        prints: of :func:`fingerprint`.
+        files: that the pictures come from.
+        likeness: largest number of bits in which duplicates differ.
+    """
+    bits = np.array([list(bytes.fromhex(text)) for text in prints], np.uint8)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(files))}
+    source = np.array([numbers[file] for file in files], np.int64)
+    result = np.full(len(prints), -1)
+    for row in range(1, len(prints)):
+        earlier = np.flatnonzero((result[:row] < 0) & (source[:row] != source[row]))
+        if len(earlier):
+            apart = np.unpackbits(bits[earlier] ^ bits[row], axis=1).sum(1)
+            if apart.min() <= likeness:
+                result[row] = earlier[apart.argmin()]
+    return result.tolist()
+
+
+def _shapes(landmarks: Floats) -> Floats:
+    """Landmarks about their centre, in eye distances as seen from the front."""
+    mean = load_face_model().mean.numpy()
+    size = np.sqrt(((landmarks - landmarks.mean(1, keepdims=True)) ** 2).sum(2).mean(1))
+    unit = float(np.sqrt(((mean - mean.mean(0)) ** 2).sum(1).mean()))
+    return np.asarray((landmarks - landmarks.mean(1, keepdims=True)) * (unit / size)[:, None, None], np.float32)
+
+
+def _distances(shapes: Floats, one: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(shapes - one, axis=2).mean(1), np.float32)
