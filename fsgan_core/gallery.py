@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -46,12 +47,21 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: words, then figures in a row, then a table of two columns."""
+    """A part of a page: words, then figures in a row, then a table.
+
+    Attributes:
+        title: heading.
+        text: below it.
+        figures: in a row.
+        rows: of the table; the first cell of each is a heading.
+        head: headings of the table's columns.
+    """
 
     title: str
     text: str = ""
     figures: tuple[Figure, ...] = ()
-    rows: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    head: tuple[str, ...] = ()
 
 
 def sheet(tiles: Sequence[Tile], columns: int, height: int = 384) -> Frame:
@@ -71,12 +81,12 @@ def sheet(tiles: Sequence[Tile], columns: int, height: int = 384) -> Frame:
     rows = [range(first, min(first + columns, len(tiles))) for first in range(0, len(tiles), columns)]
     width = max(sum(pictures[n].width + _GAP for n in row) for row in rows) + _GAP
     paper = Pillow.new("RGB", (width, len(rows) * (height + _LINE + _GAP) + _GAP), _PAPER)
-    draw, font = ImageDraw.Draw(paper), ImageFont.load_default(18)
+    draw = ImageDraw.Draw(paper)
     for number, row in enumerate(rows):
         left, top = _GAP, _GAP + number * (height + _LINE + _GAP)
         for n in row:
             paper.paste(pictures[n], (left, top))
-            draw.text((left, top + height + 6), tiles[n].caption, _INK, font)
+            draw.text((left, top + height + 6), *_fitting(tiles[n].caption, pictures[n].width, draw))
             left += pictures[n].width + _GAP
     return np.asarray(paper)
 
@@ -96,9 +106,21 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     return f"<!doctype html>\n{document}\n"
 
 
+def _fitting(caption: str, width: int, draw: ImageDraw.ImageDraw) -> tuple[str, tuple[int, int, int], Any]:
+    """A caption with colour and font, in letters small enough, then cut, to be no wider than its picture."""
+    for size in (18, 16, 14, 12):
+        font = ImageFont.load_default(size)
+        if draw.textlength(caption, font) <= width:
+            return caption, _INK, font
+    while len(caption) > 1 and draw.textlength(caption + "…", font) > width:
+        caption = caption[:-1]
+    return caption + "…", _INK, font
+
+
 def _section(section: Section) -> str:
     figures = "".join(map(_figure, section.figures))
-    cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in section.rows)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in section.head)
+    cells = (f"<tr>{head}</tr>" if head else "") + "".join(map(_row, section.rows))
     parts = (
         f"<h2>{escape(section.title)}</h2>",
         f"<p>{escape(section.text)}</p>" if section.text else "",
@@ -106,6 +128,11 @@ def _section(section: Section) -> str:
         f"<table>{cells}</table>" if cells else "",
     )
     return "\n".join(part for part in parts if part)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    rest = "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
+    return f"<tr><th>{escape(cells[0])}</th>{rest}</tr>"
 
 
 def _figure(figure: Figure) -> str:

@@ -71,6 +71,7 @@ class FaceRecord:
         pose: yaw, pitch, roll of the target in degrees.
         steps: steps of the reenactment.
         seen: share of the face that source pixels show.
+        reason: in words, why nothing was drawn; None where something was.
     """
 
     track: int
@@ -79,14 +80,24 @@ class FaceRecord:
     pose: tuple[float, float, float] | None = None
     steps: int = 0
     seen: float = 0.0
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """One frame of a result and what was done in it."""
+    """One frame of a result and what was done in it.
+
+    Attributes:
+        frame: the result.
+        records: one a face.
+        target: the frame before, where the result is made of it; for those who compare.
+        wanted: ``(478, 3)`` for each record: the landmarks drawn, in pixels of the frame; None without a face.
+    """
 
     frame: Frame
     records: tuple[FaceRecord, ...]
+    target: Frame | None = None
+    wanted: tuple[NDArray[np.float32] | None, ...] = ()
 
 
 def analyze(clip: Clip, models: Models, options: AnalyzeOptions | None = None) -> Analysis:
@@ -171,18 +182,20 @@ def swap(
     ready = [Source(source, models.face_model, models.device) for source in sources]
     colors: dict[int, ColorMatch] = {}
     for index, frame in enumerate(target):
-        patches, records = [], []
+        patches, records, wanted = [], [], []
         for track, face in enumerate(faces):
             row = index - face.track.start
-            if not (0 <= row < len(face) and face.scores[row] > 0):
-                records.append(FaceRecord(track, "no_face"))
+            shown = 0 <= row < len(face) and face.scores[row] > 0
+            wanted.append(face.landmarks[row] if shown else None)
+            if not shown:
+                records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
                 continue
             aim = Aim(frame, face.landmarks[row], face.poses[row], user_mask, colors.get(track))
             drawn = swap_face(aim, ready[track % len(ready)], models, options)
             colors.setdefault(track, drawn.color)
             patches.append(drawn.patch)
             records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
-        yield Rendered(composite(frame, patches), tuple(records))
+        yield Rendered(composite(frame, patches), tuple(records), frame, tuple(wanted))
 
 
 def reenact(
@@ -212,7 +225,7 @@ def reenact(
     for row, face in enumerate(moved.cpu().numpy()):
         drawn, patch = _moved_head(head, face, models)
         record = FaceRecord(0, "reenacted", patch.box, angles(target.poses[row]), drawn.steps, seen(drawn))
-        yield Rendered(composite(picture, [patch]), (record,))
+        yield Rendered(composite(picture, [patch]), (record,), wanted=(face,))
 
 
 def reenact_crops(
@@ -237,7 +250,7 @@ def reenact_crops(
         image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
         frame = (image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))
-        yield Rendered(frame, (record,))
+        yield Rendered(frame, (record,), wanted=(points[0].cpu().numpy(),))
 
 
 def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: Models) -> Iterator[Rendered]:
@@ -304,6 +317,13 @@ def _moved_head(head: _Head, landmarks: NDArray[np.float32], models: Models) -> 
     drawn = models.reenactment([head.view], [1.0], points, side, head.anchor, surroundings=True)
     image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
     return drawn, Patch(image, torch.ones_like(drawn.mask), head.box)
+
+
+def absence(face: FaceSequence, index: int) -> str:
+    """Why a face is not drawn in a frame, in words."""
+    if not face.track.start <= index < face.track.stop:
+        return "the face is not in the picture"
+    return "the face is covered, blurred or turned away too far to be measured"
 
 
 def angles(pose: NDArray[np.float32]) -> tuple[float, float, float]:

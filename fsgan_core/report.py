@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,25 @@ from .pipeline import Rendered
 from .provenance import VERSION
 from .streams import Frame
 
-_UNTOUCHED = {"status": "kept", "track": None, "crop": None, "pose": None, "steps": 0, "seen": 0.0}
+_UNTOUCHED: dict[str, Any] = {
+    "status": "kept",
+    "track": None,
+    "crop": None,
+    "pose": None,
+    "steps": 0,
+    "seen": 0.0,
+    "reason": "the target has no face that was chosen",
+}
+
+
+class Inspection(Protocol):
+    """Measures results as they pass by; :class:`fsgan_core.evaluation.quality.Quality` is one."""
+
+    def look(self, result: Rendered) -> list[dict[str, float | None]]:
+        """Measures for each record of the next frame, empty where nothing was drawn."""
+
+    def summary(self) -> dict[str, Any]:
+        """What the whole run is like, as JSON knows it."""
 
 
 @dataclass
@@ -30,14 +48,18 @@ class Report:
         options: what the run was asked for.
         models: name of the backend of each stage.
         device: where it was computed.
+        inspection: measures every frame where the quality is wanted too.
         rows: one for each face in each frame, in order; one of status ``"kept"`` for a frame without any.
+        times: seconds of every frame.
     """
 
     operation: str
     options: Mapping[str, Any]
     models: Mapping[str, str]
     device: str
+    inspection: Inspection | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
 
     def noted(self, results: Iterable[Rendered], moment: Callable[[int], float]) -> Iterator[Frame]:
@@ -48,8 +70,13 @@ class Report:
             moment: time in seconds of a frame's index.
         """
         for index, result in enumerate(results):
-            when = {"index": index, "time": round(moment(index), 4)}
-            self.rows += [when | asdict(record) for record in result.records] or [when | _UNTOUCHED]
+            when: dict[str, Any] = {"index": index, "time": round(moment(index), 4)}
+            self.times.append(when["time"])
+            rows = [when | asdict(record) for record in result.records]
+            if self.inspection:
+                for row, quality in zip(rows, self.inspection.look(result), strict=False):
+                    row["quality"] = quality or None
+            self.rows += rows or [when | _UNTOUCHED]
             yield result.frame
 
     def summary(self, status: str) -> str:
@@ -64,13 +91,15 @@ class Report:
         frames = len({row["index"] for row in self.rows})
         seconds = time.monotonic() - self._began
         speed = {"seconds": round(seconds, 2), "frames_per_second": round(frames / max(seconds, 1e-6), 2)}
+        counts: dict[str, Any] = {"frames": frames, "statuses": dict(Counter(row["status"] for row in self.rows))}
+        quality = {"quality": self.inspection.summary()} if self.inspection else {}
         return {
             "version": VERSION,
             "operation": self.operation,
             "options": dict(self.options),
             "models": dict(self.models),
             "device": self.device,
-            "summary": {"frames": frames, "statuses": dict(Counter(row["status"] for row in self.rows)), **speed},
+            "summary": counts | speed | quality,
             "frames": self.rows,
         }
 

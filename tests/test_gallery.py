@@ -21,6 +21,20 @@ def test_sheet_shows_every_picture_at_one_height() -> None:
     assert (picture[:, 0] == picture[0, 0]).all()
 
 
+def test_captions_stay_below_their_picture() -> None:
+    short, long = (sheet([Tile(words, np.full((64, 64, 3), 255, np.uint8))] * 2, 2, 64) for words in ("a", "a" * 99))
+    assert short.shape == long.shape
+    gap = long[16 + 64 :, 16 + 64 : 32 + 64]
+    assert (gap == gap[0, 0]).all()
+    assert (long[80:] < 128).any()
+
+
+def test_page_has_tables_with_headings() -> None:
+    text = page("t", "", [Section("part", rows=(("a", "1", "2"), ("b", "3", "<4>")), head=("name", "x", "y"))])
+    assert "<tr><th>name</th><th>x</th><th>y</th></tr><tr><th>a</th><td>1</td><td>2</td></tr>" in text
+    assert "&lt;4&gt;" in text
+
+
 def test_sheet_needs_pictures_and_columns() -> None:
     with pytest.raises(ValueError, match="found 0"):
         sheet([], 2)

@@ -32,7 +32,7 @@ def test_report_has_a_row_for_every_face_and_frame() -> None:
         (1, "kept", None),
     ]
     row = {"index": 0, "time": 0.0, "track": 0, "status": "swapped", "crop": [0, 0, 4, 4]}
-    assert values["frames"][0] == row | {"pose": [1.0, 2.0, 3.0], "steps": 2, "seen": 0.5}
+    assert values["frames"][0] == row | {"pose": [1.0, 2.0, 3.0], "steps": 2, "seen": 0.5, "reason": None}
     assert values["frames"][2]["time"] == 0.04
     assert values["summary"]["statuses"] == {"swapped": 1, "no_face": 1, "kept": 1}
     assert report.summary("swapped") == "1 face swapped, in 1 of 2 frames"

@@ -13,12 +13,12 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from ..errors import MediaError
-from ..media import EncodeOptions, Image, Video, VideoWriter, check_output, is_video, read_image, staged, write_image
+from ..media import EncodeOptions, Image, Video, VideoWriter, check_output, is_video, read_image, write_image
 from ..media.image import WRITABLE
 from ..provenance import Marking
-from ..report import Report
 from ..streams import Clip, Frame, Still
 from .flags import read_options
+from .quality import report_files
 
 T = TypeVar("T")
 USUAL_RATE = Fraction(25)
@@ -107,8 +107,8 @@ def check_result(args: argparse.Namespace, still: bool, inputs: Sequence[Path]) 
     elif args.output.suffix.lower() not in WRITABLE:
         found = f"the result is a picture, which cannot be written as '{args.output.suffix}'"
         raise MediaError(f"{found}; use one of {', '.join(WRITABLE)}")
-    if getattr(args, "report", None):
-        check_output(args.report, overwrite=args.overwrite, inputs=(*inputs, args.output))
+    for path in report_files(getattr(args, "report", None)):
+        check_output(path, overwrite=args.overwrite, inputs=(*inputs, args.output))
 
 
 def write_result(
@@ -137,10 +137,3 @@ def write_result(
     with VideoWriter(args.output, like, rate=rate, options=options, marking=mark, overwrite=again) as writer:
         for frame in frames:
             writer.write(frame)
-
-
-def write_report(args: argparse.Namespace, report: Report) -> None:
-    """Write the report where ``--report`` says, if it does."""
-    if args.report:
-        with staged(args.report, overwrite=args.overwrite) as temporary:
-            temporary.write_text(report.json(), encoding="utf-8")

@@ -11,9 +11,10 @@ from ..ops.controls import Controls
 from ..pipeline import AnalyzeOptions, edit
 from ..provenance import Marking
 from ..report import Report
-from .clips import check_result, opened, watched, write_report, write_result
+from .clips import check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, read_options
+from .quality import write_report
 from .subjects import add_choice, chosen_faces, measured
 
 STAGES = ("detection", "landmarks", "reenactment")
@@ -42,5 +43,5 @@ def run(args: argparse.Namespace) -> None:
     results = watched(edit(item.clip, faces, controls, models), "editing", item.length)
     mark = Marking(operation="face edit", weights=weights_used(args))
     write_result(args, report.noted(results, item.moment), mark, item.image, item.video)
-    write_report(args, report)
+    write_report(args, report, None, mark)
     print(f"wrote {args.output}: {report.summary('edited')}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..evaluation.inspection import single_view
 from ..faces import Analysis, FaceSequence
 from ..media import EncodeOptions, Image, Video
 from ..models import Models
@@ -18,11 +19,13 @@ from ..pipeline import AnalyzeOptions, FaceRecord, ReenactOptions, Rendered, ree
 from ..provenance import Marking
 from ..report import Report
 from ..stages.analysis import load_analysis
+from ..stages.appearance_map import AppearanceMap
 from ..stages.selection import select
 from ..streams import Frame
-from .clips import Input, check_result, opened, watched, write_report, write_result
+from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, read_options
+from .quality import add_report, quality_of, write_report
 from .subjects import TENSORS, add_choice, add_source, chosen_faces, measured, source_map, source_picture
 
 STAGES = ("detection", "landmarks", "reenactment")
@@ -34,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     text = f"picture or video whose motion is taken, or an analysis ({TENSORS}) made by 'fsgan analyze'"
     parser.add_argument("--target", "-t", type=Path, required=True, metavar="FILE", help=text)
     add_output(parser, "picture or video to write, of the target's kind")
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done in every frame")
+    add_report(parser)
     text = "draw the face in the target's place, shape and size instead of the source's whole picture"
     parser.add_argument("--crop", action="store_true", help=text)
     add_choice(parser)
@@ -92,14 +95,15 @@ def run(args: argparse.Namespace) -> None:
     check_result(args, not target.rate, [args.target, *args.source])
     models, options = load_models(args), read_options(args, ReenactOptions)
     motion = target.measured(models, args)
-    idle, draw = _drawing(args, models, options)
+    idle, draw, source = _drawing(args, models, options)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
-    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device))
+    quality = quality_of(args, source, models)
+    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality)
     drawn = in_time(draw, target.chosen(motion, models, args), motion.frame_count, idle.frame)
     frames = report.noted(watched(drawn, "reenacting", motion.frame_count), target.moment)
     mark = Marking(operation="face reenactment", weights=weights_used(args))
     write_result(args, frames, mark, None if target.rate else idle, target.video, target.rate)
-    write_report(args, report)
+    write_report(args, report, quality, mark)
     print(f"wrote {args.output}: {report.summary('reenacted')}")
 
 
@@ -116,7 +120,7 @@ def in_time(draw: Draw, faces: Sequence[FaceSequence], count: int, idle: Frame) 
         count: number of the target's frames.
         idle: what is shown while there is no face.
     """
-    absent, index = Rendered(idle, (FaceRecord(0, "no_face"),)), 0
+    absent, index = Rendered(idle, (FaceRecord(0, "no_face", reason="the target shows no face here"),)), 0
     for face in sorted(faces, key=lambda face: face.track.start):
         yield from repeat(absent, face.track.start - index)
         yield from draw(face)
@@ -124,11 +128,12 @@ def in_time(draw: Draw, faces: Sequence[FaceSequence], count: int, idle: Frame) 
     yield from repeat(absent, count - index)
 
 
-def _drawing(args: argparse.Namespace, models: Models, options: ReenactOptions) -> tuple[Image, Draw]:
-    """What is shown while the target shows no face, and how the others are drawn."""
+def _drawing(args: argparse.Namespace, models: Models, options: ReenactOptions) -> tuple[Image, Draw, AppearanceMap]:
+    """What is shown while the target shows no face, how the others are drawn, and the source."""
     if args.crop:
         source = source_map(args, models)
         black = Image(np.zeros((options.size, options.size, 3), np.uint8))
-        return black, lambda face: reenact_crops(source, face, models, options)
+        return black, lambda face: reenact_crops(source, face, models, options), source
     image, landmarks = source_picture(args, models)
-    return image, lambda face: reenact(image.frame, landmarks, face, models, options)
+    view = single_view(image.frame, landmarks, models)
+    return image, lambda face: reenact(image.frame, landmarks, face, models, options), view

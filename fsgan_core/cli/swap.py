@@ -14,9 +14,10 @@ from ..pipeline import AnalyzeOptions, swap
 from ..provenance import Marking
 from ..report import Report
 from ..swapping import SwapOptions, UserMask
-from .clips import Input, check_result, opened, watched, write_report, write_result
+from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, read_options
+from .quality import add_report, quality_of, write_report
 from .subjects import add_choice, add_source, chosen_faces, measured, source_map
 
 STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
     parser.add_argument("--target", "-t", type=Path, required=True, metavar="FILE", help="picture or video to change")
     add_output(parser, "picture or video to write, of the target's kind")
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done in every frame")
+    add_report(parser)
     add_choice(parser)
     text = "picture of the target's size: white marks what --mask-mode says"
     parser.add_argument("--mask", type=Path, metavar="FILE", help=text)
@@ -49,11 +50,12 @@ def run(args: argparse.Namespace) -> None:
     source = source_map(args, models)
     faces = chosen_faces(target.clip, measured(target, models, args), models, args)
     asked = {"faces": args.face, "swap": asdict(options), **engine_values(args)}
-    report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device))
+    quality = quality_of(args, source, models)
+    report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device), quality)
     results = watched(swap(target.clip, faces, [source], models, options, mask), "swapping", target.length)
     mark = Marking(operation="face swap", weights=weights_used(args))
     write_result(args, report.noted(results, target.moment), mark, target.image, target.video)
-    write_report(args, report)
+    write_report(args, report, quality, mark)
     print(f"wrote {args.output}: {report.summary('swapped')}")
 
 

@@ -145,6 +145,11 @@ EMBEDDERS: dict[str, Callable[[torch.device | str], Embedder]] = {"dlib": load_d
 """Face descriptors by name: each loads an :class:`Embedder` for a device or raises ``FSGANError``."""
 
 
+def load_if_installed(device: torch.device | str = "cpu") -> Embedder | None:
+    """Load dlib's descriptor; None where its package is not installed."""
+    return load_dlib(device) if find_spec("face_recognition_models") else None
+
+
 def weights_file() -> Path:
     """The file of dlib's weights.
 

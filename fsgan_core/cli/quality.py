@@ -1,0 +1,62 @@
+"""``--report``: what was done in every frame and how good it is, as JSON or as a page to look at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import MediaError
+from ..evaluation.identity import load_if_installed
+from ..evaluation.inspection import Inspector, Reference
+from ..evaluation.quality import Quality
+from ..evaluation.report_page import JSON, PLOT, WORST, report_page
+from ..media import staged
+from ..models import Models
+from ..provenance import Marking
+from ..report import Report
+from ..stages.appearance_map import AppearanceMap
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add ``--report`` and ``--measure``."""
+    text = "write what was done in every frame: .json, or .html with a plot, the worst frames and the .json beside it"
+    parser.add_argument("--report", type=Path, metavar="FILE", help=text)
+    text = "measure identity, pose, expression, sharpness and seam of every frame for the report (default: yes)"
+    parser.add_argument("--measure", action=argparse.BooleanOptionalAction, default=True, help=text)
+
+
+def report_files(path: Path | None) -> list[Path]:
+    """The files that a report is written to.
+
+    Raises:
+        MediaError: it cannot be written as that.
+    """
+    if path is None:
+        return []
+    if path.suffix.lower() == ".html":
+        return [path, *(path.with_name(path.stem + ending) for ending in (JSON, PLOT, WORST))]
+    if path.suffix.lower() != ".json":
+        raise MediaError(f"cannot write a report as '{path.suffix}'; use .json or .html")
+    return [path]
+
+
+def quality_of(args: argparse.Namespace, source: AppearanceMap, models: Models) -> Quality | None:
+    """What measures the run, where a report with measures is wanted."""
+    if args.report is None or not args.measure:
+        return None
+    embedder = load_if_installed(models.device)
+    return Quality(Inspector([Reference.of(source, models, embedder)], models, embedder))
+
+
+def write_report(args: argparse.Namespace, report: Report, quality: Quality | None, mark: Marking) -> None:
+    """Write the report where ``--report`` says, if it does, and say what probably looks wrong."""
+    if args.report is None:
+        return
+    files = report_files(args.report)
+    numbers = next(path for path in files if path.suffix.lower() == ".json")
+    with staged(numbers, overwrite=args.overwrite) as temporary:
+        temporary.write_text(report.json(), encoding="utf-8")
+    if len(files) > 1:
+        report_page(args.report, report, quality, mark, overwrite=args.overwrite)
+    for words in quality.warnings() if quality else ():
+        print(f"note: {words}")

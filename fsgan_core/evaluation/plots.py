@@ -1,0 +1,121 @@
+"""Plots as pictures; matplotlib comes with ``fsgan[eval]`` and is loaded when the first is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ..errors import FSGANError
+from ..streams import Frame
+from .measures import CLIP_MEASURES, MEASURES, Row
+
+_PANELS = (
+    ("identity", "identity_before"),
+    ("pose_error", "pose_gap"),
+    ("expression", "landmark_error"),
+    ("mouth", "eyes"),
+    ("sharpness", "ssim"),
+    ("seam", "border_color"),
+    ("flicker", "flicker_target"),
+)
+"""What is drawn over time, in one panel each; the first line of each has its limit drawn in."""
+_COLORS = ("#1f6f8b", "#c97b2d", "#5a8f3c", "#8c4a8c", "#b03a48", "#555555")
+
+
+def available() -> bool:
+    """Whether plots can be drawn."""
+    return find_spec("matplotlib") is not None
+
+
+def over_time(rows: Sequence[Mapping[str, Any]], times: Sequence[float] | None = None) -> Frame:
+    """Measures of a run over its frames or seconds.
+
+    Args:
+        rows: measures with ``index`` and ``track``.
+        times: seconds of every frame, by its index; None counts frames.
+
+    Returns:
+        uint8 ``(H, W, 3)``.
+
+    Raises:
+        FSGANError: matplotlib is not installed.
+    """
+    panels = [names for names in _PANELS if any(row.get(name) is not None for row in rows for name in names)]
+    figure = _figure(9.0, 1.0 + 1.55 * max(1, len(panels)))
+    tracks = sorted({int(row["track"]) for row in rows})
+    axes = figure.subplots(max(1, len(panels)), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, names in zip(axes, panels, strict=False):
+        for color, name in zip(_COLORS, names, strict=False):
+            for track in tracks:
+                kept = [row for row in rows if row["track"] == track]
+                _line(axis, kept, name, times, color, track if len(tracks) > 1 else None)
+        bad = MEASURES[names[0]].bad
+        if bad is not None:
+            axis.axhline(bad, color=_COLORS[4], linewidth=0.8, linestyle=":")
+        axis.margins(y=0.3)
+        axis.legend(loc="upper right", fontsize=7, framealpha=0.7, edgecolor="none", ncols=2)
+        axis.grid(alpha=0.25)
+    axes[-1].set_xlabel("frame" if times is None else "seconds")
+    return _drawn(figure)
+
+
+def curves(title: str, about: str, lines: Mapping[str, Sequence[tuple[float, Row]]], names: Sequence[str]) -> Frame:
+    """How measures depend on something: a panel a measure, a line a variant.
+
+    Args:
+        title: heading.
+        about: name of the horizontal axis.
+        lines: by variant, places on the axis with the measures there.
+        names: measures to draw.
+
+    Returns:
+        uint8 ``(H, W, 3)``.
+    """
+    figure = _figure(3.4 * len(names), 3.4)
+    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    known = {**MEASURES, **CLIP_MEASURES}
+    for axis, name in zip(axes, names, strict=True):
+        for color, (variant, points) in zip(_COLORS, lines.items(), strict=False):
+            shown = [(place, row[name]) for place, row in points if row.get(name) is not None]
+            axis.plot(*zip(*shown, strict=True), "o-", color=color, label=variant, markersize=3.5) if shown else None
+        axis.set(xlabel=about, ylabel=known[name].heading)
+        axis.grid(alpha=0.25)
+    axes[0].legend(fontsize=7, frameon=False)
+    figure.suptitle(title, fontsize=10)
+    return _drawn(figure)
+
+
+def _line(
+    axis: Any,
+    rows: Sequence[Mapping[str, Any]],
+    name: str,
+    times: Sequence[float] | None,
+    color: str,
+    track: int | None,
+) -> None:
+    shown = [(row["index"] if times is None else times[row["index"]], row.get(name)) for row in rows]
+    kept = [(place, value) for place, value in shown if value is not None]
+    if kept:
+        label = MEASURES[name].heading + ("" if track is None else f", face {track}")
+        axis.plot(
+            *zip(*kept, strict=True), color=color, linewidth=1.2, label=label, marker="." if len(kept) < 3 else ""
+        )
+
+
+def _figure(width: float, height: float) -> Any:
+    if not available():
+        raise FSGANError("plots need matplotlib; run: pip install 'fsgan[eval]'")
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), dpi=110, layout="constrained", facecolor="#fafaf8")
+
+
+def _drawn(figure: Any) -> Frame:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba(), np.uint8)[..., :3].copy()

@@ -1,0 +1,75 @@
+"""A run's report as a page: warnings, means, a plot over time, the worst frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..gallery import Figure, Section, page
+from ..media import Image, staged, write_image
+from ..provenance import Marking
+from ..report import Report
+from . import plots
+from .measures import CLIP_MEASURES, MEASURES
+from .quality import Quality
+
+JSON, PLOT, WORST = ".json", "-plot.png", "-worst.jpg"
+"""How the names of the files beside a page end."""
+
+
+def report_page(path: Path, report: Report, quality: Quality | None, mark: Marking, *, overwrite: bool) -> None:
+    """Write the page and the pictures it shows.
+
+    Args:
+        path: of the page.
+        report: of the run.
+        quality: what was measured; None: nothing.
+        mark: what the sheet of frames says of its making.
+        overwrite: replace files of these names.
+
+    Raises:
+        MediaError: a file exists.
+    """
+    sections = [Section("What was done", rows=_facts(report))]
+    if quality:
+        sections = [*_verdict(quality), *_pictures(path, report, quality, mark, overwrite), _table(quality), *sections]
+    lead = f"Every frame of the {report.operation} was measured against its target and its source."
+    text = page(f"Quality of a {report.operation}", lead if quality else "", sections)
+    with staged(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _verdict(quality: Quality) -> list[Section]:
+    words = quality.warnings()
+    if not words:
+        return [Section("Nothing stands out", "No measure says that this run looks wrong. Look at it all the same.")]
+    return [Section("What probably looks wrong", rows=tuple((str(n), text) for n, text in enumerate(words, 1)))]
+
+
+def _pictures(path: Path, report: Report, quality: Quality, mark: Marking, overwrite: bool) -> list[Section]:
+    sections, worst = [], quality.worst_sheet()
+    if plots.available() and quality.rows:
+        name = path.with_name(path.stem + PLOT)
+        times = report.times if len(set(report.times)) > 1 else None
+        write_image(name, Image(plots.over_time(quality.rows, times)), marking=None, overwrite=overwrite)
+        sections.append(Section("Over time", figures=(Figure(name.name, "Dotted: the limit of what is fine."),)))
+    if worst is not None:
+        name = path.with_name(path.stem + WORST)
+        write_image(name, Image(worst), marking=mark, overwrite=overwrite)
+        sections.append(Section("The worst frames", figures=(Figure(name.name, "Each with its target."),)))
+    return sections
+
+
+def _table(quality: Quality) -> Section:
+    found, known = quality.means(), {**MEASURES, **CLIP_MEASURES}
+    rows = tuple((known[name].heading, f"{found[name]:.{known[name].digits}f}") for name in known if name in found)
+    return Section(
+        "Means over the run", rows=(*rows, *(("not measured", words) for words in quality.inspector.missing))
+    )
+
+
+def _facts(report: Report) -> tuple[tuple[str, str], ...]:
+    values = report.values()
+    counts = ", ".join(f"{count} {status}" for status, count in values["summary"]["statuses"].items())
+    stages = ", ".join(f"{stage}: {name}" for stage, name in values["models"].items())
+    rate = f"{values['summary']['frames_per_second']} a second, measuring included"
+    return (("frames", f"{values['summary']['frames']}, {rate}"), ("faces", counts), ("stages", stages))
