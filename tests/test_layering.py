@@ -11,7 +11,7 @@ ORDER = [
     *("errors", "options", "provenance", "streams", "ops", "faces", "networks", "weights", "stages", "models"),
     *("media", "swapping", "pipeline", "official", "report", "gallery", "training", "evaluation", "demo", "cli"),
 ]
-OUTSIDE = {"nodes", "comfy", "comfy_api", "comfy_extras", "folder_paths", "fsgan_core"}
+OUTSIDE = {"nodes", "headless", "comfy", "comfy_api", "comfy_extras", "folder_paths", "fsgan_core"}
 FILES = sorted(CORE.rglob("*.py"))
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "edit": "change a face's pose and expression by numbers: turn, blink, look, smile, open the mouth",
     "analyze": "measure the faces of a picture or video: tracks, landmarks, poses",
     "faces": "make and look at appearance maps, a source's views by pose",
+    "run": "run a graph of the ComfyUI nodes without ComfyUI",
     "dataset": "make training material of a folder of photos and videos",
     "train": "train a network",
     "weights": "list the bundled and the official weights, check a converted file",

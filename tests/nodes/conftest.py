@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import numpy as np
@@ -16,16 +16,33 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[2]
 
 
+class Bar:
+    """Notes steps and pictures."""
+
+    seen: ClassVar[list[tuple[int, int, Any]]] = []
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+
+    def update_absolute(self, value: int, total: int | None = None, preview: Any = None) -> None:
+        self.seen.append((value, total or self.total, preview))
+
+
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The stand-in."""
-    spec = spec_from_file_location("host_stub", Path(__file__).with_name("host_stub.py"))
+    spec = spec_from_file_location("host_stub", ROOT / "headless" / "host.py")
     assert spec is not None
     assert spec.loader is not None
-    stub = module_from_spec(spec)
-    sys.modules["host_stub"] = stub
-    spec.loader.exec_module(stub)
-    return stub.install(tmp_path_factory.mktemp("comfyui"))
+    stand_in = module_from_spec(spec)
+    sys.modules["host_stub"] = stand_in
+    spec.loader.exec_module(stand_in)
+    folders = stand_in.Folders.under(tmp_path_factory.mktemp("comfyui"))
+    folders.inputs.mkdir()
+    parts = stand_in.install(folders)
+    # With a memory of what was shown.
+    sys.modules["comfy.utils"].ProgressBar = parts.bar = Bar
+    return parts
 
 
 @pytest.fixture(scope="session")

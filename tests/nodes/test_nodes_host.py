@@ -1,5 +1,6 @@
 """The pack in a real ComfyUI: ``FSGAN_COMFYUI=folder`` (and ``FSGAN_COMFYUI_PYTHON``) runs these."""
 
+import hashlib
 import json
 import os
 import socket
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fsgan_core.media import Image, write_image
+from fsgan_core.media import Image, Video, read_image, write_image
 
 ROOT = Path(__file__).parents[2]
 COMFYUI = os.environ.get("FSGAN_COMFYUI", "")
@@ -139,6 +140,26 @@ def test_api_workflows_run(server: Server, path: Path) -> None:
     assert result["status"]["status_str"] == "success", result["status"]
     shown = [name for output in result["outputs"].values() for name in output]
     assert shown.count("images") >= 1
+
+
+@pytest.mark.parametrize("path", API, ids=lambda path: path.stem)
+def test_the_command_line_gives_the_same_to_the_last_bit(server: Server, tmp_path: Path, path: Path) -> None:
+    result = server.result(server.queue(json.loads(path.read_text(encoding="utf-8"))))
+    words = ["run", path, "--input-dir", server.base / "input", "--output-dir", tmp_path / "out"]
+    # A process of its own: in this one the pack stands on the stand-in of the other tests.
+    subprocess.run([sys.executable, "-m", "fsgan_core", *map(str, words)], cwd=ROOT, check=True)
+    ours = sorted((tmp_path / "out").rglob("*.*"), key=lambda file: file.name)
+    theirs = [shown for output in result["outputs"].values() for shown in output.get("images", ())]
+    assert len(ours) == len(theirs)
+    assert sorted(map(_pixels, ours)) == sorted(
+        _pixels(server.base / one["type"] / one["subfolder"] / one["filename"]) for one in theirs
+    )
+
+
+def _pixels(path: Path) -> str:
+    """What stands for every pixel of a picture or video."""
+    frames = Video(path) if path.suffix == ".mp4" else [read_image(path).frame]
+    return hashlib.sha256(b"".join(frame.tobytes() for frame in frames)).hexdigest()
 
 
 def test_cancelling_leaves_nothing_behind(server: Server) -> None:

@@ -1,8 +1,13 @@
-"""A small stand-in for ComfyUI: as much of its node API, folders and devices as the pack uses."""
+"""A small stand-in for ComfyUI: as much of its node API, folders and devices as the pack uses.
+
+:func:`install` puts it where the pack's ``nodes/host.py`` imports the host from. ``fsgan run`` and the tests use it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import sys
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -12,6 +17,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
+from tqdm import tqdm
+
+_MEDIA = {
+    "image": (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
+    "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"),
+}
 
 
 def _pruned(**values: Any) -> dict[str, Any]:
@@ -198,16 +209,15 @@ class VideoFile:
 
 
 class ProgressBar:
-    """Counts, and notes pictures."""
-
-    seen: list[tuple[int, int, Any]] = []
+    """A bar on the terminal, where there is one; pictures are not shown."""
 
     def __init__(self, total: int) -> None:
         self.total = total
+        self._bar = tqdm(total=total, leave=False, unit=" steps", disable=not sys.stderr.isatty())
 
     def update_absolute(self, value: int, total: int | None = None, preview: Any = None) -> None:
         """Move to a step."""
-        self.seen.append((value, total or self.total, preview))
+        self._bar.update(value - self._bar.n)
 
 
 class Interrupted(BaseException):
@@ -224,14 +234,23 @@ class ModelPatcher:
     def __init__(self, model: Any, load_device: Any, offload_device: Any) -> None:
         self.model, self.load_device, self.offload_device = model, load_device, offload_device
 
+    def load(self) -> None:
+        """Move it to the device."""
+        self.model.to(self.load_device)
+
 
 class Folders:
-    """ComfyUI's folders, all under one."""
+    """ComfyUI's folders."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.models_dir = str(root / "models")
+    def __init__(self, inputs: Path, output: Path, temp: Path, models: Path) -> None:
+        self.inputs, self.output, self.temp, self.models_dir = inputs, output, temp, str(models)
         self.folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
+        self._given: set[str] = set()
+
+    @classmethod
+    def under(cls, root: Path) -> Folders:
+        """All under one, as ComfyUI has them."""
+        return cls(root / "input", root / "output", root / "temp", root / "models")
 
     def add_model_folder_path(self, name: str, path: str) -> None:
         """Add a folder of models."""
@@ -255,74 +274,101 @@ class Folders:
                 return str(Path(path) / file)
         raise FileNotFoundError(file)
 
-    def _made(self, name: str) -> str:
-        (self.root / name).mkdir(parents=True, exist_ok=True)
-        return str(self.root / name)
-
     def get_temp_directory(self) -> str:
         """Folder of temporary files."""
-        return self._made("temp")
+        return _made(self.temp)
 
     def get_output_directory(self) -> str:
         """Folder of results."""
-        return self._made("output")
+        return _made(self.output)
 
     def get_input_directory(self) -> str:
         """Folder of inputs."""
-        return self._made("input")
+        return str(self.inputs)
+
+    def allow(self, path: Path) -> str:
+        """Let a file that the user has named be read, wherever it lies; the name to read it by."""
+        self._given.add(str(path.resolve()))
+        return str(path.resolve())
 
     def get_annotated_filepath(self, name: str) -> str:
-        """A file among the inputs."""
-        return str(self.root / "input" / name)
+        """A file among the inputs, or one that the user has named.
+
+        Raises:
+            ValueError: the name, which may come from a stranger's graph, leads out of the folder.
+        """
+        path = (self.inputs / name).resolve()
+        if str(path) not in self._given and not path.is_relative_to(self.inputs.resolve()):
+            raise ValueError(f"'{name}' leads out of {self.inputs}; give such a file with --set")
+        return str(path)
 
     def filter_files_content_types(self, files: list[str], kinds: list[str]) -> list[str]:
         """Files of kinds of media, by suffix."""
-        suffixes = {"image": (".png", ".jpg"), "video": (".mp4",)}
-        return [file for file in files if any(file.endswith(suffixes[kind]) for kind in kinds)]
+        return [file for file in files if any(file.lower().endswith(_MEDIA[kind]) for kind in kinds)]
 
     def get_save_image_path(self, prefix: str, folder: str, width: int, height: int) -> tuple[str, str, int, str, str]:
-        """Where a result goes."""
-        path = Path(folder) / prefix
+        """Where a result goes: folder, stem, the first number that is free, folder within ``folder``, prefix.
+
+        Raises:
+            ValueError: the prefix leads out of the folder.
+        """
+        stem = prefix.replace("%width%", str(width)).replace("%height%", str(height))
+        path = Path(os.path.normpath(Path(folder) / stem))
+        if not path.is_relative_to(folder) or path == Path(folder):
+            raise ValueError(f"the prefix '{prefix}' leads out of {folder}; give one that stays in it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        return str(path.parent), path.name, 1, str(path.parent.relative_to(folder)), prefix
+        pattern = re.compile(re.escape(path.name) + r"_(\d+)_", re.IGNORECASE)
+        numbers = [int(found[1]) for file in path.parent.iterdir() if (found := pattern.match(file.name))]
+        within = str(path.parent.relative_to(folder))
+        return str(path.parent), path.name, max(numbers, default=0) + 1, "" if within == "." else within, prefix
 
 
-def install(root: Path) -> SimpleNamespace:
+def _made(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)
+
+
+io = SimpleNamespace(
+    Schema=Schema,
+    NodeOutput=NodeOutput,
+    ComfyNode=type("ComfyNode", (), {}),
+    Custom=custom,
+    Input=Input,
+    Output=Output,
+    AnyType=custom("*"),
+    Image=custom("IMAGE"),
+    Mask=custom("MASK"),
+    Video=custom("VIDEO"),
+    String=custom("STRING", Words),
+    Int=custom("INT", Number),
+    Float=custom("FLOAT", Number),
+    Boolean=custom("BOOLEAN", Switch),
+    Combo=custom("COMBO", Menu),
+    MultiType=SimpleNamespace(Input=Several),
+    NumberDisplay=SimpleNamespace(slider="slider"),
+    UploadType=SimpleNamespace(image="image_upload", video="video_upload"),
+)
+"""What ComfyUI calls ``comfy_api.latest.io``."""
+
+
+def install(folders: Folders, device: str = "cpu") -> SimpleNamespace:
     """Put the stand-in where the host's modules would be.
 
     Args:
-        root: folder that stands for ComfyUI's.
+        folders: that stand for ComfyUI's.
+        device: where models run.
 
     Returns:
         its parts: ``folders``, ``bar``, ``management`` (set ``management.cancelled`` to press cancel).
     """
-    io = SimpleNamespace(
-        Schema=Schema,
-        NodeOutput=NodeOutput,
-        ComfyNode=type("ComfyNode", (), {}),
-        Custom=custom,
-        Input=Input,
-        Output=Output,
-        Image=custom("IMAGE"),
-        Mask=custom("MASK"),
-        Video=custom("VIDEO"),
-        String=custom("STRING", Words),
-        Int=custom("INT", Number),
-        Float=custom("FLOAT", Number),
-        Boolean=custom("BOOLEAN", Switch),
-        Combo=custom("COMBO", Menu),
-        NumberDisplay=SimpleNamespace(slider="slider"),
-        MultiType=SimpleNamespace(Input=Several),
-        UploadType=SimpleNamespace(image="image_upload"),
-    )
     management = SimpleNamespace(
         cancelled=False,
-        get_torch_device=lambda: torch.device("cpu"),
+        get_torch_device=lambda: torch.device(device),
         intermediate_device=lambda: torch.device("cpu"),
         unet_offload_device=lambda: torch.device("cpu"),
         should_use_fp16=lambda device: False,
         soft_empty_cache=lambda: None,
-        load_models_gpu=lambda models, memory_required=0, force_full_load=False: None,
+        load_models_gpu=lambda models, memory_required=0, force_full_load=False: [one.load() for one in models],
         OOM_EXCEPTION=OutOfMemoryError,
     )
 
@@ -331,7 +377,6 @@ def install(root: Path) -> SimpleNamespace:
             raise Interrupted
 
     management.throw_exception_if_processing_interrupted = check
-    folders = Folders(root)
     latest = _module(
         "comfy_api.latest",
         ComfyExtension=type("ComfyExtension", (), {}),
@@ -375,7 +420,8 @@ def loaded(name: str, path: Path, **more: Any) -> ModuleType:
 
 
 def _module(name: str, **values: Any) -> ModuleType:
-    module = ModuleType(name)
+    # The one that is there, if any: the pack has imported it.
+    module = sys.modules.get(name, ModuleType(name))
     module.__spec__ = ModuleSpec(name, None)
     module.__dict__.update(values)
     sys.modules[name] = module
