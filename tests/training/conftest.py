@@ -1,14 +1,23 @@
-"""A tiny training folder in the layout of the real one, made of one public-domain portrait and plain pictures."""
+"""A tiny training folder in the layout of the real one; a rigged head of the bundled face model, with portraits."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.landmarks import LEFT_IRIS, RIGHT_IRIS
 from fsgan_core.stages.open_landmarks import load_open_landmarker
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.training.face_topology import unrolled
+from fsgan_core.training.heads import WINDOW, Heads, build_heads
+from fsgan_core.training.labelled import Face
+from fsgan_core.training.rig import CHART, LEFT_BALL, RIGHT_BALL, SHEET, SKIN, TEETH, Rig
 
 SPLITS = ("train", "train", "val", "test")
+PARTS = (SKIN, TEETH, RIGHT_BALL, LEFT_BALL)
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +45,63 @@ def training_material(face, tmp_path_factory) -> Path:
         (folder / name).parent.mkdir()
         cv2.imwrite(str(folder / name), rng.integers(60, 255, shape, np.uint8))
     return folder
+
+
+@pytest.fixture(scope="session")
+def model():
+    return load_face_model()
+
+
+@pytest.fixture(scope="session")
+def rig(model):
+    """The 478 landmarks as a head: skin around, eyes and mouth as flat patches between lids and lips."""
+    chart = torch.from_numpy(unrolled(model.mean.double().numpy())).float()
+    low, high = chart.amin(0), chart.amax(0)
+    balls = torch.zeros(478, dtype=torch.int64)
+    balls[list(RIGHT_IRIS)], balls[list(LEFT_IRIS)] = RIGHT_BALL, LEFT_BALL
+    centres = model.mean[[RIGHT_IRIS[0], LEFT_IRIS[0]]] + torch.tensor([0, 0, 0.15])
+    expression = model.expression.clone()
+    expression[:, balls > 0] = 0
+    return Rig(
+        neutral=model.mean,
+        identity=model.identity,
+        expression=expression,
+        names=model.names,
+        triangles=model.triangles,
+        parts=torch.tensor(PARTS)[model.regions.long()],
+        place=2 + (chart - low) / (high - low) * torch.tensor([CHART - 4.0, SHEET[0] - 4.0]),
+        shade=torch.ones(478),
+        fade=torch.ones(1, 1, *SHEET),
+        corners=torch.arange(478)[:, None].expand(-1, 3).clone(),
+        weights=torch.tensor([[1.0, 0, 0]]).expand(478, -1).clone(),
+        balls=balls,
+        centres=centres,
+        spread=torch.eye(478)[:, :468] * (balls == 0)[:, None],
+    )
+
+
+def portrait(model, yaw=0.0, seed=0, size=480):
+    """A picture of smooth colours with a face's landmarks on it."""
+    rng = np.random.default_rng(seed)
+    shape = model.mean + torch.einsum("k,kpd->pd", torch.from_numpy(rng.normal(0, 0.5, 60)).float(), model.identity)
+    points = shape @ rotation_matrix(torch.tensor([[yaw, 4.0, 2.0]]))[0].mT * 110
+    points = (points + torch.tensor([size / 2, size / 2, 0.0])).numpy()
+    y, x = np.indices((size, size)) / size
+    waves = [128 + 90 * np.sin(a * x + b * y + c) for a, b, c in rng.uniform(-9, 9, (3, 3))]
+    return Face(f"p{seed}", np.stack(waves, 2).astype(np.uint8), points.astype(np.float32))
+
+
+@pytest.fixture(scope="session")
+def faces(model):
+    return [portrait(model, yaw, seed) for seed, yaw in enumerate((0.0, -20.0, 15.0))]
+
+
+@pytest.fixture(scope="session")
+def heads(faces, rig, model) -> Heads:
+    return build_heads(faces, rig, model)
+
+
+@pytest.fixture(scope="session")
+def middle():
+    """Origin and size of a square in the middle of the portraits' windows."""
+    return float(WINDOW / 2 - 128), 128

@@ -1,0 +1,304 @@
+"""The head that the data engine draws: skin, eyeballs and mouth of the ICT head, bound to landmarks and one picture.
+
+The skin is cut a little outside the face's oval. All parts look their colours up in one *sheet* a portrait: the
+skin's chart to the left; to the right a patch for each eyeball and plain colours for teeth, gums and the throat.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from torch import Tensor
+
+from ..ops.face_model import FaceModel
+from ..ops.geometry import from_vector, similarity
+from ..ops.landmarks import FACE_OVAL, LEFT_IRIS, RIGHT_IRIS, RIGID
+from ..weights.checkpoint import OPEN, load_weights
+from .anchors import Anchors
+from .face_shapes import GAZE_DEGREES, gaze
+from .face_topology import inside
+from .ict_head import Head, eyeball_centre, read_head
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SKIN, RIGHT_BALL, LEFT_BALL, TEETH, GUMS, THROAT = range(6)
+"""Parts of the head; sides are the subject's."""
+SHEET = (272, 384)
+"""Height and width of a portrait's sheet in texels."""
+CHART = 320
+"""Width of the skin's chart in the sheet."""
+PATCH = 64
+"""Side of an eyeball's patch, and of the plain colours, in the sheet."""
+MARGIN = 1.05
+"""Size of the skin that is kept relative to the face's oval."""
+EDGE = 0.07
+"""Share of the chart over which the skin fades out at its border."""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A head for drawing, in the canonical space of the face model (outer eye corners one unit apart).
+
+    Attributes:
+        neutral: ``(V, 3)``.
+        identity: ``(K, V, 3)`` for coefficients ~ N(0, 1).
+        expression: ``(E, V, 3)`` for coefficients in [0, 1]; eyeballs are turned, see :func:`shaped`.
+        names: names of the expressions.
+        triangles: ``(T, 3)`` int64, clockwise as seen from the front.
+        parts: ``(T,)`` int64.
+        place: ``(V, 2)`` x, y in texels of the sheet.
+        shade: ``(V,)`` how much light reaches the inside of the mouth, 1 elsewhere.
+        fade: ``(1, 1, h, w)`` opacity of the sheet's texels.
+        corners: ``(478, 3)`` int64 vertices of the landmarks and ``weights`` ``(478, 3)``.
+        balls: ``(V,)`` int64: 1 right, 2 left eyeball, 0 elsewhere.
+        centres: ``(2, 3)`` middles of the right and the left eyeball.
+        spread: ``(V, 468)`` carries what landmarks are off to the vertices.
+    """
+
+    neutral: Tensor
+    identity: Tensor
+    expression: Tensor
+    names: tuple[str, ...]
+    triangles: Tensor
+    parts: Tensor
+    place: Tensor
+    shade: Tensor
+    fade: Tensor
+    corners: Tensor
+    weights: Tensor
+    balls: Tensor
+    centres: Tensor
+    spread: Tensor
+
+    def to(self, device: torch.device | str) -> Rig:
+        """The same head on another device."""
+        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "names"})
+
+
+def read_rig(path: Path, model: FaceModel) -> Rig:
+    """Build the head from the ICT-FaceKit arrays (``ict/ict_facekit_light_f16.npz`` of the training material).
+
+    Args:
+        path: the arrays.
+        model: the bundled face model, for the names and the canonical space.
+    """
+    head, stored = read_head(path), load_weights(OPEN / "face_model.safetensors", "face_model")[0]
+    anchors = Anchors(stored["ict_vertices"].numpy().astype(np.int64), stored["ict_weights"].numpy().astype(np.float64))
+    with np.load(path) as data:
+        materials = data["material_names"].tolist()
+        kinds = np.array(materials)[data["tri_material"]]
+        chart = np.zeros((len(head.neutral), 2))
+        chart[data["tri"][kinds == "M_Face"]] = data["uv"][data["tri_uv"][kinds == "M_Face"]] * [1, -1] + [0, 1]
+        regions = np.array(data["region_names"].tolist())[data["vert_region"]]
+    return build_rig(head, anchors, model, chart, np.where(kinds == "M_BackHead", regions[head.triangles[:, 0]], kinds))
+
+
+def build_rig(head: Head, anchors: Anchors, model: FaceModel, chart: Array, kinds: NDArray[np.str_]) -> Rig:
+    """Choose what is drawn and bind it.
+
+    Args:
+        head: the morphable head.
+        anchors: the landmarks on it.
+        model: the face model.
+        chart: ``(V, 2)`` places of the skin's vertices in its unrolled chart, x right and y down in [0, 1].
+        kinds: ``(T,)`` materials of the head's triangles, regions where the material is the back of the head.
+    """
+    oval = _grown((chart[anchors.vertices[list(FACE_OVAL)]] * anchors.weights[list(FACE_OVAL), :, None]).sum(1))
+    triangles, parts = _drawn(head, chart, kinds, oval)
+    used = np.unique(np.concatenate([triangles.ravel(), anchors.vertices.ravel()]))
+    number = np.full(len(head.neutral), -1)
+    number[used] = np.arange(len(used))
+    matrix, offset = _to_canonical(head, anchors, model)
+    neutral = head.neutral[used] @ matrix.T + offset
+    names = [name for name in head.names if not name.startswith("PupilDilate")]
+    rows = [head.names.index(name) for name in names]
+    window = (oval.min(0), np.ptp(oval, 0))
+    owners = _balls(head, kinds)
+    balls, size = owners[used], float(np.cbrt(np.linalg.det(matrix)))
+    whole = [head.neutral[owners == number] for number in (RIGHT_BALL, LEFT_BALL)]
+    centres = np.stack([eyeball_centre(ball) for ball in whole]) @ matrix.T + offset
+    vertex_part = balls.copy()
+    vertex_part[number[triangles]] = parts[:, None]
+    chart = (chart[used] - window[0]) / window[1]
+    place = _places(neutral, vertex_part, chart, (centres, size * np.ptp(whole[0][:, 1]) / 2))
+    floats = {
+        "neutral": neutral,
+        "identity": head.identity[:, used] @ matrix.T,
+        "expression": head.expression[rows][:, used] @ matrix.T,
+        "place": place,
+        "shade": _shade(neutral, vertex_part, lips=neutral[number[anchors.vertices[13]], 2].mean()),
+        "weights": anchors.weights,
+        "centres": centres,
+        "spread": _spread(neutral, place, vertex_part, number[anchors.vertices], anchors.weights),
+    }
+    tensors = {name: torch.from_numpy(np.asarray(value, np.float32)) for name, value in floats.items()}
+    return Rig(
+        names=tuple(names),
+        triangles=torch.from_numpy(number[triangles][:, ::-1].copy()),
+        parts=torch.from_numpy(parts),
+        corners=torch.from_numpy(number[anchors.vertices]),
+        balls=torch.from_numpy(balls),
+        fade=_fade((oval - window[0]) / window[1]),
+        **tensors,
+    )
+
+
+_MATERIALS = {"M_Face": SKIN, "M_ScleraRight": RIGHT_BALL, "M_ScleraLeft": LEFT_BALL, "M_Teeth": TEETH,
+              "M_GumsTongue": GUMS, "mouth_socket": THROAT}  # fmt: skip
+_FRONT = np.cos(np.radians(75))
+_CELL = 0.2
+"""Side in centimetres of the cells within which vertices of the mouth's inside are merged."""
+
+
+def _grown(oval: Array) -> Array:
+    return np.asarray(oval.mean(0) + MARGIN * (oval - oval.mean(0)))
+
+
+def _balls(head: Head, kinds: NDArray[np.str_]) -> Ints:
+    """Which eyeball each vertex of the head belongs to: 0 none, 1 right, 2 left."""
+    found = np.zeros(len(head.neutral), np.int64)
+    for number, side in ((RIGHT_BALL, "Right"), (LEFT_BALL, "Left")):
+        found[head.triangles[np.isin(kinds, (f"M_Sclera{side}", f"M_Iris{side}"))]] = number
+    return found
+
+
+def _drawn(head: Head, chart: Array, kinds: NDArray[np.str_], oval: Array) -> tuple[Ints, Ints]:
+    """Triangles ``(T, 3)`` that are drawn, of the head's vertices, and their parts."""
+    found, parts = [], []
+    for name, part in _MATERIALS.items():
+        chosen = head.triangles[kinds == name]
+        if part == SKIN:
+            chosen = chosen[inside(chart[chosen].mean(1), oval)]
+        elif part in (RIGHT_BALL, LEFT_BALL):
+            centre = eyeball_centre(head.neutral[np.unique(chosen)])
+            arms = head.neutral[chosen].mean(1) - centre
+            chosen = chosen[-arms[:, 2] > _FRONT * np.linalg.norm(arms, axis=1)]
+        else:
+            chosen = _merged(head.neutral, chosen)
+        found.append(chosen)
+        parts.append(np.full(len(chosen), part, np.int64))
+    return np.concatenate(found), np.concatenate(parts)
+
+
+def _merged(vertices: Array, triangles: Ints) -> Ints:
+    """The triangles with all vertices of a cell of space taken for one of them; those without area go."""
+    used = np.unique(triangles)
+    _, first, which = np.unique(np.floor(vertices[used] / _CELL), axis=0, return_index=True, return_inverse=True)
+    kept = np.zeros(len(vertices), np.int64)
+    kept[used] = used[first[which.ravel()]]
+    merged = kept[triangles]
+    whole = (merged != np.roll(merged, 1, 1)).all(1)
+    return np.asarray(merged[whole])
+
+
+def _to_canonical(head: Head, anchors: Anchors, model: FaceModel) -> tuple[Array, Array]:
+    """Matrix ``(3, 3)`` and offset ``(3,)`` that take the head's centimetres to the face model's space."""
+    rigid = list(RIGID)
+    pair = (torch.from_numpy(anchors.sample(head.neutral)[None, rigid]), model.mean[None, rigid].double())
+    scale, rotation, place = (part[0].numpy() for part in similarity(*pair))
+    return scale * rotation, place
+
+
+def _places(neutral: Array, part: Ints, chart: Array, balls: tuple[Array, float]) -> Array:
+    """Places ``(V, 2)`` in the sheet; the chart's oval fills its part but for two texels."""
+    place = 2 + chart * (CHART - 4, SHEET[0] - 4)
+    for ball, centre in zip((RIGHT_BALL, LEFT_BALL), balls[0], strict=True):
+        middle, own = np.array([CHART + PATCH / 2, PATCH * (ball - 0.5)]), part == ball
+        place[own] = middle + (neutral[own, :2] - centre[:2]) / balls[1] * (PATCH / 2 - 2)
+    for kind in (TEETH, GUMS, THROAT):
+        place[part == kind] = plain_place(kind)
+    return place
+
+
+def plain_place(part: int) -> tuple[float, float]:
+    """Middle of the band in the sheet that has the plain colour of teeth, gums or throat."""
+    return CHART + PATCH / 2, 2 * PATCH + 16 * (part - TEETH) + 8
+
+
+def _shade(neutral: Array, part: Ints, lips: float) -> Array:
+    """The deeper behind the lips, the darker: ``(V,)``."""
+    behind = np.clip(1.1 - (neutral[:, 2] - lips) / 0.42, 0.12, 1)
+    return np.where(np.isin(part, (TEETH, GUMS, THROAT)), behind, 1.0)
+
+
+def _spread(neutral: Array, place: Array, part: Ints, corners: Ints, weights: Array, reach: float = 0.12) -> Array:
+    """Weights ``(V, 468)`` by which the skin follows its landmarks: exact at them, less with distance.
+
+    Distance is measured in space and on the chart at once: across the closed lips the one is small, the other large.
+    """
+    where = np.concatenate([neutral, place / CHART * 1.5], 1)
+    points = (where[corners] * weights[..., None]).sum(1)[: RIGHT_IRIS[0]]
+    near = np.exp(-cdist(where, points) / reach)
+    among = np.exp(-cdist(points, points) / reach) + 0.02 * np.eye(len(points))
+    return np.asarray(np.where(part[:, None] == SKIN, near @ np.linalg.inv(among), 0))
+
+
+def _fade(oval: Array) -> Tensor:
+    """Opacity ``(1, 1, h, w)`` of the sheet: 0 at the border of the skin, 1 a little inside."""
+    inner = np.zeros((SHEET[0], CHART), np.uint8)
+    polygon = 2 + oval * (CHART - 4, SHEET[0] - 4)
+    cv2.fillPoly(inner, [np.round((polygon - 0.5) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    inner[[0, -1]] = inner[:, [0, -1]] = 0
+    depth = np.clip(cv2.distanceTransform(inner, cv2.DIST_L2, 5) / (EDGE * CHART), 0, 1)
+    sheet = np.ones(SHEET, np.float32)
+    sheet[:, :CHART] = depth * depth * (3 - 2 * depth)
+    return torch.from_numpy(sheet)[None, None]
+
+
+def shaped(rig: Rig, neutral: Tensor, expression: Tensor) -> Tensor:
+    """Heads with expressions: the linear shapes, then each eyeball turned about its centre.
+
+    Args:
+        rig: the head.
+        neutral: ``(B or 1, V, 3)`` heads without expression.
+        expression: ``(B, E)`` coefficients, in [0, 1].
+
+    Returns:
+        ``(B, V, 3)``.
+    """
+    moved = neutral + (expression @ rig.expression.flatten(1)).unflatten(1, (-1, 3))
+    for ball, side in ((RIGHT_BALL, "R"), (LEFT_BALL, "L")):
+        own = rig.balls == ball
+        centre = ball_centre(rig, neutral, ball)
+        turned = (moved[:, own] - centre[:, None]) @ from_vector(gaze_vector(rig, expression, side)).mT
+        moved[:, own] = turned + centre[:, None]
+    return moved
+
+
+def ball_centre(rig: Rig, neutral: Tensor, ball: int) -> Tensor:
+    """Centres ``(B, 3)`` of one eyeball of heads ``(B, V, 3)``: their mean, moved as in the mean head."""
+    own = rig.balls == ball
+    return neutral[:, own].mean(1) + (rig.centres[ball - 1] - rig.neutral[own].mean(0))
+
+
+def gaze_vector(rig: Rig, expression: Tensor, side: str) -> Tensor:
+    """Axis times angle ``(B, 3)`` by which the eyeball of side ``"R"`` or ``"L"`` is turned."""
+    looks = {name: expression[:, rig.names.index(f"eyeLook{name}_{side}")] for name in ("Up", "Down", "In", "Out")}
+    right = looks["Out"] - looks["In"] if side == "L" else looks["In"] - looks["Out"]
+    angle = torch.stack((looks["Up"] - looks["Down"], right, torch.zeros_like(right)), 1)
+    return angle * math.radians(GAZE_DEGREES) * expression.new_tensor((-1.0, -1.0, 1.0))
+
+
+def landmarks(rig: Rig, vertices: Tensor) -> Tensor:
+    """The 478 landmarks ``(B, 478, 3)`` of heads ``(B, V, 3)``, in the vertices' space."""
+    return (vertices[:, rig.corners] * rig.weights[..., None]).sum(2)
+
+
+def sparse_model(rig: Rig, model: FaceModel) -> FaceModel:
+    """The head at its landmarks only, for fitting."""
+    mean = landmarks(rig, rig.neutral[None])[0]
+    expression = landmarks(rig, rig.expression)
+    for row, name in enumerate(rig.names):
+        expression[row, RIGHT_IRIS[0] :] = 0
+        if name.startswith("eyeLook"):
+            radius = float(rig.centres[1, 2] - mean[LEFT_IRIS[0], 2])
+            expression[row] += torch.from_numpy(gaze(name, mean.double().numpy(), radius)).float()
+    return replace(model, mean=mean, identity=landmarks(rig, rig.identity), expression=expression, names=rig.names)
