@@ -7,19 +7,22 @@ from .adapters import FacesFromHost
 from .analysis import AnalyzeImages, AnalyzeVideo, SelectFaces
 from .appearance import BuildAppearanceMap, LoadFaceSet, PreviewCoverage, SaveFaceSet
 from .editing import EditImage, EditVideo
+from .example import ExamplePicture, ExampleVideo
 from .models import LoadModels
 from .poisson import PoissonBlend
 from .provenance import InspectProvenance, SaveMarkedImage
 from .reenact import ReenactImage, ReenactVideo
+from .regions import LandmarksToMask
 from .stages import BlendFaces, CompleteFaces, CompositeFaces, CropFaces, ReenactFaces, SegmentFaces
 from .swap import SwapImage, SwapVideo
 
 NODES = (
-    *(LoadModels, AnalyzeImages, AnalyzeVideo, SelectFaces, FacesFromHost),
+    *(LoadModels, AnalyzeImages, AnalyzeVideo, SelectFaces, FacesFromHost, LandmarksToMask),
     *(BuildAppearanceMap, PreviewCoverage, SaveFaceSet, LoadFaceSet),
     *(SwapImage, SwapVideo, ReenactImage, ReenactVideo, EditImage, EditVideo),
     *(CropFaces, ReenactFaces, SegmentFaces, CompleteFaces, BlendFaces, CompositeFaces),
     *(PoissonBlend, SaveMarkedImage, InspectProvenance),
+    *(ExamplePicture, ExampleVideo),
 )
 """Every node, in the order of the menu."""
 

@@ -48,8 +48,10 @@ class Node(io.ComfyNode):
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        if "execute" in vars(cls):
-            cls.execute = classmethod(_told(vars(cls)["execute"].__func__))
+        execute = getattr(vars(cls).get("execute"), "__func__", None)
+        # ComfyUI runs locked copies of the classes, which have it wrapped already.
+        if execute is not None and not hasattr(execute, "__wrapped__"):
+            cls.execute = classmethod(_told(execute))
 
 
 def _told(execute: Callable[..., T]) -> Callable[..., T]:

@@ -67,6 +67,8 @@ def test_a_node_says_what_to_install(host: Any, nodes: dict[str, Any]) -> None:
         Needy.execute("cv2.dnn")
     with pytest.raises(ModuleNotFoundError, match="No module named 'our_own'"):
         Needy.execute("our_own")
+    copy = type("Copy", (Needy,), dict(vars(Needy)))
+    assert copy.execute.__func__ is Needy.execute.__func__, "ComfyUI's locked copies must stay as they are"
 
 
 @pytest.mark.parametrize("stage", ["detection", "landmarks", "reenactment", "segmentation", "completion", "blending"])
