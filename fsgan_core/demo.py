@@ -197,6 +197,33 @@ class Demo:
         )
 
 
+def write_material(folder: Path, models: Models) -> dict[Path, Path]:
+    """Write material to measure with: both portraits, and each set in motion by the bundled motion.
+
+    Args:
+        folder: made if it is not there; files of these names are replaced.
+        models: the stages.
+
+    Returns:
+        sources and the targets they go onto.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    motion = load_analysis(OPEN / "motion.safetensors")
+    stills, clips = [], []
+    for name, portrait in (("collins", COLLINS), ("hopper", HOPPER)):
+        image = portrait.read()
+        faces = analyze(Still(image.frame), models).faces
+        if not faces:
+            raise NoFaceError(f"found no face in {portrait.credit} Reinstall the package, its weights are damaged")
+        stills.append(folder / f"{name}.png")
+        write_image(stills[-1], image, marking=None, overwrite=True)
+        clips.append(folder / f"{name}-moving.mp4")
+        with VideoWriter(clips[-1], rate=motion.rate, marking=REENACTMENT, overwrite=True) as writer:
+            for result in reenact(image.frame, faces[0].landmarks[0], motion.faces[0], models):
+                writer.write(result.frame)
+    return dict(zip(stills, reversed(clips), strict=True))
+
+
 STAGES = (
     ("detection, landmarks", "the face is found and measured at 478 points; its pose follows from them"),
     ("appearance map", "views of the source, arranged by yaw and pitch; here a single one"),

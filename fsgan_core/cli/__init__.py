@@ -24,6 +24,7 @@ COMMANDS = {
     "faces": "make and look at appearance maps, a source's views by pose",
     "run": "run a graph of the ComfyUI nodes without ComfyUI",
     "dataset": "make training material of a folder of photos and videos",
+    "evaluate": "measure swaps and reenactments by the paper's protocols: tables, curves, pictures",
     "train": "train a network",
     "weights": "list the bundled and the official weights, check a converted file",
     "convert": "turn an official checkpoint into a safetensors file",

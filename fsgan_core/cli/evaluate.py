@@ -1,0 +1,135 @@
+"""``fsgan evaluate``: the paper's evaluation, and ours, as tables, curves and pictures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..demo import write_material
+from ..errors import FSGANError
+from ..evaluation.identity import load_if_installed
+from ..evaluation.material import SUFFIXES, Library, Pair, Subject, faceforensics, files, pairs, read_pairs
+from ..evaluation.outcome import Outcome
+from ..evaluation.protocols import Bench, ablation_protocol, swap_protocol
+from ..evaluation.publish import Publication, today, weight_set
+from ..evaluation.self_reenactment import limits, self_protocol
+from ..evaluation.variants import PRESETS, variant
+from ..provenance import Marking
+from .clips import watched
+from .flags import add_debug, add_device, chosen_device
+
+ACTIONS = {
+    "swap": "swap pairs of clips: a folder, or a CSV with the columns source and target",
+    "self": "let single frames of clips reenact the clips themselves, by pose gap",
+    "ablation": "the paper's four variants on pairs of clips, segmentation fixed",
+    "limits": "quality against number of steps, pose gap, face size, landmark density",
+    "faceforensics": "swap the pairs of a FaceForensics++ folder and measure its methods beside ours",
+    "all": "swap, self, ablation and limits; without DATA on the demo's material",
+}
+"""The protocols."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the protocols and their flags."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="PROTOCOL")
+    for name, text in ACTIONS.items():
+        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        count = "?" if name == "all" else None
+        action.add_argument("data", type=Path, metavar="DATA", nargs=count, help="folder of clips, or CSV of pairs")
+        _configure(action)
+        if name == "faceforensics":
+            action.add_argument("--compression", default="", metavar="NAME", help="raw, c23 or c40 (default: the best)")
+            action.add_argument("--methods", nargs="+", default=(), metavar="NAME", help="methods (default: all)")
+        add_debug(action)
+
+
+def _configure(action: argparse.ArgumentParser) -> None:
+    text = "folder for the page, tables, curves and pictures"
+    action.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help=text)
+    action.add_argument("--overwrite", action="store_true", help="replace the files of an earlier run")
+    names = ", ".join(PRESETS)
+    text = f"what to compare: {names}, or NAME:option=value,... (options of swap, flow, blending, stages)"
+    action.add_argument("--variant", action="append", metavar="NAME", help=f"{text}; repeat it (default: default)")
+    action.add_argument("--frames", type=_count, default=100, metavar="N", help="frames of each clip (default: 100)")
+    text = "in self-reenactment and limits look at each so many-th frame (default: 1)"
+    action.add_argument("--stride", type=_count, default=1, metavar="N", help=text)
+    action.add_argument("--clips", type=_count, default=0, metavar="N", help="at most so many clips (default: all)")
+    action.add_argument(
+        "--root", type=Path, metavar="DIR", help="folder that the CSV's paths begin in (default: its own)"
+    )
+    action.add_argument("--note", default="", metavar="TEXT", help="words for the results, such as a commit")
+    add_device(action)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the protocols and write what they found."""
+    variants = [variant(words, chosen_device(args.device)) for words in args.variant or ["default"]]
+    publication = Publication(args.output, _facts(args), Marking(operation="evaluation of swaps"), args.overwrite)
+    publication.check()
+    embedder = load_if_installed(chosen_device(args.device))
+    bench = Bench(Library(variants[0].models, args.frames), variants, embedder, watched)
+    found = _pairs(args, bench)
+    outcomes = [outcome for outcome in _outcomes(args, bench, found) if outcome.results]
+    if not outcomes:
+        raise FSGANError(f"nothing could be measured; {_skipped(bench) or 'no clip fits the protocol'}")
+    shown = publication.write(outcomes)
+    for words in (_skipped(bench), "" if embedder else "identity was not measured: pip install 'fsgan[eval]'"):
+        if words:
+            print(f"note: {words}")
+    print(f"wrote {shown}")
+
+
+def _outcomes(args: argparse.Namespace, bench: Bench, found: Sequence[Pair]) -> list[Outcome]:
+    wanted = ("swap", "self", "ablation", "limits") if args.action == "all" else (args.action,)
+    outcomes: list[Outcome] = []
+    for name in wanted:
+        if name in ("swap", "faceforensics"):
+            outcomes.append(swap_protocol(bench, found))
+        elif name == "ablation":
+            outcomes.append(ablation_protocol(bench, found))
+        else:
+            clips = _clips(args, bench, found)
+            outcomes += [self_protocol(bench, clips)] if name == "self" else limits(bench, clips)
+    return outcomes
+
+
+def _pairs(args: argparse.Namespace, bench: Bench) -> list[Pair]:
+    """What DATA means."""
+    if args.data is None:
+        made = write_material(args.output / "material", bench.library.models)
+        found = [Pair(source, target) for source, target in made.items()]
+    elif args.action == "faceforensics":
+        found = faceforensics(args.data, args.compression, args.methods)
+    elif args.action == "self" and args.data.suffix.lower() in SUFFIXES:
+        found = [Pair(args.data, args.data)]
+    elif args.action in ("self", "limits") and args.data.is_dir():
+        found = [Pair(path, path) for path in files(args.data)]
+    else:
+        found = read_pairs(args.data, args.root) if args.root else pairs(args.data)
+    return found[: args.clips] if args.clips else found
+
+
+def _clips(args: argparse.Namespace, bench: Bench, found: Sequence[Pair]) -> list[Subject]:
+    """The targets that move, each once, seen at every so many-th frame."""
+    paths = dict.fromkeys(pair.target for pair in found)
+    subjects = (bench.library.subject(path, args.stride) for path in paths)
+    return [one for one in subjects if one and len(one.face) > 1]
+
+
+def _facts(args: argparse.Namespace) -> dict[str, str]:
+    facts = {"date": today(), "weights": weight_set(), "note": args.note}
+    material = "the demo's portraits and bundled motion" if args.data is None else args.data.name
+    looked = f"up to {args.frames} frames of a clip; for self-reenactment and limits one of {args.stride}"
+    facts |= {"material": material, "looked at": looked, "variants": "; ".join(args.variant or ["default"])}
+    return {name: text for name, text in facts.items() if text}
+
+
+def _skipped(bench: Bench) -> str:
+    return "; ".join(f"left out {name}: {why}" for name, why in bench.library.skipped.items())
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"found '{word}', expected a number of at least 1")
+    return int(word)
