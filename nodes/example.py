@@ -30,9 +30,7 @@ class ExamplePicture(host.Node):
             description="A portrait to try a workflow with. Put Load Image in its place for pictures of your own.",
             search_aliases=["sample image", "test face", "fsgan"],
             inputs=[widgets.choice("picture", (*PICTURES, STILLS), which)],
-            outputs=[
-                widgets.output(host.io.Image, "image", "The portrait; four of one person if the menu says so.")
-            ],
+            outputs=[widgets.output(host.io.Image, "image", "The portrait; four of one person if the menu says so.")],
         )
 
     @classmethod

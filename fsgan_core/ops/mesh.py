@@ -55,10 +55,14 @@ def rasterize(
         number wins), and the barycentric coordinates ``(B, H, W, 3)``, 0 where there is none.
     """
     corners = vertices[:, triangles].flatten(0, 1)
-    triangle, row = _rows(corners, height, keep)
-    triangle, row, column = _pixels(corners, triangle, row, width)
-    pixel = (triangle // len(triangles) * height + row) * width + column
-    key = (_ordered(_depths(corners, triangle, row, column)) << 32) | (triangle % len(triangles))
+    first, count = _row_span(corners, height, keep)
+    alive = count.nonzero()[:, 0]
+    drawn = corners[alive]
+    triangle, step = _counted(count[alive])
+    triangle, row, column = _pixels(drawn, triangle, first[alive][triangle] + step, width)
+    owner = alive[triangle]
+    pixel = (owner // len(triangles) * height + row) * width + column
+    key = (_ordered(_depths(drawn, triangle, row, column)) << 32) | (owner % len(triangles))
     number = key.new_full((len(vertices) * height * width,), _NOTHING).scatter_reduce(0, pixel, key, "amin")
     number = torch.where(number == _NOTHING, len(triangles), number & 0xFFFFFFFF)
     number = number.view(-1, height, width)
@@ -98,17 +102,16 @@ def _barycentric(corners: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.stack((1 - v - w, v, w), -1)
 
 
-def _rows(corners: Tensor, height: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Every pair of a triangle and a row of pixel centres that it reaches."""
+def _row_span(corners: Tensor, height: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The first row of pixel centres that each triangle reaches, and how many it reaches."""
     first = (corners[..., 1].amin(1) - 0.5).ceil().clamp(0, height)
     last = (corners[..., 1].amax(1) - 0.5).floor().clamp(-1, height - 1)
     area = _area(corners).abs()
     drawn = (area > 1e-12) & (area < torch.inf)
     if keep is not None:
         drawn &= keep.flatten()
-    count = torch.where(drawn, last - first + 1, 0).nan_to_num(0).clamp_min(0).long()
-    triangle, step = _counted(count)
-    return triangle, first[triangle].long() + step
+    count = torch.where(drawn, last - first + 1, 0).nan_to_num(0).clamp_min(0)
+    return first.nan_to_num(0).long(), count.long()
 
 
 def _pixels(corners: Tensor, triangle: Tensor, row: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:

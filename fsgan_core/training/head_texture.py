@@ -14,12 +14,14 @@ from ..ops.poisson import harmonic_fill, poisson_blend
 from .rig import CHART, LEFT_BALL, PATCH, RIGHT_BALL, SHEET, SKIN, TEETH, Rig, plain_place
 from .sphere_light import estimate_light
 
-FACING = 0.3
+FACING = 0.35
 """Least cosine to the camera of skin whose colours are taken from the photo."""
 TOLERANCE = 0.03
 """How far behind the nearest surface a place still counts as visible, in canonical units."""
-PLAIN = ((0.86, 0.80, 0.72), (0.62, 0.30, 0.29), (0.25, 0.09, 0.08))
+PLAIN = ((0.86, 0.80, 0.72), (0.62, 0.30, 0.29), (0.40, 0.15, 0.14))
 """Colours of teeth, gums with tongue, and throat in white light, sRGB."""
+LEAST = 80
+"""Texels of an eyeball that must be seen; else it is taken for the other one's mirror image."""
 IRIS = 0.39
 """Radius of the iris relative to the eyeball's."""
 
@@ -59,7 +61,8 @@ def lift(rig: Rig, photo: Tensor, valid: Tensor, vertices: Tensor, scale: Tensor
     shown = (where[:, 2:] <= near) & (number >= 0)[:, None] & (sample(valid.to(photo.dtype), where[:, :2]) > 0.99)
     facing = torch.where(_eyes(photo), 1.0, facing)
     seen = shown & (facing > 0.05)
-    sure = -F.max_pool2d(-(seen & (facing > FACING)).to(photo.dtype), 3, 1, 1) > 0
+    sure = -F.max_pool2d(-(seen & (facing > FACING)).to(photo.dtype), 5, 1, 2) > 0
+    sure |= _eyes(photo) & (-F.max_pool2d(-seen.to(photo.dtype), 3, 1, 1) > 0)
     colors = sample(photo, where[:, :2])
     light = estimate_light(photo, vertices, normals, depth, _even_skin(rig))
     return Lifted(_completed(colors, sure), seen, light)
@@ -103,9 +106,12 @@ def _completed(colors: Tensor, sure: Tensor) -> Tensor:
     """Sheets ``(B, 3, h, w)``: skin from its mirror image or continued, eyeballs from their rings, plain rest."""
     sheet = torch.zeros_like(colors)
     sheet[..., :CHART] = _completed_skin(colors[..., :CHART], sure[..., :CHART])
-    for ball in (RIGHT_BALL, LEFT_BALL):
-        rows = slice((ball - 1) * PATCH, ball * PATCH)
-        sheet[..., rows, CHART:] = _completed_ball(colors[..., rows, CHART:], sure[..., rows, CHART:])
+    right, left = (slice((ball - 1) * PATCH, ball * PATCH) for ball in (RIGHT_BALL, LEFT_BALL))
+    for rows, others in ((right, left), (left, right)):
+        own, twin = (torch.cat((colors, sure), 1)[..., part, CHART:] for part in (rows, others))
+        shown = own[:, 3:].sum((2, 3), keepdim=True) > LEAST
+        eye = torch.where(shown, own, twin.flip(3))
+        sheet[..., rows, CHART:] = _completed_ball(eye[:, :3], eye[:, 3:] > 0)
     for number, color in enumerate(PLAIN):
         y = int(plain_place(TEETH + number)[1])
         sheet[..., y - 8 : y + 8, CHART:] = colors.new_tensor(color)[:, None, None]

@@ -28,6 +28,9 @@ from .turned import expression
 WIDEST = 62.0
 """Largest yaw drawn, in degrees; beyond, hardly any photo shows the skin that would be needed."""
 
+ASIDE = 25.0
+"""Yaw in degrees from which a photo is a half profile."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PairOptions:
@@ -159,8 +162,11 @@ def _random_view(engine: Engine, heads: Heads, rng: Generator, options: PairOpti
     keep = _uniform(rng, (count, 1), 0, 1.5, device).clamp_max(1)
     shape = expressed(rig, heads.neutral.float(), heads.gain, (keep * heads.expression + change).clamp(0, 1))
     turn = _uniform(rng, (count, 3), -1, 1, device) * heads.scale.new_tensor((options.yaw, 0.45 * options.yaw, 8))
-    pose = euler_angles(heads.rotation) + turn
-    pose = pose.clamp(pose.new_tensor((-WIDEST, -40, -60)), pose.new_tensor((WIDEST, 40, 60)))
+    own = euler_angles(heads.rotation)
+    pose = (own + turn).clamp(own.new_tensor((-WIDEST, -40, -60)), own.new_tensor((WIDEST, 40, 60)))
+    # A half profile never shows its other side: the photo has no picture of it.
+    aside = own[:, 0].abs() > ASIDE
+    pose[:, 0] = torch.where(aside, own[:, 0].sign() * (own[:, 0].sign() * pose[:, 0]).clamp_min(0), pose[:, 0])
     rotation = rotation_matrix(pose)
     seen = posed(landmarks(rig, shape), heads.scale, rotation, heads.translation)
     light = _random_light(engine.heads.light, heads.light, rng, options.relit)

@@ -39,6 +39,8 @@ PATCH = 64
 """Side of an eyeball's patch, and of the plain colours, in the sheet."""
 MARGIN = 1.05
 """Size of the skin that is kept relative to the face's oval."""
+UPPER_TEETH = 0.2
+"""Centimetres by which the upper teeth are lowered: the head's own hide behind the lip even when the mouth opens."""
 EDGE = 0.07
 """Share of the chart over which the skin fades out at its border."""
 
@@ -118,16 +120,18 @@ def build_rig(head: Head, anchors: Anchors, model: FaceModel, chart: Array, kind
     number[used] = np.arange(len(used))
     matrix, offset = _to_canonical(head, anchors, model)
     neutral = head.neutral[used] @ matrix.T + offset
+    owners, size = _balls(head, kinds), float(np.cbrt(np.linalg.det(matrix)))
     names = [name for name in head.names if not name.startswith("PupilDilate")]
     rows = [head.names.index(name) for name in names]
     window = (oval.min(0), np.ptp(oval, 0))
-    owners = _balls(head, kinds)
-    balls, size = owners[used], float(np.cbrt(np.linalg.det(matrix)))
+    balls = owners[used]
     whole = [head.neutral[owners == number] for number in (RIGHT_BALL, LEFT_BALL)]
     centres = np.stack([eyeball_centre(ball) for ball in whole]) @ matrix.T + offset
     vertex_part = balls.copy()
     vertex_part[number[triangles]] = parts[:, None]
     chart = (chart[used] - window[0]) / window[1]
+    still = np.abs(head.expression[head.names.index("jawOpen")][used]).max(1) < 0.1
+    neutral[np.isin(vertex_part, (TEETH, GUMS)) & still, 1] += size * UPPER_TEETH
     place = _places(neutral, vertex_part, chart, (centres, size * np.ptp(whole[0][:, 1]) / 2))
     floats = {
         "neutral": neutral,
@@ -154,7 +158,7 @@ def build_rig(head: Head, anchors: Anchors, model: FaceModel, chart: Array, kind
 _MATERIALS = {"M_Face": SKIN, "M_ScleraRight": RIGHT_BALL, "M_ScleraLeft": LEFT_BALL, "M_Teeth": TEETH,
               "M_GumsTongue": GUMS, "mouth_socket": THROAT}  # fmt: skip
 _FRONT = np.cos(np.radians(75))
-_CELL = 0.2
+_CELLS = {GUMS: 0.35, THROAT: 0.5}
 """Side in centimetres of the cells within which vertices of the mouth's inside are merged."""
 
 
@@ -181,17 +185,28 @@ def _drawn(head: Head, chart: Array, kinds: NDArray[np.str_], oval: Array) -> tu
             centre = eyeball_centre(head.neutral[np.unique(chosen)])
             arms = head.neutral[chosen].mean(1) - centre
             chosen = chosen[-arms[:, 2] > _FRONT * np.linalg.norm(arms, axis=1)]
+        elif part == TEETH:
+            chosen = chosen[_outward(head.neutral, chosen)]
         else:
-            chosen = _merged(head.neutral, chosen)
+            chosen = _merged(head.neutral, chosen, _CELLS[part])
         found.append(chosen)
         parts.append(np.full(len(chosen), part, np.int64))
     return np.concatenate(found), np.concatenate(parts)
 
 
-def _merged(vertices: Array, triangles: Ints) -> Ints:
+def _outward(vertices: Array, triangles: Ints) -> NDArray[np.bool_]:
+    """Which triangles of the teeth may be seen between the lips: roots' ends and inner sides are not."""
+    corners = vertices[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    arch = corners.mean(1) - vertices[np.unique(triangles)].mean(0)
+    outward = normals[:, 0] * arch[:, 0] + normals[:, 2] * arch[:, 2]
+    return np.asarray(outward > 0.1 * np.linalg.norm(normals, axis=1) * np.hypot(arch[:, 0], arch[:, 2]))
+
+
+def _merged(vertices: Array, triangles: Ints, cell: float) -> Ints:
     """The triangles with all vertices of a cell of space taken for one of them; those without area go."""
     used = np.unique(triangles)
-    _, first, which = np.unique(np.floor(vertices[used] / _CELL), axis=0, return_index=True, return_inverse=True)
+    _, first, which = np.unique(np.floor(vertices[used] / cell), axis=0, return_index=True, return_inverse=True)
     kept = np.zeros(len(vertices), np.int64)
     kept[used] = used[first[which.ravel()]]
     merged = kept[triangles]
