@@ -7,7 +7,7 @@ which the longer side of the face takes 160, whatever its size in the frame. Mem
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..faces import FaceSequence
 from ..models import Models
 from ..ops.face_model import poses
 from ..ops.flow import resize
 from ..ops.landmarks import to_ibug68
-from ..pipeline import Rendered
+from ..pipeline import FaceRecord, Rendered
 from ..stages.appearance_map import AppearanceMap
 from ..stages.cropping import Box, square_box
 from ..stages.segmentation import MeshSegmenter
@@ -257,6 +258,31 @@ class Inspector:
                 if colors:
                     row[f"flicker{name}"] = float(metrics.flicker(torch.stack(tuple(colors))))
         return row
+
+
+def beside(results: Iterable[Frame], target: Iterable[Frame], faces: Sequence[FaceSequence]) -> Iterator[Rendered]:
+    """Frames that exist already, whoever made them, beside their target, as if they were drawn here.
+
+    Args:
+        results: frame by frame as the target; of another size they are resized.
+        target: the clip before.
+        faces: the faces replaced, as measured in the target.
+    """
+    for index, (frame, before) in enumerate(zip(results, target, strict=False)):
+        rows = [index - face.track.start for face in faces]
+        wanted = tuple(
+            face.landmarks[row] if 0 <= row < len(face) and face.scores[row] > 0 else None
+            for face, row in zip(faces, rows, strict=True)
+        )
+        records = tuple(
+            FaceRecord(track, "no_face", reason="the target shows no face here")
+            if one is None
+            else FaceRecord(track, "swapped", box_of(one))
+            for track, one in enumerate(wanted)
+        )
+        size = (before.shape[1], before.shape[0])
+        result = frame if frame.shape == before.shape else cv2.resize(frame, size).astype(np.uint8)
+        yield Rendered(result, records, before, wanted)
 
 
 def single_view(frame: Frame, landmarks: Floats, models: Models) -> AppearanceMap:

@@ -93,9 +93,10 @@ def means(rows: Sequence[Row]) -> dict[str, float]:
     """Mean of every measure over the rows that have it, with the ratios of jitter and flicker."""
     found = {name: values(rows, name) for name in MEASURES}
     result = {name: float(np.mean(numbers)) for name, numbers in found.items() if numbers}
-    for name, floor in (("jitter", 0.02), ("flicker", 0.05)):
+    for name, floor in (("jitter", 0.05), ("flicker", 0.1)):
         if name in result and f"{name}_target" in result:
-            result[f"{name}_ratio"] = result[name] / max(result[f"{name}_target"], floor)
+            # What nobody can see is added to both, so that a still target does not make any trembling infinite.
+            result[f"{name}_ratio"] = (result[name] + floor) / (result[f"{name}_target"] + floor)
     return result
 
 

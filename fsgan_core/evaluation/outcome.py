@@ -75,7 +75,7 @@ class Outcome:
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Headings and rows: mean ± standard deviation over clips, as in the paper."""
         used = [name for name in self.columns if any(one.measures.get(name) is not None for one in self.results)]
-        several = len({one.condition for one in self.results}) > 1
+        several = any(one.condition for one in self.results)
         head = (*(("condition",) if several else ()), "variant", *(KNOWN[name].heading for name in used), "clips")
         rows = [
             (*((condition,) if several else ()), variant, *(_cell(group, name) for name in used), str(len(group)))

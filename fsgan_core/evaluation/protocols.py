@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 
 from ..gallery import Tile, sheet
 from ..media import Video
-from ..pipeline import FaceRecord, Rendered
+from ..pipeline import Rendered
 from ..stages.appearance_map import AppearanceMap
 from ..streams import Frame
 from .identity import Embedder
-from .inspection import Inspector, Reference, box_of, cut
+from .inspection import Inspector, Reference, beside, box_of, cut
 from .material import Library, Pair, Part, Subject
 from .measures import Row, means
 from .metrics import identity_drift
@@ -111,16 +110,9 @@ def _closest(variant: Variant) -> Variant:
 
 
 def _read(path: Path, target: Subject) -> Iterator[Rendered]:
-    """Another tool's result as if it were ours: its frames beside the target's."""
-    face, part = target.face, target.clip
-    clip = replace(part, clip=Video(path)) if isinstance(part, Part) else Video(path)
-    for index, (frame, before) in enumerate(zip(clip, part, strict=False)):
-        row = index - face.track.start
-        shown = 0 <= row < len(face) and face.scores[row] > 0
-        size = (before.shape[1], before.shape[0])
-        result = frame if frame.shape == before.shape else cv2.resize(frame, size).astype(np.uint8)
-        record = FaceRecord(0, "swapped" if shown else "no_face")
-        yield Rendered(result, (record,), before, (face.landmarks[row] if shown else None,))
+    """Another tool's result as if it were ours."""
+    part = target.clip
+    return beside(replace(part, clip=Video(path)) if isinstance(part, Part) else Video(path), part, [target.face])
 
 
 Drawn = Sequence[tuple[str, Iterable[Rendered]]]

@@ -24,7 +24,7 @@ from ..pipeline import Rendered
 from ..stages.appearance_map import AppearanceMap
 from ..streams import Clip, Frame
 from .inspection import box_of, cut, single_view
-from .material import Subject, subject
+from .material import Part, Subject, subject
 from .measures import Row, means
 from .outcome import Outcome, Result
 from .protocols import Bench
@@ -136,9 +136,7 @@ def _steps(bench: Bench, clips: Sequence[Subject]) -> Outcome:
 
 
 def _sizes(bench: Bench, clips: Sequence[Subject]) -> Outcome:
-    about = (
-        "Each clip is made smaller until its face is so long, measured anew, and reenacted by its most frontal frame. "
-    )
+    about = "Each clip is made smaller until its face is so long, measured anew, reenacted, and compared in full size. "
     axis = "face size (px)"
     outcome = Outcome("limit-size", "Limit: size of the face", about + _READ, _COLUMNS, curve=_CURVE, axis=axis)
     for size in SIZES:
@@ -214,13 +212,21 @@ def _reenacted(
 
 
 def _beside(chosen: Variant, one: Subject, source: AppearanceMap) -> Iterator[Rendered]:
-    """Every seen frame drawn, with the real crop beside it."""
-    drawn = chosen.reenacted(one.face, source)
-    for index, frame in enumerate(one.clip):
+    """Every seen frame drawn, with the real crop beside it, of a clip made smaller in full size."""
+    drawn, (clip, scale) = chosen.reenacted(one.face, source), _native(one.clip)
+    for index, frame in enumerate(clip):
         row = index - one.face.track.start
         if 0 <= row < len(one.face) and one.face.scores[row] > 0:
-            result, box = next(drawn)
+            result, (left, top, right, bottom) = next(drawn)
+            box = round(left * scale), round(top * scale), round(right * scale), round(bottom * scale)
             yield replace(result, target=cut(frame, box))
+
+
+def _native(clip: Clip) -> tuple[Clip, float]:
+    """A clip in full size, and how much larger that is."""
+    if isinstance(clip, Part) and isinstance(clip.clip, Scaled):
+        return clip.clip.clip, 1 / clip.clip.factor
+    return clip, 1.0
 
 
 def _seen(face: FaceSequence) -> list[int]:

@@ -1,0 +1,88 @@
+"""Variants: read from words, drawn side by side."""
+
+import numpy as np
+import pytest
+import torch
+
+from fsgan_core.errors import FSGANError
+from fsgan_core.evaluation.classic import classic_swap
+from fsgan_core.evaluation.inspection import SIDE, cut
+from fsgan_core.evaluation.material import Subject
+from fsgan_core.evaluation.variants import ablation, variant
+from fsgan_core.models import Models
+from fsgan_core.stages.appearance_map import AppearanceMap
+from fsgan_core.stages.blending import FeatherBlender
+from fsgan_core.streams import Frame
+
+
+def test_words_set_options_of_every_kind() -> None:
+    found = variant("soft:blending=feather,steps=4,closest=yes,feather=0.2,inside=target")
+    assert found.name == "soft"
+    assert isinstance(found.models.blending, FeatherBlender)
+    assert found.models.blending.options.feather == 0.2
+    assert found.options.closest
+    assert found.options.inside == "target"
+    assert not found.classic
+    assert variant("classic").classic
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("best", "no variant 'best'"),
+        ("x:colour=yes", "none of"),
+        ("x:closest=maybe", "yes or no"),
+        ("x:steps", "option=value"),
+        ("x:inside=both", "expected one of"),
+        ("x:blending=glue", "no backend 'glue'"),
+    ],
+)
+def test_wrong_words_are_refused(words: str, message: str) -> None:
+    with pytest.raises((ValueError, FSGANError), match=message):
+        variant(words)
+
+
+def test_the_classic_swap_puts_the_other_face_in_and_leaves_the_rest(
+    target: Subject, source: AppearanceMap, models: Models
+) -> None:
+    frame = next(iter(target.clip))
+    result = classic_swap(frame, target.face.landmarks[0], source.views[0], source.landmarks[0], models)
+    assert result.shape == frame.shape
+    moved = (result.astype(int) - frame).any(-1)
+    low, high = target.face.landmarks[0, :, :2].min(0), target.face.landmarks[0, :, :2].max(0)
+    y, x = moved.nonzero()
+    assert low[0] - 2 < x.min() < x.max() < high[0] + 2
+    assert low[1] - 2 < y.min() < y.max() < high[1] + 2
+    assert 0.4 < moved.sum() / float(np.prod(high - low)) < 0.9
+
+
+def test_a_face_on_itself_is_itself_for_the_classic_swap(target: Subject, models: Models) -> None:
+    frame, points = next(iter(target.clip)), target.face.landmarks[0]
+    again = classic_swap(frame, points, frame, points, models)
+    assert np.abs(again.astype(int) - frame).max() <= 6
+
+
+@pytest.mark.parametrize("name", ["default", "classic"])
+def test_reenacted_crops_lie_where_they_say(name: str, target: Subject) -> None:
+    found, map_ = variant(name), target.source()
+    frames = list(target.clip)
+    results = list(found.reenacted(target.face, map_))
+    assert len(results) == len(frames)
+    for frame, (result, box) in zip(frames, results, strict=True):
+        assert result.frame.shape == (SIDE, SIDE, 3)
+        inside = slice(SIDE // 3, 2 * SIDE // 3)
+        error = np.abs(result.frame[inside, inside].astype(int) - cut(frame, box)[inside, inside]).mean()
+        assert error < 6
+
+
+def test_the_ablation_leaves_stages_out(models: Models, face: Frame) -> None:
+    image, other = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., :4] = 1
+    variants = {one.name: one.models for one in ablation(models)}
+    assert list(variants) == ["Gr", "Gr+Gc", "Gr+Gb", "Gr+Gc+Gb"]
+    assert torch.equal(variants["Gr"].completion(image, mask, mask), image)
+    assert torch.equal(variants["Gr"].blending(image, other, mask), torch.where(mask > 0, image, other))
+    assert variants["Gr+Gc"].completion is models.completion is variants["Gr+Gc+Gb"].completion
+    assert variants["Gr+Gb"].blending is models.blending is variants["Gr+Gc+Gb"].blending
+    assert all(one.segmentation is models.segmentation for one in variants.values())
