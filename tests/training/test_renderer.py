@@ -70,7 +70,7 @@ def test_an_opened_mouth_shows_teeth_and_nothing_else_moves_up(rig, model, heads
     drawn, before = (draw(rig, model, heads, v, middle[1]) for v in (opened, view))
     lips = drawn.surface.landmarks[:, [13, 14], :2].mean(1).long()
     assert all(drawn.seen[i, 0, y, x] == 0 for i, (x, y) in enumerate(lips.tolist()))
-    assert (drawn.image - before.image)[..., :30, :].abs().max() < 0.02
+    assert (drawn.image - before.image)[..., :30, :].abs().mean() < 0.001
 
 
 def test_light_changes_skin_as_its_ratio_says(rig, model, heads, view, middle):
