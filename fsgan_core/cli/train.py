@@ -5,23 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from ..errors import FSGANError
 from ..options import describe
 from ..training.loop import Task, TrainOptions, train
-from ..training.recipes import Phase, check_arguments, read_recipe
+from ..training.recipes import check_arguments, read_recipe
 from .flags import add_device, add_options, chosen_device, read_options
 
 TASKS = ("detection", "landmarks", "features")
 """Our own networks; each is a module of ``fsgan_core.training`` with a function ``task(data, ...)``."""
+ARCHITECTURES = {
+    "reenactment": ("msrunet-v2", "msrunet-v1"),
+    "completion": ("msrunet-v2",),
+    "blending": ("msrunet-v2",),
+    "segmentation": ("unet-v2",),
+}
+"""Official architectures, which ``fsgan_core.training.official_tasks`` trains."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("task", choices=TASKS, help="the network to train")
+    parser.add_argument("task", choices=sorted({*TASKS, *ARCHITECTURES}), help="the network to train")
+    text = f"an official architecture, for data of 'fsgan dataset build': {_listed(ARCHITECTURES)}"
+    parser.add_argument("--arch", metavar="NAME", help=text)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the training material")
     text = "folder of the run: checkpoint, log, sheets of samples and, at the end, weights with their card"
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=text)
@@ -39,11 +51,17 @@ def run(args: argparse.Namespace) -> None:
         raise FSGANError(f"no folder {args.data} with training material; name one with --data")
     if args.out.exists() and not args.out.is_dir():
         raise FSGANError(f"{args.out} is a file; name a folder for the run with --out")
-    make = import_module(f"..training.{args.task}", __package__).task
+    arch = args.arch or ("" if args.task in TASKS else ARCHITECTURES[args.task][0])
+    if arch and arch not in ARCHITECTURES.get(args.task, ()):
+        raise FSGANError(f"{args.task} has no architecture '{arch}'; known: {_listed(ARCHITECTURES)}")
+    make, known = _maker(args.task, arch)
     before: dict[str, Any] = {}
-    for phase in read_recipe(args.task, args.recipe):
+    for phase in read_recipe(f"{args.task}{'-' * bool(arch)}{arch}", args.recipe):
         folder = args.out / phase.name
-        task, options = _prepared(args, make, phase, before)
+        options = read_options(args, TrainOptions, phase.options, device=chosen_device(args.device))
+        arguments = {**phase.arguments, **dict(map(_setting, args.set)), **before}
+        check_arguments(known, arguments)
+        task = make(args.data, **arguments)
         figures = train(task, options, folder, command(args, options))
         before = {"start": folder / "model.safetensors"}
         print(f"wrote {folder / 'model.safetensors'}")
@@ -51,18 +69,20 @@ def run(args: argparse.Namespace) -> None:
             print(f"{name:24} {value:.4g}")
 
 
-def _prepared(
-    args: argparse.Namespace, make: Callable[..., Task], phase: Phase, before: Mapping[str, Any]
-) -> tuple[Task, TrainOptions]:
-    options = read_options(args, TrainOptions, phase.options, device=chosen_device(args.device))
-    arguments = {**phase.arguments, **before, **dict(map(_setting, args.set))}
-    check_arguments(make, arguments)
-    return make(args.data, **arguments), options
+def _maker(name: str, arch: str) -> tuple[Callable[..., Task], list[str]]:
+    """What makes the task, and the names of its arguments."""
+    if arch:
+        official = import_module("..training.official_tasks", __package__)
+        names = [field.name for field in fields(official.Plan) if field.name != "stage"]
+        return partial(official.task, stage=name, arch=arch), names
+    make = import_module(f"..training.{name}", __package__).task
+    return make, list(signature(make).parameters)[1:]
 
 
 def command(args: argparse.Namespace, options: TrainOptions) -> str:
     """What does the same again, without the user's folders."""
-    words = ["fsgan train", args.task, *([f"--recipe {Path(args.recipe).name}"] if args.recipe else [])]
+    words = ["fsgan train", args.task, *([f"--arch {args.arch}"] if args.arch else [])]
+    words += [*([f"--recipe {Path(args.recipe).name}"] if args.recipe else [])]
     words += ["--data DIR --out DIR", *(f"--set {setting}" for setting in args.set)]
     for option in describe(TrainOptions):
         value, flag = getattr(options, option.name), option.name.replace("_", "-")
@@ -79,3 +99,7 @@ def _setting(word: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _listed(architectures: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{task} {', '.join(names)}" for task, names in architectures.items())

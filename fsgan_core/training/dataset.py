@@ -87,8 +87,8 @@ def read_dataset(folder: Path, split: str = "all") -> list[FaceTrack]:
 
     Args:
         folder: made by ``fsgan dataset build``.
-        split: ``"train"``, ``"val"`` (about one person in ten, chosen by name) or ``"all"``. Where the people are too
-            few to hold one out, both are all.
+        split: ``"train"``, ``"val"`` (about one person in ten, chosen by name) or ``"all"``. With fewer than ten
+            people none is held out, and each is all.
 
     Raises:
         FSGANError: no dataset there, or an empty one.
@@ -102,8 +102,9 @@ def read_dataset(folder: Path, split: str = "all") -> list[FaceTrack]:
         raise FSGANError(f"{folder / INDEX} is damaged ({error!r}); build the dataset again") from error
     if not tracks:
         raise FSGANError(f"{folder} holds no face; its report.html says why")
+    people = {track.person for track in tracks}
     held = [track for track in tracks if zlib.crc32(track.person.encode()) % _HELD_OUT == 0]
-    if split == "all" or not held or len(held) == len(tracks):
+    if split == "all" or len(people) < _HELD_OUT or not held:
         return tracks
     return held if split == "val" else [track for track in tracks if track not in held]
 

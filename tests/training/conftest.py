@@ -1,5 +1,6 @@
 """A tiny training folder in the layout of the real one; a rigged head of the bundled face model, with portraits."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -16,16 +17,43 @@ from fsgan_core.training.heads import WINDOW, Heads, build_heads
 from fsgan_core.training.labelled import Face
 from fsgan_core.training.rig import CHART, LEFT_BALL, RIGHT_BALL, SHEET, SKIN, TEETH, Rig
 
+
+@pytest.fixture(scope="session")
+def landmarks(face) -> np.ndarray:
+    """Landmarks ``(478, 3)`` of the portrait in pixels."""
+    (found,) = load_open_landmarker("cpu")([face], [np.array([[80, 70, 170, 190]], np.float32)])
+    return found.points[0]
+
+
+@pytest.fixture(scope="session")
+def dataset(face, landmarks, tmp_path_factory) -> Path:
+    """A dataset as ``fsgan dataset build`` leaves it: two people (one of them recoloured) of three pictures each."""
+    folder = tmp_path_factory.mktemp("dataset")
+    tracks = []
+    for number, channels in enumerate(((0, 1, 2), (2, 0, 1))):
+        clip = folder / "clips" / f"person-{number}"
+        clip.mkdir(parents=True)
+        points = []
+        for row in range(3):
+            matrix = np.array([[1 - 0.1 * row, 0, 20.0 * row], [0, 1, 0]])
+            moved = cv2.warpAffine(np.ascontiguousarray(face[..., channels]), matrix, (256, 256))
+            cv2.imwrite(str(clip / f"{row}.jpg"), moved[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 97])
+            points.append(landmarks * (matrix[0, 0], 1, 1) + (matrix[0, 2], 0, 0))
+        np.savez(clip / "face-0.npz", landmarks=np.stack(points).astype(np.float32), poses=np.zeros((3, 3), np.float32))
+        entry = {"name": clip.name, "person": clip.name, "arrays": f"clips/{clip.name}/face-0.npz"}
+        tracks.append(entry | {"files": [f"clips/{clip.name}/{row}.jpg" for row in range(3)], "rows": [0, 1, 2]})
+    (folder / "index.json").write_text(json.dumps({"version": 1, "options": {}, "tracks": tracks}))
+    return folder
+
+
 SPLITS = ("train", "train", "val", "test")
 PARTS = (SKIN, TEETH, RIGHT_BALL, LEFT_BALL)
 
 
 @pytest.fixture(scope="session")
-def training_material(face, tmp_path_factory) -> Path:
+def training_material(face, landmarks, tmp_path_factory) -> Path:
     """Folder with ``faces_ai``, ``faces_faker``, ``backgrounds`` and ``occluders``."""
     folder = tmp_path_factory.mktemp("material")
-    box = np.array([[80, 70, 170, 190]], np.float32)
-    (found,) = load_open_landmarker("cpu")([face], [box])
     for name in ("faces_ai", "faces_faker"):
         (folder / name).mkdir()
         labels, rows = [], []
@@ -34,7 +62,7 @@ def training_material(face, tmp_path_factory) -> Path:
             file = f"{name}_{number}.jpg"
             image = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
             cv2.imwrite(str(folder / name / file), np.roll(image, number, -1)[..., ::-1])
-            labels.append(found.points[0] * side / 256)
+            labels.append(landmarks * side / 256)
             rows.append(f"{file},{split},0,0,medium")
         text = "file,split,yaw_deg_approx,teeth_visible,skin\n" + "\n".join(rows) + "\n"
         (folder / name / "index.csv").write_text(text)

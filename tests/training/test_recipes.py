@@ -70,7 +70,7 @@ def test_unknown_names_are_refused(fails, training_material, tmp_path):
     with pytest.raises(FSGANError, match="no recipe 'fast' of detection; known: smoke"):
         read_recipe("detection", "fast")
     with pytest.raises(FSGANError, match="knows no 'width'; it takes size"):
-        check_arguments(lambda data, size=1: None, {"width": 3})
+        check_arguments(["size"], {"width": 3})
     path = tmp_path / "bad.json"
     path.write_text('{"options": {"step": 3}}')
     words = ("--data", training_material, "--out", tmp_path / "run", "--device", "cpu")

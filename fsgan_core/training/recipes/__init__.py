@@ -11,9 +11,8 @@ whole, run one after the other in folders of their names, and start from the net
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,13 +75,16 @@ def read_recipe(stem: str, name: str = "") -> tuple[Phase, ...]:
     )
 
 
-def check_arguments(make: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+def check_arguments(known: Sequence[str], arguments: Mapping[str, Any]) -> None:
     """See that a task takes these arguments.
+
+    Args:
+        known: names of the task's arguments.
+        arguments: what is given.
 
     Raises:
         FSGANError: it does not know one.
     """
-    known = list(inspect.signature(make).parameters)[1:]
     unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise FSGANError(f"the task knows no '{unknown[0]}'; it takes {', '.join(known) or 'none'}")
