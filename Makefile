@@ -2,7 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+# Material for `make evaluate`; without it the demo's.
+FSGAN_MEDIA ?= ../shared/media
+MEDIA := $(if $(wildcard $(FSGAN_MEDIA)/video),benchmarks/media.csv --root $(FSGAN_MEDIA))
+COMMIT = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: demo test lint bench evaluate clean
 
 demo: .venv/ready
 	$(BIN)/fsgan demo --output demo-output --overwrite
@@ -18,8 +23,14 @@ lint: .venv/ready
 bench: .venv/ready
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
+# About a quarter of an hour on two cores; what it finds goes into docs/results.md.
+evaluate: .venv/ready
+	$(BIN)/fsgan evaluate all $(MEDIA) --output evaluation-output --overwrite --frames 24 --stride 6 \
+		--variant default --variant classic --note "commit $(COMMIT)"
+	cp evaluation-output/results.md docs/results.md
+
 clean:
-	rm -rf .venv demo-output
+	rm -rf .venv demo-output evaluation-output
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

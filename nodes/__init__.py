@@ -7,6 +7,7 @@ from .adapters import FacesFromHost
 from .analysis import AnalyzeImages, AnalyzeVideo, SelectFaces
 from .appearance import BuildAppearanceMap, LoadFaceSet, PreviewCoverage, SaveFaceSet
 from .editing import EditImage, EditVideo
+from .evaluation import CompareSheet, EvaluateSwap, PlotReport
 from .example import ExamplePicture, ExampleVideo
 from .models import LoadModels
 from .poisson import PoissonBlend
@@ -22,6 +23,7 @@ NODES = (
     *(SwapImage, SwapVideo, ReenactImage, ReenactVideo, EditImage, EditVideo),
     *(CropFaces, ReenactFaces, SegmentFaces, CompleteFaces, BlendFaces, CompositeFaces),
     *(PoissonBlend, SaveMarkedImage, InspectProvenance),
+    *(EvaluateSwap, CompareSheet, PlotReport),
     *(ExamplePicture, ExampleVideo),
 )
 """Every node, in the order of the menu."""

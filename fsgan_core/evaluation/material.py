@@ -90,23 +90,27 @@ class Library:
 
     Attributes:
         models: detection and landmarks are used.
-        frames: so many of each clip.
-        stride: one of so many frames.
+        frames: so many of each clip, at most.
         skipped: files without a usable face, with why.
     """
 
     models: Models
     frames: int = 100
-    stride: int = 1
     skipped: dict[str, str] = field(default_factory=dict)
-    _known: dict[tuple[Path, int], Subject | None] = field(default_factory=dict)
+    _known: dict[tuple[Path, int, int], Subject | None] = field(default_factory=dict)
 
-    def subject(self, path: Path, stride: int | None = None) -> Subject | None:
-        """A file's face; None, and a note in ``skipped``, where there is none."""
-        key = path, stride or self.stride
+    def subject(self, path: Path, stride: int = 1, frames: int = 0) -> Subject | None:
+        """A file's face; None, and a note in ``skipped``, where there is none.
+
+        Args:
+            path: of the file.
+            stride: look at one of so many frames.
+            frames: look at so many; the library's own number when 0.
+        """
+        key = path, stride, frames or self.frames
         if key not in self._known:
             try:
-                self._known[key] = subject(path, opened(path), self.models, self.frames, key[1])
+                self._known[key] = subject(path, opened(path), self.models, key[2], stride)
             except (NoFaceError, MediaError) as error:
                 self.skipped[path.name], self._known[key] = str(error), None
         return self._known[key]

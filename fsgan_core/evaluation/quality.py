@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from ..pipeline import Rendered
 from ..streams import Frame
 from .identity import SAME_PERSON
 from .inspection import Inspector, box_of, cut
-from .measures import MEASURES, Row, fault, means, values
+from .measures import CLIP_MEASURES, MEASURES, Row, fault, means, values
 from .metrics import identity_drift
 
 _KEPT, _APART = 6, 5
@@ -81,6 +82,21 @@ class Quality:
             "warnings": self.warnings(),
             "worst": [{"index": one.index, "track": one.track, "why": one.why} for one in self.worst],
         }
+
+    def words(self) -> str:
+        """Means, warnings and the worst frames as lines to read."""
+        found, lines = self.means(), []
+        for name, measure in {**MEASURES, **CLIP_MEASURES}.items():
+            if name in found and name != "frames":
+                lines.append(f"{measure.heading}: {found[name]:.{measure.digits}f}")
+        lines += [f"not measured: {words}" for words in self.inspector.missing]
+        lines += [f"note: {words}" for words in self.warnings()]
+        lines += [f"frame {one.index}: {one.why}" for one in self.worst if one.severity >= 1]
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        """The summary and every row as text."""
+        return json.dumps({"summary": self.summary(), "frames": self.rows})
 
     def means(self) -> dict[str, float]:
         """Means over the run, with what only a clip has."""

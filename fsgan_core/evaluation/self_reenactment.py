@@ -46,28 +46,35 @@ _READ = (
 )
 
 
-def self_protocol(bench: Bench, clips: Sequence[Subject], bins: Sequence[tuple[int, int]] = BINS) -> Outcome:
+def self_protocol(
+    bench: Bench, clips: Sequence[Subject], bins: Sequence[tuple[int, int]] = BINS
+) -> tuple[Outcome, Outcome]:
     """Single frames of clips reenact the whole clip, by pose gap.
 
     The sources are the most frontal frame and those turned farthest to either side.
+
+    Returns:
+        the table by bins, and the same rows by :data:`FINE_BINS` as a curve, the first of the limits.
     """
-    about = "The most frontal frame of a clip and those turned farthest to either side reenact it, by pose gap. "
-    axis = "pose gap (degrees)"
-    outcome = Outcome("self", "Self-reenactment by pose gap", about + _READ, _COLUMNS, curve=_CURVE, axis=axis)
+    about = (
+        "The most frontal frame of a clip and those turned farthest to either side reenact it, by pose gap. " + _READ
+    )
+    table = Outcome("self", "Self-reenactment by pose gap", about, _COLUMNS)
+    curve = Outcome("limit-pose", "Limit: pose gap", about, _COLUMNS, curve=_CURVE, axis="pose gap (degrees)")
     for one in clips:
         shown: list[Tile] = []
         for chosen in bench.variants:
             rows = [row for start in starts(one.face) for row in _reenacted(bench, chosen, one, start, shown)]
-            outcome.results += list(_binned(one.path.stem, chosen.name, rows, bins))
+            for outcome, edges in ((table, bins), (curve, FINE_BINS)):
+                outcome.results += list(_binned(one.path.stem, chosen.name, rows, edges))
         if shown:
-            outcome.sheets[one.path.stem] = sheet(shown, len(shown) // len(bench.variants), 192)
-    return outcome
+            table.sheets[one.path.stem] = sheet(shown, len(shown) // len(bench.variants), 192)
+    return table, curve
 
 
 def limits(bench: Bench, clips: Sequence[Subject]) -> list[Outcome]:
-    """The four limits: number of steps, pose gap, size of the face, density of landmarks."""
-    poses = replace(self_protocol(bench, clips, FINE_BINS), name="limit-pose", title="Limit: pose gap", sheets={})
-    return [_steps(bench, clips), poses, _sizes(bench, clips), _densities(bench, clips)]
+    """The other limits: number of steps, size of the face, density of landmarks."""
+    return [_steps(bench, clips), _sizes(bench, clips), _densities(bench, clips)]
 
 
 def starts(face: FaceSequence) -> list[int]:

@@ -91,7 +91,8 @@ def test_sources_are_the_frontal_and_the_turned_frames(target: Subject) -> None:
 
 
 def test_self_reenactment_is_binned_by_pose_gap(bench: Bench, target: Subject) -> None:
-    found = self_protocol(bench, [target], bins=((0, 30), (30, 60)))
+    found, curve = self_protocol(bench, [target], bins=((0, 30), (30, 60)))
+    assert curve.lines()["default"]
     frames = sum(one.measures["frames"] or 0 for one in found.results)
     assert frames == len(starts(target.face)) * 4
     assert {one.condition for one in found.results} <= {"0 to 30°", "30 to 60°"}
@@ -111,7 +112,7 @@ def test_limits_are_curves(bench: Bench, target: Subject, monkeypatch: pytest.Mo
         monkeypatch.setattr(self_reenactment, name, values)
     clip = Part(target.clip, 3)
     found = {one.name: one for one in limits(bench, [Subject(target.path, clip, only(target.face, range(3)))])}
-    assert list(found) == ["limit-steps", "limit-pose", "limit-size", "limit-density"]
+    assert list(found) == ["limit-steps", "limit-size", "limit-density"]
     lines = {name: one.lines()["default"] for name, one in found.items()}
     assert [place for place, _ in lines["limit-steps"]] == [1, 3]
     assert [place for place, _ in lines["limit-size"]] == [48]
