@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +20,7 @@ from ..weights.checkpoint import load_weights, save_weights
 from .canvas import moved
 from .head_fit import expressed, fit_heads, posed
 from .head_texture import lift
-from .labelled import Face, read_faces
+from .labelled import SETS, Face, read_faces
 from .rig import Rig
 
 Floats = NDArray[np.float32]
@@ -81,7 +82,7 @@ class Heads:
 def read_heads(data: Path, split: str, rig: Rig, model: FaceModel, cache: Path | None = None) -> Heads:
     """The portraits of one split as heads; built once and kept.
 
-    Faces that the frame cuts off are left out.
+    Faces that the frame cuts off, or that the set's index calls occluded (sunglasses too), are left out.
 
     Args:
         data: training material with ``faces_ai/`` and ``faces_faker/``.
@@ -94,7 +95,8 @@ def read_heads(data: Path, split: str, rig: Rig, model: FaceModel, cache: Path |
         ValueError: no labelled portrait of that split there.
         WeightsError: the kept file is damaged or was made by another version; delete it.
     """
-    faces = [face for face in read_faces(data, split) if _framed(face)]
+    hidden = _hidden(data)
+    faces = [face for face in read_faces(data, split) if _framed(face) and face.name not in hidden]
     path = (cache or cache_folder()) / f"heads-{split}.safetensors"
     names = [face.name for face in faces]
     if path.is_file():
@@ -165,6 +167,17 @@ def _framed(face: Face) -> bool:
     outline = face.landmarks[list(FACE_OVAL), :2]
     limit = np.array(face.image.shape[1::-1]) + 2
     return bool(((outline > -2) & (outline < limit)).all(1).mean() > 0.9)
+
+
+def _hidden(data: Path) -> set[str]:
+    """Names of the portraits with something in front of the face."""
+    found = set()
+    for name in SETS:
+        path = data / name / "index.csv"
+        if path.is_file():
+            with path.open(newline="") as file:
+                found |= {f"{name}/{row['file']}" for row in csv.DictReader(file) if row.get("occluded") == "1"}
+    return found
 
 
 def _labels(image: Picture, points: Floats) -> Picture:

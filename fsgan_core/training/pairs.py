@@ -164,9 +164,9 @@ def _random_view(engine: Engine, heads: Heads, rng: Generator, options: PairOpti
     turn = _uniform(rng, (count, 3), -1, 1, device) * heads.scale.new_tensor((options.yaw, 0.45 * options.yaw, 8))
     own = euler_angles(heads.rotation)
     pose = (own + turn).clamp(own.new_tensor((-WIDEST, -40, -60)), own.new_tensor((WIDEST, 40, 60)))
-    # A half profile never shows its other side: the photo has no picture of it.
-    aside = own[:, 0].abs() > ASIDE
-    pose[:, 0] = torch.where(aside, own[:, 0].sign() * (own[:, 0].sign() * pose[:, 0]).clamp_min(0), pose[:, 0])
+    # A half profile stays one: the photo has no picture of its other side.
+    side, yaw = own[:, 0].sign(), own[:, 0].abs()
+    pose[:, 0] = torch.where(yaw > ASIDE, side * (side * pose[:, 0]).maximum(0.4 * yaw), pose[:, 0])
     rotation = rotation_matrix(pose)
     seen = posed(landmarks(rig, shape), heads.scale, rotation, heads.translation)
     light = _random_light(engine.heads.light, heads.light, rng, options.relit)

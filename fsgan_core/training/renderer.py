@@ -180,7 +180,9 @@ def correspond(rig: Rig, target: Surface, source: Surface) -> tuple[Tensor, Tens
     """
     place = interpolate(source.vertices, rig.triangles, target.number, target.weights)
     size = source.depth.shape[-1]
-    near = sample(source.depth, place[:, :2], "nearest") + TOLERANCE * source.unit[:, None, None, None]
+    # On steep skin the depth changes a lot from one pixel to the next: the farthest of nine decides.
+    depth = F.max_pool2d(torch.where(source.number[:, None] < 0, -1e6, source.depth), 3, 1, 1)
+    near = sample(depth, place[:, :2], "nearest") + TOLERANCE * source.unit[:, None, None, None]
     within = ((place[:, :2] >= 0) & (place[:, :2] <= size)).all(1, keepdim=True)
     skin = (target.number >= 0) & (rig.parts[target.number.clamp_min(0)] <= LEFT_BALL)
     return place[:, :2], within & (place[:, 2:] <= near) & skin[:, None]
