@@ -145,6 +145,7 @@ def test_api_workflows_run(server: Server, path: Path) -> None:
 @pytest.mark.parametrize("path", API, ids=lambda path: path.stem)
 def test_the_command_line_gives_the_same_to_the_last_bit(server: Server, tmp_path: Path, path: Path) -> None:
     result = server.result(server.queue(json.loads(path.read_text(encoding="utf-8"))))
+    assert result["status"]["status_str"] == "success", result["status"]
     words = ["run", path, "--input-dir", server.base / "input", "--output-dir", tmp_path / "out"]
     # A process of its own: in this one the pack stands on the stand-in of the other tests.
     subprocess.run([sys.executable, "-m", "fsgan_core", *map(str, words)], cwd=ROOT, check=True)
