@@ -13,15 +13,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from .faces import FaceSequence
 from .ops.face_model import FaceModel
 from .stages.blending import BLENDERS, Blender, BlendOptions
 from .stages.completion import COMPLETERS, Completer
 from .stages.detection import DETECTORS, Detector
 from .stages.landmarks import LANDMARKERS, Landmarker
+from .stages.official import LearnedReenactor, LearnedSegmenter
 from .stages.official_files import SETS, SUFFIX, OfficialFiles, crop_scale, folder_choice, is_official
+from .stages.official_tracks import SteadyTrack, steady_tracks
 from .stages.pose import load_face_model
 from .stages.reenactment import REENACTORS, FlowOptions, Reenactor
 from .stages.segmentation import SEGMENTERS, Segmenter
+from .streams import Clip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +145,32 @@ class Models:
             else BLENDERS[chosen.blending](blend),
             device=place,
             crop_scale=crop_scale([(stage, getattr(chosen, stage)) for stage in SETS]),
+        )
+
+    def along(self, clip: Clip, faces: Sequence[FaceSequence]) -> list[Callable[[int], Models]]:
+        """The stages for every frame of some tracks: v2's networks see a clip before they draw, all others need not.
+
+        Args:
+            clip: the target.
+            faces: its faces.
+
+        Returns:
+            for each face what gives the stages by row of its track.
+        """
+        draw, segment = self.reenactment, self.segmentation
+        landmarks = draw.landmarks if isinstance(draw, LearnedReenactor) else None
+        logits = segment.network if isinstance(segment, LearnedSegmenter) and segment.soft else None
+        if self.crop_scale is None or clip.rate == 0 or (landmarks is None and logits is None):
+            return [lambda row: self for _ in faces]
+        tracks = steady_tracks(clip, faces, self.crop_scale, landmarks, logits, self.device)
+        return [partial(self._at, track) for track in tracks]
+
+    def _at(self, track: SteadyTrack, row: int) -> Models:
+        draw, segment = self.reenactment, self.segmentation
+        return replace(
+            self,
+            reenactment=draw.at(track.points(row)) if isinstance(draw, LearnedReenactor) else draw,
+            segmentation=segment.at(track.mask(row)) if isinstance(segment, LearnedSegmenter) else segment,
         )
 
     def with_blending(self, options: BlendOptions) -> Models:

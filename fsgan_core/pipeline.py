@@ -180,6 +180,7 @@ def swap(
     if len(sources) not in (1, len(faces)):
         raise ValueError(f"found {len(sources)} sources for {len(faces)} faces; give one, or one for each face")
     ready = [Source(source, models.face_model, models.device) for source in sources]
+    along = models.along(target, faces)
     colors: dict[int, ColorMatch] = {}
     for index, frame in enumerate(target):
         patches, records, wanted = [], [], []
@@ -191,7 +192,7 @@ def swap(
                 records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
                 continue
             aim = Aim(frame, face.landmarks[row], face.poses[row], user_mask, colors.get(track))
-            drawn = swap_face(aim, ready[track % len(ready)], models, options)
+            drawn = swap_face(aim, ready[track % len(ready)], along[track](row), options)
             colors.setdefault(track, drawn.color)
             patches.append(drawn.patch)
             records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))

@@ -6,6 +6,7 @@ exact order of the original, its crops and its pasting included, is in :mod:`fsg
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -70,6 +71,13 @@ class LearnedReenactor:
         self.network = SharedReenactment(network)
         self.model, self.segment, self.weight_set, self.steps = model, segment, weight_set, steps
         self.landmarks = None if landmarks is None else folded(landmarks)
+        self.known: Tensor | None = None
+
+    def at(self, landmarks: Tensor | None) -> LearnedReenactor:
+        """The same with the target's 98 points ``(1, 98, 2)`` known, as fractions of the crop's side."""
+        copied = copy.copy(self)
+        copied.known = landmarks
+        return copied
 
     @torch.inference_mode()
     def __call__(
@@ -132,7 +140,9 @@ class LearnedReenactor:
         """Landmark maps at both levels for dense points ``(1, 478, 3)`` in pixels of the crop of :data:`SIZE`."""
         if self.weight_set != "v2":
             return [gaussian_patches(to_ibug68(points) * (side / SIZE), side) for side in (SIZE, SIZE // 2)]
-        if self.landmarks is not None and picture is not None:
+        if self.known is not None:
+            sparse = self.known.to(points)
+        elif self.landmarks is not None and picture is not None:
             sparse = landmarks_from_heatmaps(self.landmarks(resized(picture, SIZE)))
         else:
             sparse = to_wflw98(points)[..., :2] / SIZE
@@ -171,6 +181,13 @@ class LearnedSegmenter:
 
     def __init__(self, network: SegmentationUNet, soft: bool = True) -> None:
         self.network, self.soft = folded(network), soft
+        self.known: Tensor | None = None
+
+    def at(self, mask: Tensor | None) -> LearnedSegmenter:
+        """The same with the target's mask ``(1, 1, 256, 256)`` known, 0 or 1."""
+        copied = copy.copy(self)
+        copied.known = mask
+        return copied
 
     @torch.inference_mode()
     def faces(self, images: Tensor, landmarks: Tensor) -> Tensor:
@@ -183,7 +200,8 @@ class LearnedSegmenter:
         """See :class:`~fsgan_core.stages.segmentation.Segmenter`."""
         if not self.soft:
             return self.faces(images, landmarks)
-        soft, hard = soft_erosion(self.faces(resized(images, SIZE), landmarks))
+        mask = self.faces(resized(images, SIZE), landmarks) if self.known is None else self.known.to(images)
+        soft, hard = soft_erosion(mask)
         # The original's edge reaches 1 in one pixel that is not inside; a hair less tells the two apart.
         return resized(torch.where(hard > 0, hard, soft * (1 - 1e-6)), images.shape[-1])
 
