@@ -26,7 +26,6 @@ from .stages.compositing import Patch, composite
 from .stages.cropping import Box, in_crop, square_box
 from .stages.detection import Detections
 from .stages.measuring import MeasureOptions, measure
-from .stages.openings import plain_mouth
 from .stages.reenactment import Anchor, Reenactment
 from .stages.tracking import TrackOptions, link
 from .stages.views import Source, View, prepare
@@ -248,8 +247,7 @@ def reenact_crops(
         points = in_crop(face, box).to(models.device) * scale
         views, weights = ready.select(target.poses[row])
         drawn = models.reenactment(views, weights, points, options.size, surroundings=True)
-        image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
-        frame = (image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        frame = (drawn.image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))
         yield Rendered(frame, (record,), wanted=(points[0].cpu().numpy(),))
 
@@ -316,8 +314,7 @@ def _moved_head(head: _Head, landmarks: NDArray[np.float32], models: Models) -> 
     """A head drawn with landmarks ``(478, 3)`` in pixels of its picture, and what lies over the picture then."""
     side, points = head.box[2] - head.box[0], in_crop(landmarks, head.box).to(models.device)
     drawn = models.reenactment([head.view], [1.0], points, side, head.anchor, surroundings=True)
-    image = torch.lerp(drawn.image, plain_mouth(drawn.image, points, models.face_model), drawn.missing)
-    return drawn, Patch(image, torch.ones_like(drawn.mask), head.box)
+    return drawn, Patch(drawn.image, torch.ones_like(drawn.mask), head.box)
 
 
 def absence(face: FaceSequence, index: int) -> str:

@@ -22,8 +22,9 @@ from ..ops.flow import compose, identity, reflected, resize, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, head_rings, place, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
+from .features import draw_features
 from .openings import missing, recessed
-from .views import View, facing_camera
+from .views import View, detail, facing_camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +156,9 @@ class FlowReenactor:
         mask = _soft(layers[0].mask, 3)
         fields = (mask, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
         mask, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
-        image = image / total
+        main = max(range(len(views)), key=lambda index: weights[index])
+        image = draw_features(image / total, views[main], landmarks, self.model)
         if surroundings:
-            main = max(range(len(views)), key=lambda index: weights[index])
             around = self._surroundings(layers[main], target, field)
             around = resize(around, size, size)
             if anchor is not None:  # a crop of its own reaches far beyond the view, where a mirror would show faces
@@ -194,7 +195,7 @@ class FlowReenactor:
         number = draws[-1][0]
         mask = (number >= 0)[:, None].float()
         regions = torch.where(number >= 0, self.model.regions[number.clamp_min(0)].long(), 0)
-        picture, shrink = _detail(view, base.scale * field / size)
+        picture, shrink = detail(view, base.scale * field / size)
         return _Layer(
             picture=picture,
             flow=maps[:, :2] * shrink,
@@ -243,12 +244,6 @@ def _carried(values: Tensor, triangles: Tensor, draw: tuple[Tensor, Tensor], out
     # The difference is what is continued: places themselves would be repeated, as a smear.
     field, _ = spread(interpolate(values, triangles, number, weights) - outside, known, rounds=3)
     return outside + field
-
-
-def _detail(view: View, ratio: float) -> tuple[Tensor, float]:
-    """The level of a view for sampling ``ratio`` of its pixels per pixel, and its scale."""
-    level = min(max(0, round(math.log2(max(1.0, ratio)))), len(view.levels) - 1)
-    return view.levels[level], 0.5**level
 
 
 def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -64,6 +65,12 @@ def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> 
     reach = (torch.cdist(face.shape, face.shape) + 10 * (inner < 0.5)[:, None]).amin(2)
     near = torch.exp(-((reach / _NEAR) ** 2))
     return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near))
+
+
+def detail(view: View, ratio: float) -> tuple[Tensor, float]:
+    """The level of a view for sampling ``ratio`` of its pixels per pixel, and its scale."""
+    level = min(max(0, round(math.log2(max(1.0, ratio)))), len(view.levels) - 1)
+    return view.levels[level], 0.5**level
 
 
 def _inside(landmarks: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -17,7 +17,8 @@ from ..ops.face_model import FaceModel
 from ..ops.geometry import euler_angles, rotation_matrix
 from ..ops.head_mesh import Placement, head_rings, place, points, ring_triangles
 from ..ops.mesh import interpolate, rasterize
-from ..stages.openings import openness, plain_mouth
+from ..stages.mouth import plain_mouth
+from ..stages.openings import openness
 from .labelled import Face
 
 SPREAD = 50.0

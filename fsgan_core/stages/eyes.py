@@ -1,0 +1,122 @@
+"""What is behind the lids: an eyeball that keeps its form and turns with the gaze.
+
+Between the lids a picture shows iris and white. Where a lid comes down they are covered, not squeezed; what a lid
+covers in the source is stretched from what is seen of the iris, and made up in the colour of the white.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..ops.flow import sample
+from ..ops.head_mesh import Placement
+from ..ops.landmarks import opposite
+from .openings import IRISES, RINGS
+from .views import View
+
+_EDGE = 0.006
+"""Beside a lid its wet rim and lashes are seen instead of the eye; in distances between the outer eye corners."""
+
+
+def behind_lids(view: View, target: Placement, surface: Tensor, region: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The inside of an eye.
+
+    Args:
+        view: what the source shows.
+        target: the face wanted.
+        surface: ``(1, 3, H, W)`` canonical points of the wanted face at each pixel.
+        region: :data:`~fsgan_core.stages.openings.RIGHT` or ``LEFT``.
+
+    Returns:
+        where it is found in the view ``(1, 2, H, W)``; the white's colour ``(1, 3, 1, 1)``; how far that is needed
+        ``(1, 1, H, W)``, in [0, 1].
+    """
+    before, after = _Eye(view.placement.shape[0], region), _Eye(target.shape[0], region)
+    x, y = surface[0, 0] - after.centre[0], surface[0, 1] - after.centre[1]
+    width = torch.where(x < 0, after.centre[0] - after.low, after.high - after.centre[0])
+    there = torch.where(x < 0, before.centre[0] - before.low, before.high - before.centre[0])
+    across = x.sign() * _within(x.abs(), before.radius, width, there)
+    above, below = before.room(before.centre[0] + across)
+    wanted = torch.where(y < 0, *after.room(surface[0, 0]))
+    # Beside the iris' middle less of its height is held.
+    half = (before.radius**2 - across**2).clamp_min(0).sqrt()
+    along = y.sign() * _within(y.abs(), half, wanted, _trusted(wanted, torch.where(y < 0, above, below)))
+    iris = _step((1 - torch.hypot(x, y) / before.radius) / 0.1 + 0.5)
+    found = torch.hypot(across, along) / before.radius
+    bare = (1 - iris) * _step((torch.hypot(x, y) / before.radius - found) / 0.1) * _step((1.1 - found) / 0.12)
+    place = torch.stack((before.centre[0] + across, before.centre[1] + along, surface[0, 2]))
+    return pixels(view.placement, place), _white(view, before), bare[None, None]
+
+
+def pixels(face: Placement, place: Tensor) -> Tensor:
+    """Canonical places ``(3, ...)`` as pixels ``(1, 2, ...)`` of the picture a face lies in."""
+    turned = torch.einsum("ij,j...->i...", face.rotation[0, :2], place)
+    return (face.scale * turned + face.translation[0, :2].view(2, *[1] * (place.ndim - 1)))[None]
+
+
+def _white(view: View, eye: _Eye) -> Tensor:
+    """Colour ``(1, 3, 1, 1)`` of the white: among the brightest and least coloured beside the iris."""
+    x, height = torch.meshgrid(
+        torch.linspace(0.08, 0.92, 24, device=eye.low.device) * (eye.high - eye.low) + eye.low,
+        torch.linspace(0.25, 0.75, 5, device=eye.low.device),
+        indexing="ij",
+    )
+    above, below = eye.room(x)
+    y = torch.lerp(eye.centre[1] - above, eye.centre[1] + below, height)
+    beside = torch.hypot(x - eye.centre[0], y - eye.centre[1]) > 1.1 * eye.radius
+    colours = sample(view.levels[0], pixels(view.placement, torch.stack((x, y, torch.zeros_like(x)))))[0]
+    colours = colours[:, beside] if beside.any() else colours.flatten(1)
+    order = colours.amin(0).argsort()
+    return colours[:, order[int(0.85 * len(order))]].view(1, 3, 1, 1)
+
+
+def _trusted(wanted: Tensor, there: Tensor) -> Tensor:
+    """How far from the iris' centre the source's eye is believed, less than up to its lid where that goes away."""
+    return there - (0.15 * there + _EDGE) * _step((wanted - there) / 0.02)
+
+
+class _Eye:
+    """An eye in canonical landmarks ``(478, 3)``: lids as lines, iris as a disc."""
+
+    def __init__(self, shape: Tensor, region: int) -> None:
+        ring, iris = RINGS[region], IRISES[region]
+        corners = shape[[ring[0], ring[len(ring) // 2]], :2]
+        upper, lower = opposite(ring)
+        self._upper = _sorted(torch.cat((corners, shape[list(upper), :2])))
+        self._lower = _sorted(torch.cat((corners, shape[list(lower), :2])))
+        self.low, self.high = corners[:, 0].amin(), corners[:, 0].amax()
+        self.centre = shape[iris[0], :2]
+        self.radius = (shape[iris[1], 0] - shape[iris[3], 0]).abs() / 2
+
+    def room(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """How far above and below the iris' centre the lids are."""
+        return self.centre[1] - _height(self._upper, x), _height(self._lower, x) - self.centre[1]
+
+
+def _within(away: Tensor, rigid: Tensor, wanted: Tensor, there: Tensor) -> Tensor:
+    """Distance from the iris' centre at which to look, where the lid is ``wanted`` away and ``there`` in the source.
+
+    Up to ``rigid`` the distance stays; beyond it is shortened if the source's lid is nearer, never lengthened.
+    """
+    there = there.clamp_min(0.004)
+    kept = torch.minimum(rigid, 0.7 * there)
+    shortened = kept + (away - kept) * ((there - kept) / (wanted - kept).clamp_min(1e-4)).clamp(max=1)
+    return torch.where(away < kept, away, shortened)
+
+
+def _step(value: Tensor) -> Tensor:
+    part = value.clamp(0, 1)
+    return part * part * (3 - 2 * part)
+
+
+def _sorted(line: Tensor) -> Tensor:
+    return line[line[:, 0].argsort()]
+
+
+def _height(line: Tensor, x: Tensor) -> Tensor:
+    """``y`` at ``x`` on a line through points ``(N, 2)`` of ascending x; level beyond its ends."""
+    after = torch.searchsorted(line[:, 0].contiguous(), x.contiguous()).clamp(1, len(line) - 1)
+    low, high = line[after - 1], line[after]
+    part = ((x - low[..., 0]) / (high[..., 0] - low[..., 0]).clamp_min(1e-6)).clamp(0, 1)
+    return torch.lerp(low[..., 1], high[..., 1], part)

@@ -1,0 +1,126 @@
+"""Eyes and mouth, drawn at the result's own resolution.
+
+The flow field is coarse and continuous; lids and lips are edges at which what lies behind appears and disappears. Here
+they are drawn sharply from one view: an iris keeps its form and goes where the landmarks say, a lid that comes down
+covers it, upper teeth stay with the skull, and what no picture shows inside a mouth is drawn plainly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..ops.face_model import FaceModel
+from ..ops.flow import identity, sample
+from ..ops.head_mesh import Placement, place, points
+from ..ops.mesh import facing, interpolate, rasterize
+from .eyes import behind_lids
+from .mouth import behind_lips
+from .openings import MOUTH, RINGS, recessed
+from .views import View, detail
+
+_FINE = 2
+"""Samples along a pixel's side, so that edges are smooth."""
+_AROUND = 0.35
+"""How far beyond an opening is drawn with it, in its widths; fading out."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Whole pixels around an opening: a part of the result."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    reach: float
+
+    @staticmethod
+    def around(ring: Tensor, size: int) -> _Window:
+        """The window of points ``(P, 2)`` in a picture of some size; empty where it would be outside."""
+        low, high = ring.amin(0), ring.amax(0)
+        reach = _AROUND * (high - low).max()
+        (left, top), (right, bottom) = ((low - reach).floor().tolist(), (high + reach).ceil().tolist())
+        left, top, right, bottom = (int(min(max(edge, 0), size)) for edge in (left, top, right, bottom))
+        return _Window(left, top, right - left, bottom - top, float(reach))
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+    def fading(self, like: Tensor) -> Tensor:
+        """``(1, 1, h, w)`` samples: 1 in the middle, 0 at the window's edges."""
+        places = identity(self.height * _FINE, self.width * _FINE, like)
+        size = like.new_tensor((self.width * _FINE, self.height * _FINE))[:, None, None]
+        inward = torch.minimum(places, size - places).amin(1, keepdim=True)
+        part = (2 * inward / (self.reach * _FINE)).clamp(0, 1)
+        return part * part * (3 - 2 * part)
+
+
+def draw_features(image: Tensor, view: View, landmarks: Tensor, model: FaceModel) -> Tensor:
+    """Draw eyes and mouth of a reenacted face anew, where a view shows them.
+
+    Args:
+        image: ``(1, 3, S, S)`` the face as the flow field gives it.
+        view: what the source shows.
+        landmarks: ``(1, 478, 3)`` the face wanted, in pixels of ``image``.
+        model: the face model.
+
+    Returns:
+        ``(1, 3, S, S)``, a new picture.
+    """
+    target, result = place(model.mean, landmarks), image.clone()
+    for region, ring in RINGS.items():
+        window = _Window.around(landmarks[0, list(ring), :2], image.shape[-1])
+        if min(window.width, window.height) > 2:
+            colours, cover = _drawn(region, view, target, window, model)
+            rows, columns = window.part
+            result[..., rows, columns] = torch.lerp(result[..., rows, columns], colours, cover)
+    return result
+
+
+def _drawn(region: int, view: View, target: Placement, window: _Window, model: FaceModel) -> tuple[Tensor, Tensor]:
+    """Colours ``(1, 3, h, w)`` of a window and how far they cover what was there, ``(1, 1, h, w)``."""
+    vertices = (points(target) - target.scale.new_tensor((window.left, window.top, 0))) * _FINE
+    front = facing(vertices, model.triangles) > 0
+    size = (window.height * _FINE, window.width * _FINE)
+    number, weights = rasterize(recessed(vertices), model.triangles, *size, front)
+    known = torch.cat((view.landmarks[..., :2], view.visibility[..., None], target.shape), -1)
+    flow, seen, surface = interpolate(known, model.triangles, number, weights).split((2, 1, 3), 1)
+    hit = (number >= 0)[:, None].to(flow.dtype)
+    inside = hit * (model.regions[number.clamp_min(0)] == region)[:, None]
+    # What is behind an opening is seen as well as its edge.
+    seen = torch.lerp(seen, view.visibility[0, list(RINGS[region])].mean().expand_as(seen), inside)
+    cover = (2 * seen - 0.5).clamp(0, 1) * hit * window.fading(seen)
+    picture, shrink = detail(view, float(view.placement.scale / target.scale))
+    skin = _looked_up(picture, flow * shrink, hit - inside)
+    if region == MOUTH:
+        flow, drawing, lacking = behind_lips(view, target, (number, weights), model)
+    else:
+        flow, drawing, lacking = behind_lids(view, target, surface, region)
+    behind = _looked_up(picture, flow * shrink, inside)
+    behind = torch.lerp(behind, _mean(drawing + 0 * flow[:, :1], lacking * inside), _mean(lacking, inside))
+    share = functional.avg_pool2d(inside, _FINE)
+    return torch.lerp(skin, behind, share), functional.avg_pool2d(cover, _FINE)
+
+
+def _looked_up(picture: Tensor, flow: Tensor, member: Tensor) -> Tensor:
+    """Colours of pixels. Their samples' mean place is looked up, so that what does not move stays as sharp as it is.
+
+    Where the samples come from far apart, on both sides of closed lips, each is looked up by itself.
+    """
+    middle = _mean(flow, member)
+    away = (flow - functional.interpolate(middle, scale_factor=_FINE)).norm(dim=1, keepdim=True) * member
+    apart = (functional.max_pool2d(away, _FINE) / _FINE - 0.75).clamp(0, 1)
+    each = _mean(sample(picture, flow, "bicubic"), member)
+    return torch.lerp(sample(picture, middle, "bicubic"), each, apart).clamp(0, 1)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of each pixel's samples."""
+    weight = weight + 1e-6
+    return functional.avg_pool2d(values * weight, _FINE) / functional.avg_pool2d(weight, _FINE)
