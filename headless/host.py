@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import sys
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import av
 import torch
 from tqdm import tqdm
 
@@ -203,6 +205,15 @@ class VideoFile:
         """The file, or its bytes."""
         return self.file
 
+    def get_dimensions(self) -> tuple[int, int]:
+        """Width and height."""
+        with av.open(self.file) as source:
+            return source.streams.video[0].width, source.streams.video[0].height
+
+    def save_to(self, path: str, metadata: Any = None) -> None:
+        """Copy the file, to the bit."""
+        shutil.copyfile(self.file, path)
+
     def get_active_trim_window(self) -> tuple[float, float]:
         """Start and duration in seconds; 0 is to the end."""
         return self.window
@@ -222,10 +233,6 @@ class ProgressBar:
 
 class Interrupted(BaseException):
     """The user has pressed cancel."""
-
-
-class OutOfMemoryError(RuntimeError):
-    """The device has no memory left."""
 
 
 class ModelPatcher:
@@ -369,7 +376,7 @@ def install(folders: Folders, device: str = "cpu") -> SimpleNamespace:
         should_use_fp16=lambda device: False,
         soft_empty_cache=lambda: None,
         load_models_gpu=lambda models, memory_required=0, force_full_load=False: [one.load() for one in models],
-        OOM_EXCEPTION=OutOfMemoryError,
+        OOM_EXCEPTION=torch.OutOfMemoryError,
     )
 
     def check() -> None:
@@ -386,6 +393,7 @@ def install(folders: Folders, device: str = "cpu") -> SimpleNamespace:
     )
     _module("comfy_api", latest=latest)
     _module("folder_paths", **{name: getattr(folders, name) for name in dir(folders) if name[0] != "_"})
+    _module("comfy.cli_args", args=SimpleNamespace(disable_metadata=False))
     bar = _module("comfy.utils", ProgressBar=ProgressBar)
     patching = _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
     managing = _module("comfy.model_management", **vars(management))

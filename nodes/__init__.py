@@ -11,7 +11,7 @@ from .evaluation import CompareSheet, EvaluateSwap, PlotReport
 from .example import ExamplePicture, ExampleVideo
 from .models import LoadModels
 from .poisson import PoissonBlend
-from .provenance import InspectProvenance, SaveMarkedImage
+from .provenance import InspectProvenance, SaveMarkedImage, SaveMarkedVideo
 from .reenact import ReenactImage, ReenactVideo
 from .regions import LandmarksToMask
 from .stages import BlendFaces, CompleteFaces, CompositeFaces, CropFaces, ReenactFaces, SegmentFaces
@@ -22,7 +22,7 @@ NODES = (
     *(BuildAppearanceMap, PreviewCoverage, SaveFaceSet, LoadFaceSet),
     *(SwapImage, SwapVideo, ReenactImage, ReenactVideo, EditImage, EditVideo),
     *(CropFaces, ReenactFaces, SegmentFaces, CompleteFaces, BlendFaces, CompositeFaces),
-    *(PoissonBlend, SaveMarkedImage, InspectProvenance),
+    *(PoissonBlend, SaveMarkedImage, SaveMarkedVideo, InspectProvenance),
     *(EvaluateSwap, CompareSheet, PlotReport),
     *(ExamplePicture, ExampleVideo),
 )

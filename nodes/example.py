@@ -9,9 +9,12 @@ from . import host, pictures, widgets
 CATEGORY = "FSGAN/examples"
 FOLDER = Path(__file__).parent / "examples"
 CLIP = FOLDER / "man-in-the-evening.mp4"
-STILLS = "man in the evening, four pictures"
-_SHOWN = (5, 31, 57, 83)
-PICTURES = {"woman": "woman.jpg", "second woman": "second-woman.jpg", "man": "man.jpg"}
+PICTURES = {
+    "woman": ("woman",),
+    "second woman": ("second-woman",),
+    "man": ("man",),
+    "woman, four pictures": ("woman", "woman-2", "woman-3", "woman-4"),
+}
 """Files by the names they have in the menu; none shows a real person."""
 
 
@@ -29,20 +32,17 @@ class ExamplePicture(host.Node):
             category=CATEGORY,
             description="A portrait to try a workflow with. Put Load Image in its place for pictures of your own.",
             search_aliases=["sample image", "test face", "fsgan"],
-            inputs=[widgets.choice("picture", (*PICTURES, STILLS), which)],
+            inputs=[widgets.choice("picture", tuple(PICTURES), which)],
             outputs=[widgets.output(host.io.Image, "image", "The portrait; four of one person if the menu says so.")],
         )
 
     @classmethod
     def execute(cls, picture: str) -> host.io.NodeOutput:
         """Read it."""
-        from ..fsgan_core.media import Video, read_image
+        from ..fsgan_core.media import read_image
 
-        if picture == STILLS:
-            return host.io.NodeOutput(
-                pictures.image(frame for index, frame in enumerate(Video(CLIP)) if index in _SHOWN)
-            )
-        return host.io.NodeOutput(pictures.image([read_image(FOLDER / PICTURES[picture]).frame]))
+        files = [FOLDER / f"{name}.jpg" for name in PICTURES[picture]]
+        return host.io.NodeOutput(pictures.image(read_image(file).frame for file in files))
 
 
 class ExampleVideo(host.Node):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import logging
 import time
 import uuid
@@ -162,6 +163,17 @@ def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, 
     return path, subfolder
 
 
+def graph_of(node: Any) -> dict[str, str]:
+    """The graph that an output node runs in, as JSON by keyword, unless ComfyUI was told to write none into files."""
+    from comfy.cli_args import args
+
+    hidden = getattr(node, "hidden", None)
+    if hidden is None or getattr(args, "disable_metadata", False):
+        return {}
+    given = {"prompt": hidden.prompt, **(hidden.extra_pnginfo or {})}
+    return {name: json.dumps(value) for name, value in given.items() if value is not None}
+
+
 def device() -> Any:
     """Where ComfyUI wants models to run."""
     return management.get_torch_device()
@@ -221,6 +233,11 @@ def temporary(suffix: str) -> Iterator[Path]:
 def video(path: Path) -> Any:
     """A video file as the host's VIDEO."""
     return InputImpl.VideoFromFile(str(path))
+
+
+def is_file(video: Any) -> bool:
+    """Whether a VIDEO is a file or a part of one, and not pictures in memory."""
+    return isinstance(video, InputImpl.VideoFromFile)
 
 
 class Progress:

@@ -1,10 +1,12 @@
-"""Save Image Marked as Synthetic, Inspect Provenance."""
+"""Save Image and Save Video Marked as Synthetic, Inspect Provenance."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
-from . import host, pictures, widgets
+from . import host, pictures, videos, widgets
 
 CATEGORY = "FSGAN/provenance"
 
@@ -38,12 +40,54 @@ class SaveMarkedImage(host.Node):
         from ..fsgan_core.media import Image, write_image
         from ..fsgan_core.provenance import Marking
 
-        saved = []
+        saved, graph = [], host.graph_of(cls)
         for frame in pictures.frames(image):
             path, folder = host.output_file(filename_prefix, ".png", (frame.shape[1], frame.shape[0]))
-            write_image(path, Image(frame), marking=Marking(operation=operation, weights="open"))
-            saved.append({"filename": path.name, "subfolder": folder, "type": "output"})
+            write_image(path, Image(frame), marking=Marking(operation=operation), texts=graph)
+            saved.append(_shown(path, folder))
         return host.io.NodeOutput(ui={"images": saved})
+
+
+class SaveMarkedVideo(host.Node):
+    """A video that says how it was made."""
+
+    @classmethod
+    def define_schema(cls) -> host.io.Schema:
+        """A video in; a file in the output folder."""
+        operation = "What was done, in words; kept in the file where the video does not say so itself."
+        return host.accepted(
+            host.io.Schema,
+            node_id="FSGAN_SaveMarkedVideo",
+            display_name="Save Video Marked as Synthetic",
+            category=CATEGORY,
+            description="Save an MP4 file whose XMP says, in the IPTC's terms, that it is a synthetic composite.",
+            search_aliases=["watermark", "content credentials", "iptc", "export video", "fsgan"],
+            inputs=[
+                widgets.socket(host.io.Video, "video", "The video to save. Its pictures and sound stay as they are."),
+                widgets.text("filename_prefix", "FSGAN", "Beginning of the file's name; may hold a folder."),
+                widgets.text("operation", "face swap", operation),
+            ],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, video: Any, filename_prefix: str, operation: str) -> host.io.NodeOutput:
+        """Let the host write the file, then mark it."""
+        from ..fsgan_core.media import mark_video, read_marking, staged
+        from ..fsgan_core.provenance import Marking
+
+        known = videos.marking(video)
+        path, folder = host.output_file(filename_prefix, ".mp4", video.get_dimensions())
+        with staged(path) as temporary:
+            video.save_to(str(temporary), metadata={key: json.loads(text) for key, text in host.graph_of(cls).items()})
+            if read_marking(temporary) is None:
+                mark_video(temporary, known or Marking(operation=operation))
+        return host.io.NodeOutput(ui={"images": [_shown(path, folder)], "animated": (True,)})
+
+
+def _shown(path: Path, folder: str) -> dict[str, str]:
+    return {"filename": path.name, "subfolder": folder, "type": "output"}
 
 
 class InspectProvenance(host.Node):

@@ -98,6 +98,14 @@ def written(frames: Iterable[Frame], like: Window, mark: Marking, quality: int) 
         return host.video(path)
 
 
+def marking(video: Any) -> Marking | None:
+    """What the file of a VIDEO says of its making; None where there is no file."""
+    from ..fsgan_core.media import read_marking
+
+    source = video.get_stream_source() if host.is_file(video) else None
+    return read_marking(source) if isinstance(source, str) else None
+
+
 def _source(video: Any, stack: ExitStack) -> Path:
     """The file of a VIDEO; one that lives in memory is put on disk."""
     source = video.get_stream_source() if hasattr(video, "get_stream_source") else None

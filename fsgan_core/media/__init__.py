@@ -3,7 +3,7 @@
 from .encoding import EncodeOptions
 from .files import check_input, check_output, staged
 from .image import Image, read_image, write_image
-from .marking import read_marking
+from .marking import mark_video, read_marking
 from .video import Video, is_video
 from .writer import VideoWriter
 
@@ -15,6 +15,7 @@ __all__ = [
     "check_input",
     "check_output",
     "is_video",
+    "mark_video",
     "read_image",
     "read_marking",
     "staged",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def write_image(
     quality: int = 95,
     overwrite: bool = False,
     marking: Marking | None = DEFAULT_MARKING,
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a picture; its format follows from the suffix.
 
@@ -85,6 +87,7 @@ def write_image(
         quality: 1 (small) to 100 (best) for JPEG and WebP.
         overwrite: whether an existing file may be replaced.
         marking: what to say of its making; None says nothing.
+        texts: further texts by keyword, which PNG alone has a place for.
 
     Raises:
         MediaError: unknown suffix, or see :func:`fsgan_core.media.files.check_output`.
@@ -97,7 +100,11 @@ def write_image(
         raise MediaError(f"cannot write a picture as '{path.suffix}'; use one of {', '.join(WRITABLE)}")
     with staged(path, overwrite=overwrite) as temporary:
         try:
-            _encoded(image, form).save(temporary, form, **_save_options(image, form, quality, marking))
+            options = _save_options(image, form, quality, marking)
+            if form == "PNG":
+                for keyword, text in (texts or {}).items():
+                    options["pnginfo"].add_text(keyword, text)
+            _encoded(image, form).save(temporary, form, **options)
         except DAMAGE as error:
             raise MediaError(f"cannot write {path} ({error})") from error
 

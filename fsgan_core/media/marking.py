@@ -10,7 +10,7 @@ import av
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import MediaError
-from ..provenance import LARGEST_PACKET, Marking, from_xmp
+from ..provenance import LARGEST_PACKET, Marking, from_xmp, to_xmp
 from .files import check_input
 from .picture import NoPictureError, opened_picture
 
@@ -35,6 +35,18 @@ def append_packet(path: Path, packet: bytes) -> None:
             if file.read(1) == _GIF_END:
                 file.seek(-1, 2)
                 file.write(_GIF_BLOCK + packet + _GIF_TRAILER + _GIF_END)
+
+
+def mark_video(path: Path, marking: Marking) -> None:
+    """Say in a finished MP4 or MOV file how it was made; nothing is encoded anew.
+
+    Raises:
+        MediaError: it is of another format.
+    """
+    with path.open("rb") as file:
+        if file.read(12)[4:8] != b"ftyp":
+            raise MediaError(f"{path} is no MP4 or MOV file, which alone can be marked when finished; save it as one")
+    append_packet(path, to_xmp(marking))
 
 
 def read_marking(path: Path | str) -> Marking | None:

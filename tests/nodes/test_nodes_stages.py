@@ -120,3 +120,30 @@ def test_landmarks_of_the_host_are_faces(run: Run, picture: torch.Tensor) -> Non
     assert report.startswith("1 face in 1 frame")
     swapped, _ = run("FSGAN_SwapImage", target=picture, source=picture.flip(2), faces=adapted)
     assert not torch.equal(swapped, picture)
+
+
+def test_landmarks_become_masks_of_each_part(run: Run, picture: torch.Tensor, plain: torch.Tensor) -> None:
+    both = torch.cat((picture, plain))
+    faces, _, _ = run("FSGAN_AnalyzeImages", image=both, batch="pictures")
+    parts = {}
+    for region in ("face", "skin", "mouth", "eyes"):
+        mask, shown = run("FSGAN_LandmarksToMask", faces=faces, image=both, region=region)
+        assert mask.shape == both.shape[:3]
+        assert not mask[1].any(), "no face, no mask"
+        torch.testing.assert_close(shown[1], plain[0], atol=0.003, rtol=0)
+        parts[region] = mask[0] > 0.5
+    assert 0.1 < parts["face"].float().mean() < 0.5
+    assert not (parts["skin"] & (parts["mouth"] | parts["eyes"])).any()
+    assert (parts["face"] | parts["eyes"]).sum() <= parts["face"].sum() * 1.01
+    rows = {name: float(torch.nonzero(part)[:, 0].float().mean()) for name, part in parts.items() if part.any()}
+    assert rows["eyes"] < rows["face"] < rows["mouth"]
+    low, _ = run("FSGAN_LandmarksToMask", faces=faces, image=both, forehead=0.0)
+    assert low.sum() < 0.9 * parts["face"].sum()
+
+
+def test_examples_are_faces(run: Run, nodes: dict[str, Any]) -> None:
+    menu = nodes["FSGAN_ExamplePicture"].define_schema().inputs[0].values["options"]
+    shapes = [run("FSGAN_ExamplePicture", picture=name)[0].shape for name in menu]
+    assert shapes == [*[(1, 474, 474, 3)] * 3, (4, 474, 474, 3)]
+    (clip,) = run("FSGAN_ExampleVideo")
+    assert Path(clip.file).stat().st_size < 200_000

@@ -114,3 +114,19 @@ def test_cancelling_stops_and_leaves_nothing(
 def test_an_empty_window_is_told(run: Run, host: Any, film: Path) -> None:
     with pytest.raises(Exception, match="no frame from 9 s on for 1 s; change its trim"):
         run("FSGAN_AnalyzeVideo", video=video(host, str(film), 9, 1))
+
+
+def test_a_saved_video_says_that_it_is_synthetic(run: Run, host: Any, film: Path, picture: torch.Tensor) -> None:
+    from fsgan_core.media import read_marking
+
+    window = video(host, str(film), 0, 0.25)
+    swapped, _ = run("FSGAN_SwapVideo", target=window, source=picture.flip(2))
+    run("FSGAN_SaveMarkedVideo", video=swapped, filename_prefix="marked/swap", operation="unsaid")
+    run("FSGAN_SaveMarkedVideo", video=video(host, str(film)), filename_prefix="marked/film", operation="by hand")
+    folder = Path(host.folders.get_output_directory()) / "marked"
+    marks = {path.name: read_marking(path) for path in folder.glob("*.mp4")}
+    assert {name: mark and mark.operation for name, mark in marks.items()} == {
+        "swap_00001_.mp4": "face swap",
+        "film_00001_.mp4": "by hand",
+    }
+    assert len(read(str(folder / "swap_00001_.mp4"))[1]) == 2
