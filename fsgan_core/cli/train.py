@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> None:
         task = make(args.data, **arguments)
         figures = train(task, options, folder, command(args, options))
         before = {"start": folder / "model.safetensors"}
-        print(f"wrote {folder / 'model.safetensors'}")
+        if figures:
+            print(f"wrote {folder / 'model.safetensors'}")
         for name, value in figures.items():
             print(f"{name:24} {value:.4g}")
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..networks.detector import Detector, DetectorConfig
 from ..ops.boxes import generalized_overlaps, overlaps, suppress
 from ..weights.checkpoint import save_weights
+from .card import Card
 from .composites import Material, Scene, pair, read_material, scene
 
 REACH = ((0, 40), (28, 88), (64, 190), (140, 1e6))
@@ -41,6 +42,13 @@ def task(data: Path, scenes: int = 96) -> DetectionTask:
 
 class DetectionTask:
     """Model, scenes, losses and figures of the detector."""
+
+    card = Card(
+        title="Face detector",
+        purpose="Finds faces in a picture. It does not recognise anyone.",
+        data="Scenes of portraits, backgrounds and occluders; docs/training.md names the shipped network's.",
+        licence="MIT, if trained on the sets that docs/training.md names",
+    )
 
     def __init__(self, model: Detector, material: Material, held_out: Material, scenes: int = 96) -> None:
         self.scenes = scenes

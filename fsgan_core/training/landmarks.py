@@ -33,6 +33,7 @@ from ..stages.landmarks import Landmarker
 from ..stages.open_landmarks import OpenLandmarker
 from ..stages.pose import load_face_model
 from ..weights.checkpoint import save_weights
+from .card import Card
 from .labelled import Face, read_backgrounds, read_faces, read_masks
 from .landmark_samples import Floats, Points, SampleOptions, Samples, Scenes
 from .loop import Batch
@@ -79,6 +80,12 @@ class LandmarkTask:
     validation: Sequence[Face]
     batch: int = 32
     workers: int = 1
+    card: Card = Card(
+        title="Dense landmark network",
+        purpose="478 points with depth and a presence score from a crop of a face.",
+        data="Portraits, turned ones, pictures without a face; docs/training.md names the shipped network's.",
+        licence="MIT, if trained on the sets that docs/training.md names",
+    )
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches; batch ``i`` is made of seed ``seed + i`` alone."""

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from .card import Card, write_card
 from .parallel import APART, Group, joined
-from .run_files import CHECKPOINT, Progress, load_checkpoint, log, save_checkpoint, trim_log, write_sheet
+from .run_files import CHECKPOINT, Progress, load_checkpoint, log, save_checkpoint, trim_log, write_curves, write_sheet
 
 Batch = dict[str, Tensor]
 
@@ -54,6 +55,8 @@ class TrainOptions:
     device: str = "cpu"
     bfloat16: bool = True
     """autocast to bfloat16"""
+    tensorboard: bool = False
+    """write curves for TensorBoard too, if that package is installed"""
     minutes: float = math.inf
     """stop (with a checkpoint) after this much wall time; the learning rate then falls along that time"""
 
@@ -153,14 +156,19 @@ def train(task: Task, options: TrainOptions, out: Path, command: str = "") -> di
         command: what started the run, for the card.
 
     Returns:
-        the figures of the last evaluation.
+        the figures of the last evaluation; nothing in processes other than the first.
 
     Raises:
         WeightsError: the folder's checkpoint is damaged, of another network or no checkpoint of a training.
+        ModuleNotFoundError: curves for TensorBoard are asked for, which is not installed.
     """
+    if options.tensorboard:
+        import_module("tensorboard")
     out.mkdir(parents=True, exist_ok=True)
-    with joined(options.device) as group:
-        return _train(task, options, out, command, group)
+    group = joined(options.device)
+    figures = _train(task, options, out, command, group)
+    group.wait()
+    return figures
 
 
 def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Group) -> dict[str, float]:
@@ -206,6 +214,8 @@ def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Gr
             done = Progress(step, before.minutes + minutes)
             row = {name: float(value) / min(options.every, step - before.step) for name, value in sums.items()}
             log(out / "log.csv", {"step": step, "minutes": done.minutes, **row, **figures})
+            if options.tensorboard:
+                write_curves(out / "tensorboard", step, {**row, **figures})
             if isinstance(task, Illustrated):
                 write_sheet(out / "sheets", step, task.sheet(average))
             save_checkpoint(out / CHECKPOINT, modules, optimizers, done)

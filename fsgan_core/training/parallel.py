@@ -6,9 +6,9 @@ model, its attributes and methods, however many processes there are.
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +56,11 @@ class Group:
             for tensor in tensors:
                 dist.broadcast(tensor, 0)
 
+    def wait(self) -> None:
+        """Go on when all have come so far."""
+        if self.size > 1:
+            dist.barrier()
+
     def agreed(self, value: float) -> float:
         """A number as the first process has it, such as a time."""
         if self.size == 1:
@@ -65,25 +70,24 @@ class Group:
         return float(shared)
 
 
-@contextmanager
-def joined(device: str) -> Iterator[Group]:
+def joined(device: str) -> Group:
     """The group that this process belongs to; alone if ``torchrun`` did not start it.
+
+    Processes join once and stay together to their end, over several trainings.
 
     Args:
         device: ``cuda`` becomes the GPU of this process's number.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Group(device=device)
-        return
+        return Group(device=device)
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    try:
-        yield Group(dist.get_rank(), size, device)
-    finally:
-        dist.destroy_process_group()
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return Group(dist.get_rank(), size, device)
 
 
 def _gradient(parameter: Tensor) -> Tensor:

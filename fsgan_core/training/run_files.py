@@ -103,6 +103,19 @@ def read_log(path: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
+def write_curves(folder: Path, step: int, row: Mapping[str, float]) -> None:
+    """Append figures for TensorBoard.
+
+    Raises:
+        ModuleNotFoundError: the package ``tensorboard`` is not installed.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+        for name, value in row.items():
+            writer.add_scalar(name, value, step)
+
+
 def write_sheet(folder: Path, step: int, sheet: NDArray[np.uint8]) -> None:
     """Keep a picture ``(H, W, 3)`` of what the model does at a step."""
     folder.mkdir(exist_ok=True)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import cv2
@@ -99,7 +100,8 @@ def test_two_processes_take_the_step_of_one_with_both_batches(tmp_path):
 
     both.batches = joined
     train(both, options(steps=3), tmp_path / "one")
-    one, other = (checkpoint(tmp_path / name)[0] for name in ("one", "two"))
+    one, other, again = (checkpoint(tmp_path / name)[0] for name in ("one", "two/first", "two/second"))
+    assert_same(other, again)
     assert one.keys() == other.keys()
     for name, value in one.items():
         torch.testing.assert_close(value, other[name], msg=name)
@@ -163,6 +165,36 @@ def test_sheets_and_a_card_come_with_the_weights(tmp_path):
     for words in ("# A line", digest, "MIT", "Random numbers", "straight", "fsgan train line", "20 steps", "| error |"):
         assert words in card
     assert read_header(tmp_path / "model.safetensors")["fsgan_kind"] == "line"
+
+
+def test_curves_are_written_where_tensorboard_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(ModuleNotFoundError, match="tensorboard"):
+        train(Line(), options(tensorboard=True), tmp_path / "without")
+    assert not (tmp_path / "without").exists(), "said before any work"
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            written.append(folder)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def add_scalar(self, *values):
+            written.append(values)
+
+    monkeypatch.setitem(sys.modules, "tensorboard", types.ModuleType("tensorboard"))
+    stand_in = types.ModuleType("torch.utils.tensorboard")
+    stand_in.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", stand_in)
+    figures = train(Line(), options(steps=10, tensorboard=True), tmp_path / "with")
+    assert written[0] == str(tmp_path / "with" / "tensorboard")
+    assert [values[0] for values in written[1:]] == ["distance", "error"]
+    assert written[2] == ("error", figures["error"], 10)
 
 
 def test_no_time_left_still_exports_what_there_is(tmp_path):

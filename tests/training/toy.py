@@ -1,4 +1,4 @@
-"""Small tasks for tests of the loop, and a run of one in a process of its own: ``toy.py OUT STEPS SECONDS_A_STEP``."""
+"""Small tasks for tests of the loop, run in a process of their own by ``toy.py KIND OUT STEPS PAUSE [plain]``."""
 
 import sys
 import time
@@ -67,4 +67,9 @@ def options(**changes):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     kind, out, steps, Line.pause = globals()[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-    train(kind() if len(sys.argv) == 5 else kind(norm=False), options(steps=steps), out)
+    if len(sys.argv) == 5:
+        train(kind(), options(steps=steps), out)
+    else:
+        # Twice, as the phases of a recipe are.
+        for name in ("first", "second"):
+            train(kind(norm=False), options(steps=steps), out / name)
