@@ -71,7 +71,7 @@ def steady_tracks(
         segmentation: such crops to logits; None likewise.
         device: of the networks.
     """
-    notes = [_Notes() for _ in faces]
+    notes = [TrackNotes() for _ in faces]
     last = max((face.track.stop for face in faces), default=0)
     for index, frame in enumerate(clip):
         if index >= last:
@@ -82,11 +82,8 @@ def steady_tracks(
                 note.end()
                 continue
             picture = _picture(frame, face.landmarks[row], scale).to(device)
-            note.rows.append(row)
-            if landmarks is not None:
-                note.points.append(landmarks_from_heatmaps(landmarks(picture))[0].float().cpu().numpy())
-            if segmentation is not None:
-                note.vote(segmentation(picture).float().cpu())
+            points = None if landmarks is None else landmarks_from_heatmaps(landmarks(picture))[0].float().cpu().numpy()
+            note.add(row, points, None if segmentation is None else segmentation(picture))
     for note in notes:
         note.end()
     return [note.track for note in notes]
@@ -97,35 +94,39 @@ def _picture(frame: Frame, landmarks: NDArray[np.float32], scale: float) -> Tens
 
 
 @dataclass
-class _Notes:
-    """A stretch in the making, and what is finished."""
+class TrackNotes:
+    """A stretch in the making, and the track that the finished ones make up."""
 
     track: SteadyTrack = field(default_factory=SteadyTrack)
-    rows: list[int] = field(default_factory=list)
-    points: list[NDArray[np.float32]] = field(default_factory=list)
-    votes: list[Tensor] = field(default_factory=list)
-    done: int = 0
+    _rows: list[int] = field(default_factory=list)
+    _points: list[NDArray[np.float32]] = field(default_factory=list)
+    _votes: list[Tensor] = field(default_factory=list)
+    _done: int = 0
     """rows of the stretch whose mask is finished"""
 
-    def vote(self, logits: Tensor) -> None:
-        """Add a frame's logits ``(1, C, 256, 256)``."""
-        self.votes.append(logits)
-        if len(self.votes) == _CHUNK:
-            self._count(0)
+    def add(self, row: int, points: NDArray[np.float32] | None, logits: Tensor | None) -> None:
+        """Add a frame in which the face is seen: its landmarks ``(98, 2)`` and logits ``(1, C, 256, 256)``."""
+        self._rows.append(row)
+        if points is not None:
+            self._points.append(points)
+        if logits is not None:
+            self._votes.append(logits.float().cpu())
+            if len(self._votes) == _CHUNK:
+                self._count(0)
 
     def end(self) -> None:
-        """Finish the stretch."""
-        if self.points:
-            smooth = smooth_landmarks_98(np.stack(self.points)).astype(np.float32)
-            self.track.landmarks.update(zip(self.rows, smooth, strict=True))
-        if self.votes:
+        """Finish the stretch: the face is not seen in the next frame."""
+        if self._points:
+            smooth = smooth_landmarks_98(np.stack(self._points)).astype(np.float32)
+            self.track.landmarks.update(zip(self._rows, smooth, strict=True))
+        if self._votes:
             self._count(_HALF)
-        self.rows, self.points, self.votes, self.done = [], [], [], 0
+        self._rows, self._points, self._votes, self._done = [], [], [], 0
 
     def _count(self, after: int) -> None:
-        before = 0 if self.done else _HALF
-        means = smooth_logits(torch.cat(self.votes), 2 * _HALF + 1, before, after)
+        before = 0 if self._done else _HALF
+        means = smooth_logits(torch.cat(self._votes), 2 * _HALF + 1, before, after)
         for mask in (means.argmax(1) == FACE).numpy():
-            self.track.masks[self.rows[self.done]] = np.packbits(mask)
-            self.done += 1
-        self.votes = self.votes[-2 * _HALF :]
+            self.track.masks[self._rows[self._done]] = np.packbits(mask)
+            self._done += 1
+        self._votes = self._votes[-2 * _HALF :]

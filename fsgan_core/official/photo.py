@@ -1,8 +1,4 @@
-"""The original's swap of photos in its own order, from v2 or v1 networks: crops, masks, steps and pasting as published.
-
-For comparison and research. The library's own pipeline takes the same networks (``Models.load(Backends.of("v2"))``),
-follows faces through videos, and composites at the target's resolution instead of pasting a resized square.
-"""
+"""Photos: crops, masks, steps and pasting as published."""
 
 from __future__ import annotations
 
@@ -17,20 +13,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .networks.fast import folded
-from .networks.hopenet import Hopenet
-from .networks.hrnet import HRNet
-from .networks.ms_res_unet import MultiScaleResUNet
-from .networks.seg_unet import SegmentationUNet
-from .ops.heatmaps import landmarks_from_heatmaps
-from .ops.landmarks import to_ibug68
-from .ops.official_geometry import Box, Frame, crop, paste, rotate, scale_box
-from .ops.official_masks import image_pyramid, remove_inner_mouth
-from .ops.official_swap import FACE, Parts, SwapInputs, SwapNetworks, SwapStep, swap_step, swap_step_v1
-from .ops.official_views import build_map
-from .ops.wflw import to_wflw98
-from .stages.official import CROP_SCALES, SIZE, path
-from .stages.official_files import OfficialFiles
+from ..networks.fast import folded
+from ..networks.hopenet import Hopenet
+from ..networks.hrnet import HRNet
+from ..networks.ms_res_unet import MultiScaleResUNet
+from ..networks.seg_unet import SegmentationUNet
+from ..ops.heatmaps import landmarks_from_heatmaps
+from ..ops.landmarks import to_ibug68
+from ..ops.official_geometry import Box, Frame, crop, paste, rotate, scale_box
+from ..ops.official_masks import image_pyramid, remove_inner_mouth
+from ..ops.official_swap import FACE, Parts, SwapInputs, SwapNetworks, SwapStep, swap_step, swap_step_v1
+from ..ops.official_views import OfficialAppearanceMap, build_map
+from ..ops.wflw import to_wflw98
+from ..stages.official import CROP_SCALES, SIZE, path
+from ..stages.official_files import OfficialFiles
 
 WeightSet = Literal["v2", "v1", "v1-stepwise"]
 _POSE_SIZE = 224
@@ -128,13 +124,30 @@ class OfficialSwap:
 
 
 @dataclass(frozen=True)
-class _Crop:
-    """A face at the networks' size: picture, ``(98 or 68, D)`` points in its pixels, pose in degrees, place."""
+class FaceCrop:
+    """A face at the networks' size.
+
+    Attributes:
+        picture: uint8 ``(256, 256, 3)``.
+        points: ``(98, 2)`` or ``(68, 3)`` in its pixels.
+        pose: yaw, pitch, roll in degrees.
+        box: left, top, width, height in the photo.
+        mask: ``(1, 1, 256, 256)`` face, 0 or 1; None: the segmentation network's.
+    """
 
     picture: Frame
     points: NDArray[np.float32]
     pose: NDArray[np.float32]
     box: Box
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Views:
+    """The source's crops and their map."""
+
+    crops: Sequence[FaceCrop]
+    appearance: OfficialAppearanceMap
 
 
 @torch.inference_mode()
@@ -153,11 +166,31 @@ def swap_photo(
         ValueError: no source, or an option out of range.
     """
     options = options or OfficialOptions()
+    views = prepared(sources, networks, options.radius)
+    return swap_crop(views, target.frame, cut(target, networks), networks, options)
+
+
+def prepared(sources: Sequence[Photo], networks: OfficialNetworks, radius: float) -> Views:
+    """Cut the source's faces out and make their map.
+
+    Raises:
+        ValueError: no source.
+    """
     if not sources:
         raise ValueError("found no source photo, expected at least one")
-    goal, views = _cut(target, networks), [_cut(photo, networks) for photo in sources]
-    chosen, weights = _chosen(views, goal, options.radius)
-    inputs = _inputs([views[number] for number in chosen], weights, goal, networks, options)
+    crops = [cut(photo, networks) for photo in sources]
+    return Views(crops, build_map(np.stack([view.pose for view in crops]).astype(np.float64), radius))
+
+
+def swap_crop(
+    views: Views, frame: Frame, goal: FaceCrop, networks: OfficialNetworks, options: OfficialOptions
+) -> OfficialSwap:
+    """Swap one face that has been cut out of a frame, and paste it there."""
+    places, all_weights = views.appearance.query(float(goal.pose[0]), float(goal.pose[1]))
+    # Corners of the map, which are no views, have no weight.
+    used = [(int(views.appearance.kept[p]), float(w)) for p, w in zip(places, all_weights, strict=True) if w > 0]
+    chosen, weights = zip(*used, strict=True)
+    inputs = _inputs([views.crops[number] for number in chosen], weights, goal, networks, options)
     if networks.weight_set == "v2":
         step = swap_step(networks.networks, inputs, parts=options.parts)
     else:
@@ -169,27 +202,28 @@ def swap_photo(
         "steps": options.steps if networks.weight_set == "v1-stepwise" else 1,
         "box": goal.box.tolist(),
         "pose": [round(float(angle), 2) for angle in goal.pose],
-        "views": {int(n): round(float(w), 4) for n, w in zip(chosen, weights, strict=True)},
+        "views": {number: round(weight, 4) for number, weight in used},
         "face": round(float(inputs.mask.mean()), 4),
     }
-    return OfficialSwap(paste(target.frame, finished, goal.box), step, report)
+    return OfficialSwap(paste(frame, finished, goal.box), step, report)
 
 
-def _cut(photo: Photo, networks: OfficialNetworks) -> _Crop:
+def cut(photo: Photo, networks: OfficialNetworks) -> FaceCrop:
+    """Cut a face out and measure it as the set does."""
     corner, far = photo.box[:2].astype(np.float64), photo.box[2:].astype(np.float64)
     box = scale_box(np.concatenate([corner, far - corner]), CROP_SCALES[networks.weight_set])
-    cut = crop(photo.frame, box)
-    picture = np.asarray(cv2.resize(cut, (SIZE, SIZE), interpolation=_filter(networks, box)), np.uint8)
+    square = crop(photo.frame, box)
+    picture = np.asarray(cv2.resize(square, (SIZE, SIZE), interpolation=_filter(networks, box)), np.uint8)
     dense = (photo.landmarks - [*box[:2], 0]) * (SIZE / box[2])
     if networks.weight_set != "v2":
         points = to_ibug68(dense)
     elif networks.landmarks is None:
         points = to_wflw98(torch.from_numpy(dense.astype(np.float32))).numpy()[:, :2]
     else:
-        heatmaps = networks.landmarks(_tensor(picture, networks))
+        heatmaps = networks.landmarks(tensor(picture, networks))
         points = (landmarks_from_heatmaps(heatmaps)[0] * SIZE).cpu().numpy()
-    pose = photo.pose if networks.pose is None else _pose(cut, networks)
-    return _Crop(picture, points.astype(np.float32), pose, box)
+    pose = photo.pose if networks.pose is None else _pose(square, networks)
+    return FaceCrop(picture, points.astype(np.float32), pose, box)
 
 
 def _filter(networks: OfficialNetworks, box: Box) -> int:
@@ -199,41 +233,35 @@ def _filter(networks: OfficialNetworks, box: Box) -> int:
     return cv2.INTER_AREA if box[2] > SIZE else cv2.INTER_LINEAR
 
 
-def _pose(cut: Frame, networks: OfficialNetworks) -> NDArray[np.float32]:
+def _pose(square: Frame, networks: OfficialNetworks) -> NDArray[np.float32]:
     if networks.pose is None:
         raise ValueError("no pose network in the set")
-    small = np.asarray(cv2.resize(cut, (_POSE_SIZE, _POSE_SIZE), interpolation=cv2.INTER_CUBIC), np.uint8)
-    yaw, pitch, roll = networks.pose(_tensor(small, networks))[0].tolist()
+    small = np.asarray(cv2.resize(square, (_POSE_SIZE, _POSE_SIZE), interpolation=cv2.INTER_CUBIC), np.uint8)
+    yaw, pitch, roll = networks.pose(tensor(small, networks))[0].tolist()
     return np.array((-yaw, pitch, roll), np.float32)
 
 
-def _chosen(views: Sequence[_Crop], goal: _Crop, radius: float) -> tuple[list[int], list[float]]:
-    """Numbers and weights of the views to mix; corners of the map, which are no views, are left out."""
-    appearance = build_map(np.stack([view.pose for view in views]).astype(np.float64), radius)
-    places, weights = appearance.query(float(goal.pose[0]), float(goal.pose[1]))
-    used = [(int(appearance.kept[p]), float(w)) for p, w in zip(places, weights, strict=True) if w > 0]
-    return [number for number, _ in used], [weight for _, weight in used]
-
-
 def _inputs(
-    views: Sequence[_Crop],
+    views: Sequence[FaceCrop],
     weights: Sequence[float],
-    goal: _Crop,
+    goal: FaceCrop,
     networks: OfficialNetworks,
     options: OfficialOptions,
 ) -> SwapInputs:
-    target = _tensor(goal.picture, networks)
-    mask = (networks.networks.segmentation(target).argmax(1, keepdim=True) == FACE).float()
+    target = tensor(goal.picture, networks)
+    mask = goal.mask
+    if mask is None:
+        mask = (networks.networks.segmentation(target).argmax(1, keepdim=True) == FACE).float()
     points, steps = torch.from_numpy(goal.points)[None].to(target), None
     if networks.weight_set == "v2":
         pictures = [rotate(view.picture, view.points, float(view.pose[2] - goal.pose[2]))[0] for view in views]
-        levels = [[_tensor(p, networks), _tensor(np.asarray(cv2.pyrDown(p), np.uint8), networks)] for p in pictures]
+        levels = [[tensor(p, networks), tensor(np.asarray(cv2.pyrDown(p), np.uint8), networks)] for p in pictures]
         points = points[..., :2] / SIZE
         if options.remove_mouth:
-            cut = remove_inner_mouth(mask[0, 0].byte().cpu().numpy(), points[0].cpu().numpy())
-            mask = torch.from_numpy(cut).to(target)[None, None]
+            without = remove_inner_mouth(mask[0, 0].byte().cpu().numpy(), points[0].cpu().numpy())
+            mask = torch.from_numpy(without).to(target)[None, None]
     else:
-        levels = [image_pyramid(_tensor(view.picture, networks)) for view in views]
+        levels = [image_pyramid(tensor(view.picture, networks)) for view in views]
     if networks.weight_set == "v1-stepwise":
         ways = [path(torch.from_numpy(view.points)[None].to(target), points, options.steps) for view in views]
         steps = torch.stack([torch.stack(way, 1) for way in ways], 1)
@@ -242,5 +270,6 @@ def _inputs(
     return SwapInputs(views=stacked, weights=shares, landmarks=points, target=target, mask=mask, path=steps)
 
 
-def _tensor(picture: Frame, networks: OfficialNetworks) -> Tensor:
+def tensor(picture: Frame, networks: OfficialNetworks) -> Tensor:
+    """A picture as ``(1, 3, H, W)`` in [0, 1] where the networks are."""
     return torch.from_numpy(np.ascontiguousarray(picture)).to(networks.device).permute(2, 0, 1)[None].float() / 255

@@ -1,18 +1,24 @@
-"""The original's photo swap with networks of a few channels: shapes, ranges, reports, ablations, steps."""
+"""The original's swaps with networks of a few channels: shapes, ranges, reports, ablations, steps, steadiness."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 
+from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.networks import build
-from fsgan_core.official import OfficialNetworks, OfficialOptions, Photo, swap_photo
+from fsgan_core.official import OfficialNetworks, OfficialOptions, Photo, swap_clip, swap_photo
 from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.ops.official_swap import SwapNetworks, reenact_stepwise
+from fsgan_core.ops.official_tracking import hamming_mean, moving_mean, smooth_boxes
 from fsgan_core.stages.pose import load_face_model
+from fsgan_core.streams import Frames
 
 MODEL = load_face_model()
+COUNT, GAP = 7, 4
+"""frames of the clip, and the one in which the face is not seen"""
 SMALL = {"flat_layers": [1, 1, 1], "width": 4, "max_width": 16}
 
 
@@ -139,3 +145,70 @@ def test_landmark_and_pose_networks_are_used_when_there():
 def test_no_source():
     with pytest.raises(ValueError, match="no source photo"):
         swap_photo([], photo(), small("v2"))
+    with pytest.raises(ValueError, match="no source photo"):
+        next(swap_clip([], Frames([light(96)], Fraction(25)), None, small("v2")))
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return Frames([light(96, seed) for seed in range(COUNT)], Fraction(25))
+
+
+@pytest.fixture(scope="module")
+def face():
+    """A face that trembles, turns, and is not seen in one frame; measured from frame 1 on."""
+    random = np.random.default_rng(0)
+    still = photo()
+    shift = random.normal(0, 2, (COUNT - 1, 1, 2)).astype(np.float32)
+    landmarks = np.repeat(still.landmarks[None], COUNT - 1, 0)
+    landmarks[..., :2] += shift
+    boxes = np.repeat(still.box[None], COUNT - 1, 0) + np.tile(shift[:, 0], 2)
+    poses = random.normal(0, 8, (COUNT - 1, 3)).astype(np.float32)
+    scores = np.ones(COUNT - 1, np.float32)
+    scores[GAP - 1] = 0
+    return FaceSequence(Track(1, boxes), landmarks, poses, scores)
+
+
+@pytest.mark.parametrize("weight_set", ["v2", "v1", "v1-stepwise"])
+def test_swap_of_a_clip(weight_set, clip, face):
+    results = list(swap_clip([photo(1, 15.0), photo(2, -20.0)], clip, face, small(weight_set)))
+    assert [result.swap is None for result in results] == [index in (0, GAP) for index in range(COUNT)]
+    for result, frame in zip(results, clip, strict=True):
+        assert np.array_equal(result.frame, frame) == (result.swap is None)
+    poses = np.array([result.swap.report["pose"] for result in results[1:GAP]])
+    smooth = moving_mean(face.poses[: GAP - 1], 5) if weight_set == "v2" else hamming_mean(face.poses[: GAP - 1])
+    np.testing.assert_allclose(poses, smooth, atol=0.01)
+
+
+@pytest.mark.parametrize("weight_set", ["v2", "v1"])
+def test_boxes_are_steadied_as_published(weight_set, clip, face):
+    results = list(swap_clip([photo(1)], clip, face, small(weight_set)))
+    smooth = smooth_boxes if weight_set == "v2" else hamming_mean
+    boxes = smooth(face.track.boxes[: GAP - 1].astype(np.float64))
+    centres = [np.array(r.swap.report["box"][:2]) + np.array(r.swap.report["box"][2:]) / 2 for r in results[1:GAP]]
+    np.testing.assert_allclose(centres, (boxes[:, :2] + boxes[:, 2:]) / 2, atol=1)
+
+
+def test_a_clip_of_one_frame_is_a_photo():
+    target, networks = photo(), small("v2")
+    alone = FaceSequence(Track(0, target.box[None]), target.landmarks[None], target.pose[None], np.ones(1, np.float32))
+    (found,) = swap_clip([photo(1, 15.0)], Frames([target.frame], Fraction(25)), alone, networks)
+    expected = swap_photo([photo(1, 15.0)], target, networks)
+    assert np.array_equal(found.frame, expected.frame) and found.swap.report == expected.report
+
+
+def test_masks_are_means_of_votes(clip, face):
+    networks, seen = small("v2"), []
+
+    def votes(images):
+        seen.append(0)
+        return torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(len(seen)))
+
+    nets = replace(networks.networks, segmentation=votes)
+    results = list(swap_clip([photo(1)], clip, face, replace(networks, networks=nets), OfficialOptions(parts="Gr")))
+    shares = [result.swap.report["face"] for result in results[1:GAP]]
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.02)
+    raw = [torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(n)) for n in (1, 2, 3)]
+    # Five frames around the second of three, reflected: 2 and 1 and 2 and 3 and 2.
+    middle = (raw[0] + 3 * raw[1] + raw[2]).argmax(1) == 1
+    assert shares[1] == pytest.approx(float(middle.float().mean()), abs=1e-4)
