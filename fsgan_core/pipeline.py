@@ -26,9 +26,10 @@ from .stages.compositing import Patch, composite
 from .stages.cropping import Box, in_crop, square_box
 from .stages.detection import Detections
 from .stages.measuring import MeasureOptions, measure
-from .stages.reenactment import Anchor, Reenactment
+from .stages.reenactment import Reenactment
 from .stages.tracking import TrackOptions, link
 from .stages.views import Source, View, prepare
+from .stages.warping import Anchor
 from .streams import Clip, Frame, chunked
 from .swapping import Aim, SwapOptions, UserMask, seen, swap_face
 

@@ -28,14 +28,42 @@ def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
     return normal[..., 2] / normal.norm(dim=-1).clamp_min(1e-12)
 
 
-def vertex_facing(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Cosine of the area-weighted vertex normals to the camera, ``(B, V)`` in [-1, 1]; see :func:`facing`."""
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """Area-weighted unit normals ``(B, V, 3)``; z is positive towards the camera; see :func:`facing`."""
     a, b, c = vertices[:, triangles].unbind(2)
     normal = torch.linalg.cross(b - a, c - a)
     total = torch.zeros_like(vertices)
     for corner in range(3):
         total = total.index_add(1, triangles[:, corner], normal)
-    return total[..., 2] / total.norm(dim=-1).clamp_min(1e-12)
+    return total / total.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+
+
+def vertex_facing(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """Cosine of the vertex normals to the camera, ``(B, V)`` in [-1, 1]; see :func:`facing`."""
+    return vertex_normals(vertices, triangles)[..., 2]
+
+
+def strain(before: Tensor, after: Tensor, triangles: Tensor, least: float = 0.0) -> Tensor:
+    """How much a mesh is deformed around each vertex: change of its edges relative to their length before.
+
+    Args:
+        before: ``(B, V, 3)``.
+        after: ``(B, V, 3)``, turned as ``before`` is.
+        triangles: ``(T, 3)``.
+        least: added to every length, so that noise of short edges counts for little.
+
+    Returns:
+        ``(B, V)`` at least 0, the mean over the edges around.
+    """
+    total, count = torch.zeros_like(before[..., 0]), torch.zeros_like(before[0, :, 0])
+    for first, second in ((0, 1), (1, 2), (2, 0)):
+        ends = triangles[:, first], triangles[:, second]
+        edge, moved = (vertices[:, ends[1]] - vertices[:, ends[0]] for vertices in (before, after))
+        change = (moved - edge).norm(dim=2) / (edge.norm(dim=2) + least).clamp_min(1e-12)
+        for end in ends:
+            total = total.index_add(1, end, change)
+            count = count.index_add(0, end, torch.ones_like(change[0]))
+    return total / count.clamp_min(1)
 
 
 def rasterize(

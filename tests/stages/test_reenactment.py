@@ -9,8 +9,9 @@ from fsgan_core.ops.head_mesh import head_reach, place, points
 from fsgan_core.stages.mouth import plain_mouth
 from fsgan_core.stages.openings import MOUTH, missing, openness
 from fsgan_core.stages.pose import load_face_model
-from fsgan_core.stages.reenactment import Anchor, FlowOptions, FlowReenactor
+from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.views import prepare, visibility
+from fsgan_core.stages.warping import Anchor
 
 SIZE = 192
 MODEL = load_face_model()

@@ -1,0 +1,238 @@
+"""The refinement network of the flow engine.
+
+Two parts. The *judge* looks at every sheet (a view warped to the target) and says how far to believe it and how to
+shift it; the *painter* looks at the merged picture and paints what no sheet shows. Both may change a pixel only as
+far as geometry is in *doubt* there, which a fixed formula says; where the sharp source already shows the face at rest
+nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..ops.flow import identity, sample
+
+WINDOW = 256
+"""Side of the window around the face in pixels; the face is 160 pixels high."""
+CHANNELS = (
+    *("mask", "mouth", "eyes", "missing", "unseen", "iris", "strain"),
+    *(f"{name}_{axis}" for name in ("place", "motion", "normal", "normal_before") for axis in "xyz"),
+)
+"""Fields of the mesh, at half the window's size: what lies there and how it is deformed, where on the mean face, how
+far it moved (in quarters of the distance between the outer eye corners), which way it faces and faced before."""
+_DOUBTED = ("mask", "missing", "unseen", "strain")
+_NORMAL, _BEFORE = (slice(i := CHANNELS.index(f"{name}_x"), i + 3) for name in ("normal", "normal_before"))
+REACH = 6.0
+"""Longest shift of a sheet, in pixels of the window."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowNetConfig:
+    """Shape of the network; it travels with the weights."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+    """channels of the painter at an half, quarter, eighth and sixteenth of the window"""
+    blocks: int = 1
+    """residual blocks a level, below the first"""
+    judge: int = 12
+    """channels of the judge; 0 leaves it out"""
+    geometry: bool = True
+    """whether the painter sees the fields of the mesh"""
+    light: bool = True
+    """whether light is changed where the head turns"""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> FlowNetConfig:
+        """From JSON, where lists stand for tuples."""
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**fields)
+
+
+class Doubt(NamedTuple):
+    """How far each part of the network may act, ``(B, 1, N / 2, N / 2)`` each in [0, 1]."""
+
+    paint: Tensor
+    shift: Tensor
+    light: Tensor
+
+
+def doubt(geometry: Tensor) -> Doubt:
+    """Doubts about what geometry alone would draw.
+
+    Paint: what is unseen or deformed, with two pixels around. Shift: that, or what turned.
+    Light: what turned.
+
+    Args:
+        geometry: ``(B, len(CHANNELS), h, w)``.
+    """
+    mask, lacking, unseen, strain = (geometry[:, (i := CHANNELS.index(name)) : i + 1] for name in _DOUBTED)
+    moved = 1 - torch.exp(-((strain / 0.25) ** 2))
+    turned = geometry[:, _NORMAL] - geometry[:, _BEFORE]
+    turned = mask * (1 - torch.exp(-(turned.square().sum(1, keepdim=True) / 0.2**2)))
+    paint = 1 - (1 - torch.maximum(unseen, lacking)) * (1 - moved)
+    paint = _softened(functional.max_pool2d(paint, 5, 1, 2))
+    near = _softened(functional.max_pool2d(mask, 5, 1, 2))
+    return Doubt(paint * near, (1 - (1 - paint) * (1 - turned)) * near, _softened(turned))
+
+
+def _softened(field: Tensor) -> Tensor:
+    return functional.avg_pool2d(field, 5, 1, 2, count_include_pad=False)
+
+
+class Judgement(NamedTuple):
+    """What the judge says of each sheet, at a quarter of the window's size.
+
+    Attributes:
+        shift: ``(B, S, 2, n, n)`` pixels of the window, to look beside a place instead of at it.
+        belief: ``(B, S, 1, n, n)`` logarithm of a factor on the sheet's weight.
+    """
+
+    shift: Tensor
+    belief: Tensor
+
+
+class Painting(NamedTuple):
+    """What the painter adds.
+
+    Attributes:
+        colour: ``(B, 3, N, N)`` in [0, 1].
+        cover: ``(B, 1, N, N)`` how far it covers what the sheets show, in [0, 1].
+        light: ``(B, 3, N / 16, N / 16)`` logarithm of the factor on what the sheets show.
+    """
+
+    colour: Tensor
+    cover: Tensor
+    light: Tensor
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; at first it changes nothing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.conv2 = _silent(nn.Conv2d(channels, channels, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to the same shape."""
+        y: Tensor = self.conv2(torch.relu(self.conv1(torch.relu(x))))
+        return x + y
+
+
+def _silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer, giving 0 at first."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Judge(nn.Module):
+    """A small hourglass over one sheet."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(4 + len(CHANNELS), channels, 3, 2, 1)
+        self.down = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(channels, 2 * channels, 3, 2, 1), Block(2 * channels), Block(2 * channels)
+        )
+        self.up = nn.Conv2d(2 * channels, channels, 1)
+        self.out = nn.Sequential(Block(channels), nn.ReLU(), _silent(nn.Conv2d(channels, 3, 3, 1, 1)))
+
+    def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Judgement:
+        """Judge sheets ``(B, S, 3, N, N)`` with their trust, each by itself."""
+        batch, count = sheets.shape[:2]
+        small = functional.avg_pool2d(sheets.flatten(0, 1), 2) - 0.5
+        each = geometry.repeat_interleave(count, 0)
+        x = self.stem(torch.cat((small, trust.flatten(0, 1), each), 1))
+        x = x + functional.interpolate(self.up(self.down(x)), scale_factor=2.0, mode="bilinear")
+        y = self.out(x).float().unflatten(0, (batch, count))
+        return Judgement(REACH * torch.tanh(y[:, :, :2]), 4 * torch.tanh(y[:, :, 2:]))
+
+
+class Painter(nn.Module):
+    """A U-Net over the merged picture: full-size pixels enter and leave folded into channels (Shi et al. 2016)."""
+
+    def __init__(self, config: FlowNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        inputs = 12 + 3 + (len(CHANNELS) if config.geometry else 0)
+        self.stem = nn.Conv2d(inputs, widths[0], 3, 1, 1)
+        steps = list(zip(widths, widths[1:], strict=False))
+        self.downs = nn.ModuleList(
+            nn.Sequential(nn.ReLU(), nn.Conv2d(a, b, 3, 2, 1), *(Block(b) for _ in range(config.blocks)))
+            for a, b in steps
+        )
+        self.lifts = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in steps)
+        self.ups = nn.ModuleList(nn.Sequential(*(Block(a) for _ in range(config.blocks))) for a, _ in steps)
+        self.light = _silent(nn.Conv2d(widths[-1], 3, 1))
+        self.out = nn.Sequential(nn.ReLU(), _silent(nn.Conv2d(widths[0], 16, 3, 1, 1)), nn.PixelShuffle(2))
+
+    def forward(self, merged: Tensor, doubts: Doubt, geometry: Tensor) -> Painting:
+        """Paint over a merged picture ``(B, 3, N, N)``."""
+        parts = [functional.pixel_unshuffle(merged - 0.5, 2), *doubts]
+        levels = [self.stem(torch.cat((*parts, geometry) if self.config.geometry else parts, 1))]
+        for down in self.downs:
+            levels.append(down(levels[-1]))
+        x = levels[-1]
+        light = self.light(torch.relu(x)).float()
+        for lift, up, skip in zip(reversed(self.lifts), reversed(self.ups), levels[-2::-1], strict=True):
+            x = up(skip + functional.interpolate(lift(x), scale_factor=2.0, mode="nearest"))
+        y = self.out(x).float()
+        gain = torch.tanh(light) if self.config.light else torch.zeros_like(light)
+        return Painting((merged + torch.tanh(y[:, :3])).clamp(0, 1), torch.sigmoid(y[:, 3:] - 1), gain)
+
+
+class FlowNet(nn.Module):
+    """Judge and painter; :meth:`forward` is the whole refinement at the window's size, as it is trained."""
+
+    def __init__(self, config: FlowNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.judge = Judge(config.judge) if config.judge else None
+        self.painter = Painter(config)
+
+    def judged(self, sheets: Tensor, trust: Tensor, geometry: Tensor, doubts: Doubt) -> Judgement:
+        """Judgement within the doubts; see :class:`Judge`."""
+        if self.judge is None:
+            zero = sheets.new_zeros(*sheets.shape[:2], 3, sheets.shape[-1] // 4, sheets.shape[-1] // 4)
+            return Judgement(zero[:, :, :2], zero[:, :, 2:])
+        found = self.judge(sheets, trust, geometry)
+        limit = functional.avg_pool2d(doubts.shift, 2)[:, None]
+        return Judgement(found.shift * limit, found.belief * limit)
+
+    def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Tensor:
+        """The refined picture ``(B, 3, N, N)`` of an :class:`~fsgan_core.stages.evidence.Evidence`."""
+        doubts = doubt(geometry)
+        merged = merge(sheets, trust, self.judged(sheets, trust, geometry, doubts))
+        return covered(merged, self.painter(merged, doubts, geometry), doubts)
+
+
+def merge(sheets: Tensor, trust: Tensor, judgement: Judgement) -> Tensor:
+    """One picture ``(B, 3, N, N)`` of shifted sheets: squared trust times belief decides, so that nothing ghosts."""
+    batch, count, _, size, _ = sheets.shape
+    shift = enlarged(judgement.shift.flatten(0, 1), size)
+    moved = sample(sheets.flatten(0, 1), identity(size, size, shift) + shift).unflatten(0, (batch, count))
+    weight = _softened((trust.flatten(0, 1) + 1e-4) ** 2)
+    weight = enlarged(weight, size) * enlarged(judgement.belief.flatten(0, 1), size).exp()
+    weight = weight.unflatten(0, (batch, count))
+    return (moved * weight).sum(1) / weight.sum(1)
+
+
+def covered(merged: Tensor, painting: Painting, doubts: Doubt) -> Tensor:
+    """Light changed and paint laid over a picture ``(B, 3, N, N)``, within the doubts."""
+    size = merged.shape[-1]
+    gain = enlarged(painting.light, size) * enlarged(doubts.light, size)
+    return torch.lerp(merged * gain.exp(), painting.colour, painting.cover * enlarged(doubts.paint, size))
+
+
+def enlarged(field: Tensor, size: int) -> Tensor:
+    """A field ``(B, C, h, h)`` at another size."""
+    return functional.interpolate(field, (size, size), mode="bilinear", align_corners=False)

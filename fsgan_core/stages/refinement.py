@@ -1,0 +1,118 @@
+"""The refinement network at work: from evidence in a window to changes of the sharp picture at its own size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..errors import WeightsError
+from ..networks.flow_net import WINDOW, Doubt, FlowNet, FlowNetConfig, Judgement, Painting, doubt, merge
+from ..weights.checkpoint import OPEN, load_weights
+from .evidence import Evidence, Window
+
+KIND = "flow_net"
+"""Kind of the weights, as their header names it."""
+BUNDLED = OPEN / "reenactment.safetensors"
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What the network said, and how to apply it at any size.
+
+    Attributes:
+        window: where the network looked, in pixels of the field.
+        judgement: shifts and beliefs of the sheets.
+        painting: what to lay over.
+        doubts: how far.
+    """
+
+    window: Window
+    judgement: Judgement
+    painting: Painting
+    doubts: Doubt
+
+    def sheet(self, number: int, field: int) -> tuple[Tensor, Tensor]:
+        """Shift ``(1, 2, field, field)`` in pixels of the field and belief ``(1, 1, field, field)`` of a sheet."""
+        shift, belief = (values[:, number] for values in self.judgement)
+        spread = self._spread(torch.cat((shift * (self.window.side / WINDOW), belief), 1), (0, 0, field, field), 1.0)
+        return spread[:, :2], spread[:, 2:]
+
+    def painted(self, image: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        """The picture with light changed and paint laid over.
+
+        Args:
+            image: ``(1, 3, S, S)``.
+            scale: its pixels per pixel of the field.
+
+        Returns:
+            the new picture and ``(1, 1, S, S)`` how far it is paint, in [0, 1].
+        """
+        size = image.shape[-1]
+        left, top = self.window.left * scale, self.window.top * scale
+        right, bottom = (int(corner + self.window.side * scale) + 1 for corner in (left, top))
+        box = (max(0, int(left)), max(0, int(top)), min(size, right), min(size, bottom))
+        if box[0] >= box[2] or box[1] >= box[3]:
+            return image, torch.zeros_like(image[:, :1])
+        paint, light = (
+            functional.interpolate(values, (WINDOW, WINDOW), mode="bilinear") for values in self.doubts[::2]
+        )
+        gain = functional.interpolate(self.painting.light, (WINDOW, WINDOW), mode="bilinear") * light
+        fields = torch.cat((self.painting.colour, self.painting.cover * paint, gain), 1)
+        colour, cover, gain = self._spread(fields, box, scale).split((3, 1, 3), 1)
+        result, painted = image.clone(), torch.zeros_like(image[:, :1])
+        rows, columns = slice(box[1], box[3]), slice(box[0], box[2])
+        result[..., rows, columns] = torch.lerp(image[..., rows, columns] * gain.exp(), colour, cover)
+        painted[..., rows, columns] = cover
+        return result, painted
+
+    def _spread(self, values: Tensor, box: tuple[int, int, int, int], scale: float) -> Tensor:
+        """Fields of the window ``(1, C, n, n)`` in a box of a picture, 0 beyond the window."""
+        left, top, right, bottom = box
+        x = (torch.arange(left, right, device=values.device) + 0.5) / scale
+        y = (torch.arange(top, bottom, device=values.device) + 0.5) / scale
+        x, y = (2 * (x - self.window.left) / self.window.side - 1), (2 * (y - self.window.top) / self.window.side - 1)
+        grid = torch.stack((x.expand(len(y), -1), y[:, None].expand(-1, len(x))), 2)[None]
+        return functional.grid_sample(values, grid, padding_mode="zeros", align_corners=False)
+
+
+class Refiner:
+    """The network, ready to be asked."""
+
+    def __init__(self, network: FlowNet) -> None:
+        self.network = network
+
+    @torch.inference_mode()
+    def __call__(self, evidence: Evidence, window: Window) -> Refined:
+        """Refine one face; its evidence lies in a window of the field."""
+        doubts = doubt(evidence.geometry)
+        judgement = self.network.judged(evidence.sheets, evidence.trust, evidence.geometry, doubts)
+        merged = merge(evidence.sheets, evidence.trust, judgement)
+        return Refined(window, judgement, self.network.painter(merged, doubts, evidence.geometry), doubts)
+
+
+def load_refiner(path: Path, device: torch.device | str = "cpu") -> Refiner:
+    """The network in a file.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds something else.
+    """
+    tensors, values = load_weights(path, KIND)
+    try:
+        network = FlowNet(FlowNetConfig.of(values))
+        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{path} does not fit the network in its header ({reason}); fetch it again") from error
+    network = network.to(device).eval().requires_grad_(False)
+    return Refiner(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+@cache
+def bundled_refiner(device: torch.device | str = "cpu") -> Refiner | None:
+    """The bundled network."""
+    return load_refiner(BUNDLED, device) if BUNDLED.is_file() else None

@@ -1,0 +1,156 @@
+"""Geometry of the flow engine: one source view on its way to the face wanted.
+
+A path of faces leads from the source's pose and expression to the target's; the flows of its steps are composed, so
+that the source is sampled once. What comes out are fields: where to look, how well it is seen, what is missing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..ops.face_model import FaceModel
+from ..ops.flow import compose, identity, sample, spread
+from ..ops.geometry import angle
+from ..ops.head_mesh import Placement, between, head_rings, points, ring_triangles
+from ..ops.mesh import facing, interpolate, rasterize
+from .openings import missing, recessed
+from .views import View, detail, facing_camera
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Where a crop lies in a picture: a pixel p of the crop shows the picture's pixel ``scale * p + (left, top)``."""
+
+    scale: float
+    left: float
+    top: float
+
+    def flow(self, places: Tensor) -> Tensor:
+        """The picture's pixels for places ``(B, 2, H, W)`` of the crop."""
+        return self.scale * places + places.new_tensor((self.left, self.top))[:, None, None]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One view warped to the target, in the field's resolution.
+
+    Attributes:
+        picture: ``(1, 3, h, w)`` the level of the view to sample.
+        flow: ``(1, 2, F, F)`` pixels of ``picture``.
+        mirror_flow: the same for the mirrored half of the face.
+        seen: ``(1, 1, F, F)`` trust in ``flow``, in [0, 1].
+        mirrored: trust in ``mirror_flow``.
+        mask: where the mesh is drawn, 0 or 1.
+        near: ``mask`` grown by three pixels.
+        openings: inside of mouth and eyes.
+        missing: the part of ``openings`` that the view does not show.
+        steps: number of steps taken.
+        start: the view's face in pixels of the field.
+        base: where the field lies in ``picture``.
+    """
+
+    picture: Tensor
+    flow: Tensor
+    mirror_flow: Tensor
+    seen: Tensor
+    mirrored: Tensor
+    mask: Tensor
+    near: Tensor
+    openings: Tensor
+    missing: Tensor
+    steps: int
+    start: Placement
+    base: Anchor
+
+
+def warp(
+    view: View, target: Placement, sizes: tuple[int, int], model: FaceModel, anchor: Anchor | None, steps: int = 0
+) -> Layer:
+    """One view on its way to the target: a path of faces, its flows composed back to the view.
+
+    Args:
+        view: a view of the source.
+        target: the face wanted, in pixels of the field.
+        sizes: sides of the field and of the result in pixels.
+        model: the face model.
+        anchor: where the result lies in the view's picture before anything moves; None brings the faces together.
+        steps: steps of the path; 0 takes one per 30 degrees.
+    """
+    field, size = sizes
+    base = _together(view.placement, target) if anchor is None else replace(anchor, scale=anchor.scale * size / field)
+    start = _moved(view.placement, base)
+    steps = steps or max(1, math.ceil(angle(start.rotation, target.rotation).item() / 30))
+    path = [points(between(start, target, step / steps)) for step in range(steps + 1)]
+    draws = [_draw(vertices, field, model) for vertices in path[1:]]
+    grid = identity(field, field, target.shape)
+    total = grid
+    for before, draw in zip(path[-2:0:-1], draws[:0:-1], strict=True):
+        total = compose(_carried(before[..., :2], model.triangles, draw, grid), total)
+    seen = view.visibility[..., None]
+    # What comes into sight is looked up on the skin beside it; what does not move keeps its own pixels.
+    revealed = (2 * (facing_camera(path[-1], model) - seen)).clamp(0, 1)
+    places = torch.lerp(view.landmarks[..., :2], view.safe, revealed)
+    twin = torch.cat((view.landmarks[..., :2], seen), -1)[:, model.mirror]
+    values = torch.cat((places, view.trust[..., None], twin), -1)
+    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 4))
+    maps = sample(_carried(values, model.triangles, draws[0], outside), total)
+    number = draws[-1][0]
+    mask = (number >= 0)[:, None].float()
+    regions = torch.where(number >= 0, model.regions[number.clamp_min(0)].long(), 0)
+    picture, shrink = detail(view, base.scale * field / size)
+    return Layer(
+        picture=picture,
+        flow=maps[:, :2] * shrink,
+        mirror_flow=maps[:, 3:5] * shrink,
+        seen=maps[:, 2:3],
+        mirrored=maps[:, 5:6],
+        mask=mask,
+        near=functional.max_pool2d(mask, 7, 1, 3),
+        openings=(regions > 0)[:, None].float(),
+        missing=missing(start.shape, target.shape, regions),
+        steps=steps,
+        start=start,
+        base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
+    )
+
+
+def surroundings_flow(layer: Layer, target: Placement, field: int) -> Tensor:
+    """Flow ``(1, 2, F, F)`` of what moves along with the head, in pixels of the layer's picture."""
+    before, after = head_rings(layer.start, layer.start), head_rings(layer.start, target)
+    rings = ring_triangles(after.device)
+    draw = rasterize(after, rings, field, field)
+    return layer.base.flow(_carried(before[..., :2], rings, draw, identity(field, field, after)))
+
+
+def _together(source: Placement, target: Placement) -> Anchor:
+    """What brings the two faces together in scale and place."""
+    scale = (source.scale / target.scale).item()
+    left, top = (source.translation - scale * target.translation)[0, :2].tolist()
+    return Anchor(scale, left, top)
+
+
+def _draw(vertices: Tensor, field: int, model: FaceModel) -> tuple[Tensor, Tensor]:
+    front = facing(vertices, model.triangles) > 0
+    return rasterize(recessed(vertices), model.triangles, field, field, front)
+
+
+def _moved(placement: Placement, base: Anchor) -> Placement:
+    """A placement in the view's pixels as one in the field's."""
+    offset = placement.translation.new_tensor((base.left, base.top, 0.0))
+    translation = (placement.translation - offset) / base.scale
+    return replace(placement, scale=placement.scale / base.scale, translation=translation)
+
+
+def _carried(values: Tensor, triangles: Tensor, draw: tuple[Tensor, Tensor], outside: Tensor) -> Tensor:
+    """Per-vertex values drawn as a field; just outside the mesh they are continued, farther away ``outside``."""
+    number, weights = draw
+    known = (number >= 0)[:, None]
+    # The difference is what is continued: places themselves would be repeated, as a smear.
+    field, _ = spread(interpolate(values, triangles, number, weights) - outside, known, rounds=3)
+    return outside + field
+

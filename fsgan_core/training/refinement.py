@@ -1,0 +1,242 @@
+"""Trains the refinement network of the flow engine on pairs made of portraits (:mod:`.reenactment_pairs`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..networks.flow_net import CHANNELS, Doubt, FlowNet, FlowNetConfig, doubt, enlarged, merge
+from ..stages.evidence import Evidence
+from ..stages.open_landmarks import load_open_landmarker
+from ..stages.pose import load_face_model
+from ..weights.checkpoint import load_weights, save_weights
+from .card import Card
+from .labelled import read_faces
+from .loop import Batch
+from .reenactment_pairs import SHAPES, as_evidence, build_pairs, weighted
+from .run_files import grid
+
+KIND = "flow_net"
+LEVELS = 3
+"""Levels of the pyramid in which details are compared."""
+CARD = Card(
+    title="Refinement of the flow engine",
+    purpose="Shifts, merges and paints over what geometry draws of a reenacted face: inside of the mouth, lids, gaze, "
+    "the far side, light that stays while the head turns. Acts only where geometry is in doubt.",
+    data="Portraits made by generators (faces_ai: SFHQ-T2I, MIT; faces_faker: CC0), no real person: the photo is the "
+    "target, the same photo drawn through its moved mesh the source.",
+    licence="MIT",
+)
+
+
+class Pairs:
+    """Pairs on disk (folders as :func:`~.reenactment_pairs.build_pairs` writes them), drawn at random."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.parts = [{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in SHAPES} for folder in folders]
+        views, twins = ([np.load(folder / f"{name}.npy") for folder in folders] for name in ("views", "twin"))
+        self.rows = [(part, row) for part, values in enumerate(views) for row in range(len(values))]
+        self.views = np.concatenate(views)
+        self.twins = np.concatenate(twins).nonzero()[0]
+
+    def read(self, numbers: Sequence[int]) -> Batch:
+        """Pairs by number, with no more sheets than they need."""
+        count = 2 * int(self.views[list(numbers)].max())
+        where = [self.rows[number] for number in numbers]
+        batch = {name: np.stack([self.parts[part][name][row] for part, row in where]) for name in SHAPES}
+        tensors = {name: torch.from_numpy(values) for name, values in batch.items()}
+        # A pair of fewer views repeats its own, without trust, lest the edge of the face be mixed with black.
+        own = np.stack([np.arange(count) % (2 * self.views[number]) for number in numbers])
+        sheets = tensors["sheets"][torch.arange(len(own))[:, None], torch.from_numpy(own)]
+        return tensors | {"sheets": sheets, "trust": tensors["trust"][:, :count]}
+
+    def draw(self, rng: Generator, batch: int) -> Batch:
+        """A batch: mostly of one view, else of up to three, sometimes of twins (``twins`` is then 1)."""
+        chance = rng.random()
+        if chance < 0.15 and len(self.twins):
+            first = rng.choice(self.twins, max(1, batch // 2))
+            return self.read([n for number in first for n in (number, number + 1)]) | {"twins": torch.ones(())}
+        among = (self.views == 1 if chance < 0.7 else self.views > 1).nonzero()[0]
+        among = among if len(among) else np.arange(len(self.views))
+        return self.read(rng.choice(among, batch).tolist()) | {"twins": torch.zeros(())}
+
+
+def augmented(batch: Batch, rng: Generator) -> Batch:
+    """The batch flipped at random and in other colours, the same for source and target."""
+    result = dict(batch)
+    if rng.random() < 0.5:
+        result |= {name: batch[name].flip(-1) for name in SHAPES}
+        across = [CHANNELS.index(name) for name in CHANNELS if name.endswith("_x")]
+        result["geometry"] = result["geometry"].clone()
+        result["geometry"][:, across] = 255 - result["geometry"][:, across].clamp_min(1) + 1
+    gain, power = rng.uniform(0.85, 1.15, 3) * rng.uniform(0.7, 1.1), rng.uniform(0.75, 1.3)
+    tables = 255 * (np.arange(256)[None] / 255) ** power * gain[:, None]
+    table = torch.from_numpy(tables.clip(0, 255).round().astype(np.uint8))
+    for name in ("target", "sheets"):
+        result[name] = torch.stack([table[i][result[name][..., i, :, :].long()] for i in range(3)], -3)
+    return result
+
+
+def cropped(batch: Batch, rng: Generator, size: int) -> Batch:
+    """A square of the window ``size`` pixels wide, of places in doubt, so that steps are cheap and well spent."""
+    full = batch["target"].shape[-1]
+    interest = importance(doubt(as_evidence(batch).geometry)).mean((0, 1))
+    total = functional.avg_pool2d(interest[None], size // 2, 8)[0]
+    chance = (total.flatten() / total.sum()).double().numpy()
+    top, left = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), total.shape[-1])
+    result = dict(batch)
+    for name in SHAPES:
+        scale = full // batch[name].shape[-1]
+        y, x, side = 16 * top // scale, 16 * left // scale, size // scale
+        result[name] = batch[name][..., y : y + side, x : x + side]
+    return result
+
+
+@dataclass(frozen=True)
+class RefinementTask:
+    """The :class:`~fsgan_core.training.loop.Task` of this file."""
+
+    model: FlowNet
+    pairs: Pairs
+    validation: Pairs
+    batch: int = 8
+    crop: int = 160
+    card: Card = CARD
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """Endless batches; batch ``i`` is made of seed ``seed + i`` alone."""
+        while True:
+            rng = np.random.default_rng(seed)
+            yield cropped(augmented(self.pairs.draw(rng, self.batch), rng), rng, self.crop)
+            seed += 1
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Distance to the photo where geometry is in doubt, and between twins drawn in one and in several steps."""
+        evidence = as_evidence(batch)
+        target, weight = batch["target"].float() / 255, importance(doubt(evidence.geometry))
+        image = drawn(model, evidence)
+        batch["image"] = image.detach()
+        terms = {f"{name}": value for name, value in distances(image, target, weight).items()}
+        if bool(batch["twins"]):
+            between = (image[::2] - image[1::2]).abs() * enlarged(weight[::2], image.shape[-1])
+            terms["steps"] = 0.5 * between.mean()
+        return terms
+
+    @torch.inference_mode()
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Errors where geometry is in doubt, of geometry and of the network, and their ratio."""
+        sums = dict.fromkeys(("l1", "l1_geometry", "detail", "detail_geometry"), 0.0)
+        for start in range(0, len(self.validation.views), 8):
+            batch = self.validation.read(range(start, min(start + 8, len(self.validation.views))))
+            evidence, target = as_evidence(batch), batch["target"].float() / 255
+            weight = importance(doubt(evidence.geometry))
+            for name, image in (("", drawn(model, evidence)), ("_geometry", plain(evidence))):
+                found = distances(image, target, weight)
+                sums["l1" + name] += float(found["colour"])
+                sums["detail" + name] += float(found["detail"])
+        return sums | {key: sums[key] / sums[f"{key}_geometry"] for key in ("l1", "detail")}
+
+    def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
+        """Write the network in half precision."""
+        tensors = {name: value.half() for name, value in model.state_dict().items()}
+        header = {name: f"{value:.3f}" for name, value in figures.items()}
+        save_weights(path, tensors, KIND, self.model.config, licence="MIT", **header)
+
+    @torch.inference_mode()
+    def sheet(self, model: nn.Module) -> NDArray[np.uint8]:
+        """Rows of photo, geometry, network and doubt."""
+        batch = self.validation.read(range(0, min(len(self.validation.views), 40), 5))
+        evidence = as_evidence(batch)
+        doubts = enlarged(doubt(evidence.geometry).paint, batch["target"].shape[-1]).expand(-1, 3, -1, -1)
+        columns = (batch["target"].float() / 255, plain(evidence), drawn(model, evidence), doubts)
+        pictures = [(column * 255).round().byte().permute(0, 2, 3, 1).numpy() for column in columns]
+        return grid(list(zip(*pictures, strict=True)))
+
+
+def drawn(model: nn.Module, evidence: Evidence) -> Tensor:
+    """The network's picture ``(B, 3, N, N)``."""
+    image: Tensor = model(evidence.sheets, evidence.trust, evidence.geometry)
+    return image
+
+
+def plain(evidence: Evidence) -> Tensor:
+    """Geometry's picture, which an untrained network leaves as it is."""
+    return drawn(_UNTOUCHED, evidence)
+
+
+def importance(doubts: Doubt) -> Tensor:
+    """Weight ``(B, 1, N / 2, N / 2)`` of each pixel in the losses."""
+    return doubts.paint + 0.15 * doubts.shift + 0.15 * doubts.light
+
+
+def distances(image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+    """Colour and detail: weighted L1 of pictures ``(B, 3, N, N)`` and of the levels of their Laplacian pyramids."""
+    size = image.shape[-1]
+    share = 1 / weight.mean().clamp_min(1e-3)
+    difference = image - target
+    colour = (difference.abs() * enlarged(weight, size)).mean() * share
+    detail = torch.zeros(())
+    for _ in range(LEVELS):
+        coarse = functional.avg_pool2d(difference, 2)
+        size //= 2
+        fine = difference - functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        detail = detail + (fine.abs() * enlarged(weight, 2 * size)).mean() * share
+        difference = coarse
+    return {"colour": colour, "detail": detail}
+
+
+class _Untouched(nn.Module):
+    """Geometry alone, as a network."""
+
+    def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Tensor:
+        """Merge the sheets as they are."""
+        model = FlowNet(FlowNetConfig(judge=0))
+        return merge(sheets, trust, model.judged(sheets, trust, geometry, doubt(geometry)))
+
+
+_UNTOUCHED = _Untouched()
+
+
+def task(
+    data: Path,
+    cache: str = "",
+    pairs: int = 4000,
+    batch: int = 8,
+    start: Path | None = None,
+    shape: Mapping[str, Any] | None = None,
+) -> RefinementTask:
+    """The training task on this material.
+
+    Args:
+        data: folder of the material; see :mod:`.labelled` for its layout.
+        cache: folder of the pairs, about 2 MB each; made when missing (``DATA/pairs`` when not given).
+        pairs: how many to make, about half a second each; 3 % of it for validation.
+        batch: pairs of a batch.
+        start: weights to start from.
+        shape: fields of :class:`~fsgan_core.networks.flow_net.FlowNetConfig`.
+    """
+    folder = Path(cache) if cache else data / "pairs"
+    for split, count in (("train", pairs), ("val", math.ceil(0.03 * pairs))):
+        if not list(folder.glob(f"{split}*/twin.npy")):
+            faces = read_faces(data, split)
+            chosen = weighted(faces) if split == "train" else faces
+            build_pairs(folder / split, chosen, (load_face_model(), load_open_landmarker()), count, len(split))
+    model = FlowNet(FlowNetConfig.of(shape or {}))
+    if start is not None:
+        model.load_state_dict({name: value.float() for name, value in load_weights(start, KIND)[0].items()})
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return RefinementTask(model, _kept(folder, "train"), _kept(folder, "val"), batch)
+
+
+def _kept(folder: Path, split: str) -> Pairs:
+    return Pairs(sorted(path.parent for path in folder.glob(f"{split}*/twin.npy")))
