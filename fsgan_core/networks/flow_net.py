@@ -101,8 +101,8 @@ class Painting(NamedTuple):
     """What the painter adds.
 
     Attributes:
-        colour: ``(B, 3, N, N)`` in [0, 1].
-        cover: ``(B, 1, N, N)`` how far it covers what the sheets show, in [0, 1].
+        colour: ``(B, 3, N, N)`` in [-1, 1], what to add: detail finer than the window's pixels stays.
+        cover: ``(B, 1, N, N)`` how far to add it, in [0, 1].
         light: ``(B, 3, N / 16, N / 16)`` logarithm of the factor on what the sheets show.
     """
 
@@ -187,7 +187,7 @@ class Painter(nn.Module):
             x = up(skip + functional.interpolate(lift(x), scale_factor=2.0, mode="nearest"))
         y = self.out(x).float()
         gain = torch.tanh(light) if self.config.light else torch.zeros_like(light)
-        return Painting((merged + torch.tanh(y[:, :3])).clamp(0, 1), torch.sigmoid(y[:, 3:] - 1), gain)
+        return Painting(torch.tanh(y[:, :3]), torch.sigmoid(y[:, 3:] - 1), gain)
 
 
 class FlowNet(nn.Module):
@@ -230,7 +230,7 @@ def covered(merged: Tensor, painting: Painting, doubts: Doubt) -> Tensor:
     """Light changed and paint laid over a picture ``(B, 3, N, N)``, within the doubts."""
     size = merged.shape[-1]
     gain = enlarged(painting.light, size) * enlarged(doubts.light, size)
-    return torch.lerp(merged * gain.exp(), painting.colour, painting.cover * enlarged(doubts.paint, size))
+    return (merged * gain.exp() + painting.colour * painting.cover * enlarged(doubts.paint, size)).clamp(0, 1)
 
 
 def enlarged(field: Tensor, size: int) -> Tensor:

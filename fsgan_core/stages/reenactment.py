@@ -21,6 +21,7 @@ from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
 from .features import draw_features
 from .evidence import Window, gather
+from .openings import plain_mouth
 from .refinement import Refined, Refiner, bundled_refiner
 from .views import View
 from .warping import Anchor, Layer, surroundings_flow, warp
@@ -50,7 +51,8 @@ class Reenactment:
         confidence: ``(1, 1, S, S)`` how well the source shows it: 1 seen (and outside the face), at most 0.5 where
             only its mirrored half is seen, 0 where nothing is.
         openings: ``(1, 1, S, S)`` inside of mouth and eyes.
-        missing: ``(1, 1, S, S)`` the part of ``openings`` that is closed in the views and cannot come from them.
+        missing: ``(1, 1, S, S)`` the part of ``openings`` that is closed in the views and cannot come from them;
+            ``image`` has there what the network paints, or without it a plain mouth.
         steps: number of steps taken.
     """
 
@@ -137,6 +139,8 @@ class FlowReenactor:
         if refined is not None:
             image, painted = refined.painted(image, size / field)
             confidence = 1 - (1 - confidence) * (1 - painted)
+        elif bool((lacking > 0).any()):
+            image = torch.lerp(image, plain_mouth(image, landmarks, self.model), lacking)
         steps = max(layer.steps for layer in layers)
         return Reenactment(image.clamp(0, 1), mask, confidence, openings, lacking, steps)
 

@@ -62,11 +62,12 @@ class Refined:
             functional.interpolate(values, (WINDOW, WINDOW), mode="bilinear") for values in self.doubts[::2]
         )
         gain = functional.interpolate(self.painting.light, (WINDOW, WINDOW), mode="bilinear") * light
-        fields = torch.cat((self.painting.colour, self.painting.cover * paint, gain), 1)
+        cover = self.painting.cover * paint
+        fields = torch.cat((self.painting.colour * cover, cover, gain), 1)
         colour, cover, gain = self._spread(fields, box, scale).split((3, 1, 3), 1)
         result, painted = image.clone(), torch.zeros_like(image[:, :1])
         rows, columns = slice(box[1], box[3]), slice(box[0], box[2])
-        result[..., rows, columns] = torch.lerp(image[..., rows, columns] * gain.exp(), colour, cover)
+        result[..., rows, columns] = image[..., rows, columns] * gain.exp() + colour
         painted[..., rows, columns] = cover
         return result, painted
 

@@ -49,7 +49,7 @@ class Subject:
         face: the photo and its labelled landmarks.
         measured: ``(478, 3)`` the landmarks as our network finds them.
         change: ``(478, 3)`` what its expression adds to the neutral face, in canonical units.
-        light: ``(3,)`` how the logarithm of its brightness grows along the normal.
+        light: ``(3,)`` how the logarithm of its brightness grows along the normal into the face.
     """
 
     face: Face

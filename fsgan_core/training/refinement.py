@@ -212,7 +212,7 @@ def task(
     cache: str = "",
     pairs: int = 4000,
     batch: int = 8,
-    start: Path | None = None,
+    start: str | Path = "",
     shape: Mapping[str, Any] | None = None,
 ) -> RefinementTask:
     """The training task on this material.
@@ -222,7 +222,7 @@ def task(
         cache: folder of the pairs, about 2 MB each; made when missing (``DATA/pairs`` when not given).
         pairs: how many to make, about half a second each; 3 % of it for validation.
         batch: pairs of a batch.
-        start: weights to start from.
+        start: file of weights to start from; none when not given.
         shape: fields of :class:`~fsgan_core.networks.flow_net.FlowNetConfig`.
     """
     folder = Path(cache) if cache else data / "pairs"
@@ -232,8 +232,8 @@ def task(
             chosen = weighted(faces) if split == "train" else faces
             build_pairs(folder / split, chosen, (load_face_model(), load_open_landmarker()), count, len(split))
     model = FlowNet(FlowNetConfig.of(shape or {}))
-    if start is not None:
-        model.load_state_dict({name: value.float() for name, value in load_weights(start, KIND)[0].items()})
+    if start:
+        model.load_state_dict({name: value.float() for name, value in load_weights(Path(start), KIND)[0].items()})
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return RefinementTask(model, _kept(folder, "train"), _kept(folder, "val"), batch)
 

@@ -1,0 +1,137 @@
+from dataclasses import replace
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+import torch
+
+from fsgan_core.errors import WeightsError
+from fsgan_core.networks.flow_net import WINDOW, FlowNet, FlowNetConfig, doubt, enlarged
+from fsgan_core.ops.head_mesh import place
+from fsgan_core.stages.evidence import Window, gather
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
+from fsgan_core.stages.refinement import KIND, Refined, Refiner, load_refiner
+from fsgan_core.stages.views import prepare
+from fsgan_core.stages.warping import warp
+from fsgan_core.weights.checkpoint import save_weights
+
+_FACES = run_path(str(Path(__file__).with_name("test_reenactment.py")))
+as_image, face, picture, sharpness = (_FACES[name] for name in ("as_image", "face", "picture", "sharpness"))
+MODEL = load_face_model()
+SMALL = FlowNetConfig(widths=(4, 4, 4, 4), judge=4)
+
+
+def network(scale=0.3, light=True):
+    """A network that does something everywhere it may."""
+    torch.manual_seed(0)
+    net = FlowNet(replace(SMALL, light=light)).eval()
+    with torch.no_grad():
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.Conv2d) and not layer.weight.any():
+                layer.weight.normal_(0, scale)
+                layer.bias.normal_(0, scale)
+    return net
+
+
+def engines(light=True, **options):
+    refined = FlowReenactor(MODEL, FlowOptions(**options), Refiner(network(light=light)))
+    return refined, FlowReenactor(MODEL, FlowOptions(refine=False, **options))
+
+
+def evidence(target, source=None, size=WINDOW):
+    view = prepare(picture(size), face(size=size) if source is None else source, MODEL)
+    placed = place(MODEL.mean, target[None])
+    layer = warp(view, placed, (size, size), MODEL, None)
+    return gather([layer], [1.0], placed, Window.around(target[None]), MODEL, 0.5)
+
+
+def test_an_untrained_network_changes_nothing():
+    view, target = prepare(picture(), face(), MODEL), face(35.0, browInnerUp_L=0.8)[None]
+    fresh = Refiner(FlowNet(FlowNetConfig()).eval())
+    drawn = [
+        FlowReenactor(MODEL, FlowOptions(refine=flag), fresh)([view], [1.0], target, 192) for flag in (True, False)
+    ]
+    assert torch.allclose(drawn[0].image, drawn[1].image, atol=1e-5)
+
+
+def test_a_face_at_rest_is_left_alone():
+    view = prepare(picture(256), face(size=256), MODEL)
+    refined, geometry = (engine([view], [1.0], face(size=256)[None], 256) for engine in engines())
+    assert torch.allclose(refined.image[..., 90:140, 110:146], geometry.image[..., 90:140, 110:146], atol=1 / 255)
+    assert (refined.confidence - geometry.confidence)[..., 90:140, 110:146].max() < 0.01
+
+
+def test_what_geometry_is_sure_of_keeps_its_pixels_while_the_mouth_opens():
+    view, target = prepare(picture(256), face(size=256), MODEL), face(size=256, jawOpen=0.8)
+    refined, geometry = (engine([view], [1.0], target[None], 256) for engine in engines())
+    change = (refined.image - geometry.image).abs().amax(1)[0]
+    doubts = enlarged(doubt(evidence(target).geometry).paint, 256)
+    brow, mouth = target[[9, 107, 336], :2].mean(0).long(), target[[13, 14], :2].mean(0).long()
+    assert change[brow[1] - 3 : brow[1] + 3, brow[0] - 3 : brow[0] + 3].max() < 2 / 255
+    assert change[mouth[1] - 3 : mouth[1] + 3, mouth[0] - 3 : mouth[0] + 3].max() > 5 / 255
+    assert doubts.max() > 0.9 and refined.confidence.min() >= geometry.confidence.min()
+
+
+@pytest.mark.parametrize("steps", [2, 4, 8])
+def test_sharpness_does_not_depend_on_the_number_of_steps(steps):
+    view, target = prepare(picture(), face(), MODEL), face(28.0)[None]
+    drawn = [engines(steps=n)[0]([view], [1.0], target, 192) for n in (1, steps)]
+    one, many = (sharpness(d.image, d.mask * (d.confidence > 0.9)) for d in drawn)
+    assert many / one == pytest.approx(1, abs=0.02)
+
+
+def test_paint_lies_where_the_window_lies_at_any_size():
+    zero = torch.zeros(1, 1, WINDOW // 2, WINDOW // 2)
+    refiner = Refiner(network())
+    refined = refiner(evidence(face(size=256)), Window(20.0, 30.0, 60.0))
+    dot = torch.zeros(1, 1, WINDOW, WINDOW)
+    dot[..., 64:128, 128:192] = 1
+    painting = refined.painting._replace(
+        colour=torch.ones(1, 3, WINDOW, WINDOW), cover=dot, light=torch.zeros_like(refined.painting.light)
+    )
+    refined = replace(refined, painting=painting, doubts=refined.doubts._replace(paint=zero + 1))
+    for scale in (1.0, 4.0):
+        size = int(100 * scale)
+        image, painted = refined.painted(torch.zeros(1, 3, size, size), scale)
+        rows, columns = (painted[0, 0] > 0.5).nonzero().float().mean(0).add(0.5).tolist()
+        assert rows / scale == pytest.approx(30 + 60 * 0.375, abs=0.5)
+        assert columns / scale == pytest.approx(20 + 60 * 0.625, abs=0.5)
+        assert torch.allclose(image, painted.expand(-1, 3, -1, -1), atol=1e-5)
+
+
+def test_a_window_beyond_the_crop_is_cut():
+    refined = Refiner(network())(evidence(face(size=256)), Window(-30.0, 70.0, 80.0))
+    image, painted = refined.painted(torch.rand(1, 3, 100, 100), 1.0)
+    assert image.shape == (1, 3, 100, 100) and painted[..., 60:].max() == 0
+    assert isinstance(replace(refined, window=Window(500.0, 0.0, 10.0)), Refined)
+    beyond = replace(refined, window=Window(500.0, 0.0, 10.0)).painted(image, 1.0)
+    assert torch.equal(beyond[0], image) and not beyond[1].any()
+
+
+def test_detail_of_a_large_source_survives():
+    target = face(15.0, size=1024)[None]
+    view = prepare(picture(1024), face(size=1024), MODEL)
+    refined, geometry = (engine([view], [1.0], target, 1024) for engine in engines(light=False))
+    sure = (geometry.mask > 0.99) * (refined.confidence - geometry.confidence < 0.02) * (geometry.confidence > 0.95)
+    assert sharpness(refined.image, sure) / sharpness(geometry.image, sure) == pytest.approx(1, abs=0.06)
+
+
+def test_evidence_of_a_face_at_rest_shows_the_picture():
+    found = evidence(face(size=256))
+    window = Window.around(face(size=256)[None])
+    assert found.sheets.shape == (1, 2, 3, WINDOW, WINDOW) and found.geometry.shape[-1] == WINDOW // 2
+    centre = [round(window.left + window.side / 2), round(window.top + window.side / 2)]
+    there = as_image(picture(256))[..., centre[1] - 4 : centre[1] + 4, centre[0] - 4 : centre[0] + 4].mean()
+    here = found.sheets[0, 0, :, 124:132, 124:132].mean()
+    assert here == pytest.approx(float(there), abs=0.03)
+    assert doubt(found.geometry).light.max() < 1e-3
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    tensors = FlowNet(SMALL).state_dict()
+    save_weights(tmp_path / "small.safetensors", tensors, KIND, SMALL)
+    assert load_refiner(tmp_path / "small.safetensors").network.config == SMALL
+    save_weights(tmp_path / "wrong.safetensors", tensors, KIND, FlowNetConfig())
+    with pytest.raises(WeightsError, match="does not fit"):
+        load_refiner(tmp_path / "wrong.safetensors")

@@ -1,0 +1,98 @@
+import csv
+from pathlib import Path
+from runpy import run_path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fsgan_core.networks.flow_net import CHANNELS
+from fsgan_core.ops.head_mesh import place
+from fsgan_core.stages.open_landmarks import load_open_landmarker
+from fsgan_core.stages.openings import MOUTH, openness
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.training.labelled import Face
+from fsgan_core.training.loop import TrainOptions, train
+from fsgan_core.training.reenactment_pairs import SHAPES, as_evidence, build_pairs, light_of, pair, shut, subject
+from fsgan_core.training.refinement import Pairs, augmented, cropped, plain, task
+from fsgan_core.weights.checkpoint import load_weights
+
+_FACES = run_path(str(Path(__file__).parents[1] / "stages" / "test_reenactment.py"))
+MODEL = load_face_model()
+SIZE = 256
+
+
+def portrait(name="a", **expressions):
+    return Face(name, _FACES["picture"](SIZE), _FACES["face"](size=SIZE, **expressions).numpy())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three portraits as training material."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "faces_ai").mkdir()
+    faces = [portrait(f"{n}.png", jawOpen=0.3 * n) for n in range(3)]
+    for face in faces:
+        cv2.imwrite(str(root / "faces_ai" / face.name), face.image[..., ::-1])
+    with (root / "faces_ai" / "index.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("file", "split"))
+        rows.writerows((face.name, split) for face, split in zip(faces, ("train", "train", "val"), strict=True))
+    np.savez(root / "faces_ai" / "mp478.npz", lmk=np.stack([face.landmarks for face in faces]))
+    return root
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pairs")
+    build_pairs(root, [portrait(jawOpen=0.5)], (MODEL, load_open_landmarker()), 6, seed=1, twins=0.5)
+    return Pairs([root])
+
+
+def test_lips_are_shut_and_the_rest_stays():
+    opened = place(MODEL.mean, torch.from_numpy(portrait(jawOpen=0.7).landmarks)[None]).shape
+    closed = shut(opened)
+    assert openness(closed, MOUTH) < 0.05 * openness(opened, MOUTH)
+    assert (closed - opened)[0, [10, 33, 263, 168]].abs().max() < 0.02
+
+
+def test_the_light_is_found():
+    face = portrait()
+    x = np.arange(SIZE) / SIZE
+    lit = Face("lit", (face.image * (0.5 + x)[None, :, None]).clip(0, 255).astype(np.uint8), face.landmarks)
+    assert light_of(lit, MODEL)[0] < light_of(face, MODEL)[0] - 0.1
+
+
+def test_pairs_show_the_photo_and_twins_differ_only_in_steps():
+    landmarker = load_open_landmarker()
+    who = subject(portrait(), MODEL, landmarker)
+    one, many = pair(who, MODEL, landmarker, np.random.default_rng(3), twin=True)
+    assert one.target.shape == SHAPES["target"] and np.array_equal(one.target, many.target)
+    assert np.abs(one.sheets.astype(int) - many.sheets).mean() < 4
+    assert 0 < one.trust.max() <= 255 and one.views == many.views
+
+
+def test_batches_are_the_same_for_the_same_seed_and_flips_keep_the_errors(pairs):
+    first, again = (pairs.draw(np.random.default_rng(5), 2) for _ in range(2))
+    assert all(torch.equal(first[name], again[name]) for name in SHAPES)
+    flipped = next(
+        batch
+        for seed in range(9)
+        if (batch := augmented(first, np.random.default_rng(seed)))["trust"].ne(first["trust"]).any()
+    )
+    error = [(plain(as_evidence(b)) - b["target"] / 255).abs().mean() for b in (first, flipped)]
+    assert float(error[1]) == pytest.approx(float(error[0]), rel=0.5)
+    x = CHANNELS.index("normal_x")
+    assert torch.allclose(as_evidence(flipped).geometry[:, x].flip(-1), -as_evidence(first).geometry[:, x], atol=0.02)
+    part = cropped(first, np.random.default_rng(0), 160)
+    assert part["sheets"].shape[-2:] == (160, 160) and part["geometry"].shape[-2:] == (80, 80)
+
+
+def test_a_run_learns_and_writes_weights(folder, tmp_path):
+    made = task(folder, pairs=4, batch=2, shape={"widths": (4, 4, 4, 4), "judge": 4})
+    figures = train(made, TrainOptions(steps=3, every=3, warmup=1, device="cpu", bfloat16=False), tmp_path)
+    assert figures["l1_geometry"] > 0 and 0.5 < figures["l1"] < 2
+    tensors, config = load_weights(tmp_path / "model.safetensors", "flow_net")
+    assert config["judge"] == 4 and all(value.dtype == torch.float16 for value in tensors.values())
+    assert (tmp_path / "model.md").is_file() and list((tmp_path / "sheets").iterdir())
