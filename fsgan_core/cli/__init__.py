@@ -26,6 +26,7 @@ COMMANDS = {
     "dataset": "make training material of a folder of photos and videos",
     "evaluate": "measure swaps and reenactments by the paper's protocols: tables, curves, pictures",
     "train": "train a network",
+    "adapt": "fit the reenactment network to one person's pictures",
     "weights": "list the bundled and the official weights, check a converted file",
     "convert": "turn an official checkpoint into a safetensors file",
     "inspect": "read what a picture or video says of its making",

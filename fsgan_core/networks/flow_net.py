@@ -208,10 +208,10 @@ class FlowNet(nn.Module):
         limit = functional.avg_pool2d(doubts.shift, 2)[:, None]
         return Judgement(found.shift * limit, found.belief * limit)
 
-    def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Tensor:
+    def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor, features: Tensor) -> Tensor:
         """The refined picture ``(B, 3, N, N)`` of an :class:`~fsgan_core.stages.evidence.Evidence`."""
         doubts = doubt(geometry)
-        merged = merge(sheets, trust, self.judged(sheets, trust, geometry, doubts))
+        merged = featured(merge(sheets, trust, self.judged(sheets, trust, geometry, doubts)), features)
         return covered(merged, self.painter(merged, doubts, geometry), doubts)
 
 
@@ -224,6 +224,11 @@ def merge(sheets: Tensor, trust: Tensor, judgement: Judgement) -> Tensor:
     weight = enlarged(weight, size) * enlarged(judgement.belief.flatten(0, 1), size).exp()
     weight = weight.unflatten(0, (batch, count))
     return (moved * weight).sum(1) / weight.sum(1)
+
+
+def featured(merged: Tensor, features: Tensor) -> Tensor:
+    """Eyes and mouth ``(B, 4, N, N)``, colours times cover and cover, laid over a picture ``(B, 3, N, N)``."""
+    return merged * (1 - features[:, 3:]) + features[:, :3]
 
 
 def covered(merged: Tensor, painting: Painting, doubts: Doubt) -> Tensor:

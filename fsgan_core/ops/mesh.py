@@ -29,7 +29,7 @@ def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Area-weighted unit normals ``(B, V, 3)`` into the surface: z > 0 where it faces the camera; see :func:`facing`."""
+    """Area-weighted unit normals ``(B, V, 3)`` into the surface: z > 0 faces the camera; see :func:`facing`."""
     a, b, c = vertices[:, triangles].unbind(2)
     normal = torch.linalg.cross(b - a, c - a)
     total = torch.zeros_like(vertices)

@@ -20,7 +20,9 @@ from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, points
 from ..ops.landmarks import LEFT_IRIS, RIGHT_IRIS
 from ..ops.mesh import facing, interpolate, rasterize, strain, vertex_normals
+from .features import feature_layer
 from .openings import MOUTH, missing, recessed
+from .views import View
 from .warping import Layer
 
 MARGIN = 1.6
@@ -67,11 +69,13 @@ class Evidence:
         trust: ``(B, S, 1, N / 2, N / 2)`` in [0, 1].
         geometry: ``(B, len(CHANNELS), N / 2, N / 2)`` in [-1, 1]; see
             :data:`~fsgan_core.networks.flow_net.CHANNELS`.
+        features: ``(B, 4, N, N)`` eyes and mouth drawn from the main view: colours times cover, and cover.
     """
 
     sheets: Tensor
     trust: Tensor
     geometry: Tensor
+    features: Tensor
 
 
 def gather(
@@ -80,6 +84,7 @@ def gather(
     target: Placement,
     window: Window,
     model: FaceModel,
+    view: View,
     mirror: float,
 ) -> Evidence:
     """Evidence of warped views.
@@ -90,6 +95,7 @@ def gather(
         target: the face wanted, in pixels of the field.
         window: where to look.
         model: the face model.
+        view: the main view, for its features.
         mirror: trust in mirrored pixels relative to seen ones.
     """
     places = window.places(WINDOW, target.shape)
@@ -104,7 +110,8 @@ def gather(
     main = layers[max(range(len(layers)), key=lambda index: weights[index])]
     geometry = _geometry(main.start, target, window, model)
     geometry[:, CHANNELS.index("unseen")] *= unseen[:, 0]
-    return Evidence(torch.stack(sheets, 1).clamp(0, 1), torch.stack(trust, 1), geometry)
+    features = torch.cat(feature_layer(WINDOW, view, window.inside(points(target), WINDOW), model), 1)
+    return Evidence(torch.stack(sheets, 1).clamp(0, 1), torch.stack(trust, 1), geometry, features)
 
 
 def _geometry(source: Placement, target: Placement, window: Window, model: FaceModel) -> Tensor:

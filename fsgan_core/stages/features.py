@@ -73,14 +73,26 @@ def draw_features(image: Tensor, view: View, landmarks: Tensor, model: FaceModel
     Returns:
         ``(1, 3, S, S)``, a new picture.
     """
-    target, result = place(model.mean, landmarks), image.clone()
+    colours, cover = feature_layer(image.shape[-1], view, landmarks, model)
+    return image * (1 - cover) + colours
+
+
+def feature_layer(size: int, view: View, landmarks: Tensor, model: FaceModel) -> tuple[Tensor, Tensor]:
+    """Eyes and mouth as a layer over a picture, see :func:`draw_features`.
+
+    Returns:
+        colours ``(1, 3, size, size)`` times cover, and cover ``(1, 1, size, size)`` in [0, 1].
+    """
+    target = place(model.mean, landmarks)
+    layer = landmarks.new_zeros(1, 4, size, size)
     for region, ring in RINGS.items():
-        window = _Window.around(landmarks[0, list(ring), :2], image.shape[-1])
+        window = _Window.around(landmarks[0, list(ring), :2], size)
         if min(window.width, window.height) > 2:
             colours, cover = _drawn(region, view, target, window, model)
             rows, columns = window.part
-            result[..., rows, columns] = torch.lerp(result[..., rows, columns], colours, cover)
-    return result
+            solid = torch.cat((colours, torch.ones_like(cover)), 1)
+            layer[..., rows, columns] = torch.lerp(layer[..., rows, columns], solid, cover)
+    return layer[:, :3], layer[:, 3:]
 
 
 def _drawn(region: int, view: View, target: Placement, window: _Window, model: FaceModel) -> tuple[Tensor, Tensor]:

@@ -19,9 +19,8 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
-from .features import draw_features
 from .evidence import Window, gather
-from .openings import plain_mouth
+from .features import draw_features
 from .refinement import Refined, Refiner, bundled_refiner
 from .views import View
 from .warping import Anchor, Layer, surroundings_flow, warp
@@ -120,9 +119,10 @@ class FlowReenactor:
         field = self._field(landmarks, size)
         target = place(self.model.mean, landmarks * (field / size))
         layers = [warp(view, target, (field, size), self.model, anchor, self.options.steps) for view in views]
-        refined = self._refined(layers, weights, target, landmarks * (field / size))
-        image = self._merged(layers, weights, refined, size)
         main = max(range(len(views)), key=lambda index: weights[index])
+        window = Window.around(landmarks * (field / size))
+        refined = self._refined(layers, weights, target, window, views[main])
+        image = self._merged(layers, weights, refined, size)
         image = draw_features(image, views[main], landmarks, self.model)
         unseen, lacking = torch.ones(()), torch.zeros(())
         for layer, share in zip(layers, weights, strict=True):
@@ -139,8 +139,6 @@ class FlowReenactor:
         if refined is not None:
             image, painted = refined.painted(image, size / field)
             confidence = 1 - (1 - confidence) * (1 - painted)
-        elif bool((lacking > 0).any()):
-            image = torch.lerp(image, plain_mouth(image, landmarks, self.model), lacking)
         steps = max(layer.steps for layer in layers)
         return Reenactment(image.clamp(0, 1), mask, confidence, openings, lacking, steps)
 
@@ -150,12 +148,11 @@ class FlowReenactor:
         return max(16, min(size, round(0.625 * self.options.grid * size / max(extent, 1.0)), 4 * self.options.grid))
 
     def _refined(
-        self, layers: Sequence[Layer], weights: Sequence[float], target: Placement, landmarks: Tensor
+        self, layers: Sequence[Layer], weights: Sequence[float], target: Placement, window: Window, view: View
     ) -> Refined | None:
         if self.refiner is None:
             return None
-        window = Window.around(landmarks)
-        return self.refiner(gather(layers, weights, target, window, self.model, self.options.mirror), window)
+        return self.refiner(gather(layers, weights, target, window, self.model, view, self.options.mirror), window)
 
     def _merged(self, layers: Sequence[Layer], weights: Sequence[float], refined: Refined | None, size: int) -> Tensor:
         """The views' pictures, each place from the view that sees it best ``(1, 3, size, size)``."""

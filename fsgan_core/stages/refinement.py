@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import WeightsError
-from ..networks.flow_net import WINDOW, Doubt, FlowNet, FlowNetConfig, Judgement, Painting, doubt, merge
+from ..networks.flow_net import WINDOW, Doubt, FlowNet, FlowNetConfig, Judgement, Painting, doubt, featured, merge
 from ..weights.checkpoint import OPEN, load_weights
 from .evidence import Evidence, Window
 
@@ -92,7 +92,7 @@ class Refiner:
         """Refine one face; its evidence lies in a window of the field."""
         doubts = doubt(evidence.geometry)
         judgement = self.network.judged(evidence.sheets, evidence.trust, evidence.geometry, doubts)
-        merged = merge(evidence.sheets, evidence.trust, judgement)
+        merged = featured(merge(evidence.sheets, evidence.trust, judgement), evidence.features)
         return Refined(window, judgement, self.network.painter(merged, doubts, evidence.geometry), doubts)
 
 

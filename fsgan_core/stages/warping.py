@@ -153,4 +153,3 @@ def _carried(values: Tensor, triangles: Tensor, draw: tuple[Tensor, Tensor], out
     # The difference is what is continued: places themselves would be repeated, as a smear.
     field, _ = spread(interpolate(values, triangles, number, weights) - outside, known, rounds=3)
     return outside + field
-

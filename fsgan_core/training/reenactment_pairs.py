@@ -141,6 +141,7 @@ class Pair:
         sheets: ``(2 * VIEWS, 3, N, N)``; unused ones are 0.
         trust: ``(2 * VIEWS, N / 2, N / 2)``; 0 for unused ones.
         geometry: ``(len(CHANNELS), N / 2, N / 2)``, 128 is 0.
+        features: ``(4, N, N)``.
         views: how many.
     """
 
@@ -148,6 +149,7 @@ class Pair:
     sheets: Bytes
     trust: Bytes
     geometry: Bytes
+    features: Bytes
     views: int
 
 
@@ -156,6 +158,7 @@ SHAPES = {
     "sheets": (2 * VIEWS, 3, WINDOW, WINDOW),
     "trust": (2 * VIEWS, WINDOW // 2, WINDOW // 2),
     "geometry": (len(CHANNELS), WINDOW // 2, WINDOW // 2),
+    "features": (4, WINDOW, WINDOW),
 }
 """Shapes of a pair's parts."""
 
@@ -185,9 +188,19 @@ def pair(who: Subject, model: FaceModel, landmarker: Landmarker, rng: Generator,
     results = []
     for steps in (1, int(rng.choice((2, 4, 8)))) if twin else (int(rng.choice((0, 0, 0, 1, 2, 4))),):
         layers = [warp(view, placed, (WINDOW, WINDOW), model, None, steps) for view in views]
-        found = gather(layers, shares, placed, Window(0.0, 0.0, WINDOW), model, MIRROR)
+        main = views[int(weights.argmax())]
+        found = gather(layers, shares, placed, Window(0.0, 0.0, WINDOW), model, main, MIRROR)
         results.append(_packed(target, found))
     return results
+
+
+def pair_from(target: Face, source: Face, model: FaceModel, rng: Generator) -> Pair:
+    """Two pictures of one person: the first is wanted, the second the only view."""
+    picture, aim = window_of(target.image, target.landmarks, rng)
+    placed = place(model.mean, aim)
+    view = prepare(source.image, torch.from_numpy(source.landmarks), model)
+    layer = warp(view, placed, (WINDOW, WINDOW), model, None)
+    return _packed(picture, gather([layer], [1.0], placed, Window(0.0, 0.0, WINDOW), model, view, MIRROR))
 
 
 def window_of(image: Bytes, landmarks: NDArray[np.float32], rng: Generator) -> tuple[Bytes, Tensor]:
@@ -209,13 +222,14 @@ def _packed(target: Bytes, found: Evidence) -> Pair:
     sheets[:count] = (found.sheets[0] * 255).round().byte().numpy()
     trust[:count] = (found.trust[0, :, 0].clamp(0, 1) * 255).round().byte().numpy()
     geometry = (found.geometry[0].clamp(-1, 1) * 127 + 128).round().byte().numpy()
-    return Pair(target, sheets, trust, geometry, count // 2)
+    features = (found.features[0].clamp(0, 1) * 255).round().byte().numpy()
+    return Pair(target, sheets, trust, geometry, features, count // 2)
 
 
 def as_evidence(batch: dict[str, Tensor]) -> Evidence:
     """Bytes ``(B, ...)`` of pairs back as :class:`~fsgan_core.stages.evidence.Evidence`."""
     sheets, trust = batch["sheets"].float() / 255, batch["trust"].float()[:, :, None] / 255
-    return Evidence(sheets, trust, (batch["geometry"].float() - 128) / 127)
+    return Evidence(sheets, trust, (batch["geometry"].float() - 128) / 127, batch["features"].float() / 255)
 
 
 def weighted(faces: Sequence[Face]) -> list[Face]:

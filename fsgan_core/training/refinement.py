@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..networks.flow_net import CHANNELS, Doubt, FlowNet, FlowNetConfig, doubt, enlarged, merge
+from ..networks.flow_net import CHANNELS, Doubt, FlowNet, FlowNetConfig, doubt, enlarged, featured, merge
 from ..stages.evidence import Evidence
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
@@ -84,6 +84,10 @@ def augmented(batch: Batch, rng: Generator) -> Batch:
     table = torch.from_numpy(tables.clip(0, 255).round().astype(np.uint8))
     for name in ("target", "sheets"):
         result[name] = torch.stack([table[i][result[name][..., i, :, :].long()] for i in range(3)], -3)
+    colours, cover = result["features"][:, :3].float(), result["features"][:, 3:]
+    solid = (255 * colours / cover.clamp_min(1)).clamp(0, 255).long()
+    toned = torch.stack([table[i][solid[:, i]] for i in range(3)], 1).float() * (cover / 255)
+    result["features"] = torch.cat((toned.round().byte(), cover), 1)
     return result
 
 
@@ -165,7 +169,7 @@ class RefinementTask:
 
 def drawn(model: nn.Module, evidence: Evidence) -> Tensor:
     """The network's picture ``(B, 3, N, N)``."""
-    image: Tensor = model(evidence.sheets, evidence.trust, evidence.geometry)
+    image: Tensor = model(evidence.sheets, evidence.trust, evidence.geometry, evidence.features)
     return image
 
 
@@ -198,10 +202,10 @@ def distances(image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor
 class _Untouched(nn.Module):
     """Geometry alone, as a network."""
 
-    def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Tensor:
+    def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor, features: Tensor) -> Tensor:
         """Merge the sheets as they are."""
         model = FlowNet(FlowNetConfig(judge=0))
-        return merge(sheets, trust, model.judged(sheets, trust, geometry, doubt(geometry)))
+        return featured(merge(sheets, trust, model.judged(sheets, trust, geometry, doubt(geometry))), features)
 
 
 _UNTOUCHED = _Untouched()

@@ -80,12 +80,12 @@ def test_the_bundled_shape_is_small_and_shifts_are_bounded():
     fields = geometry(unseen=1.0).expand(2, -1, -1, -1)
     found = net.judged(sheets, trust, fields, doubt(fields))
     assert found.shift.shape == (2, 4, 2, 64, 64) and found.shift.max().item() == pytest.approx(REACH)
-    assert net(sheets, trust, fields).shape == (2, 3, WINDOW, WINDOW)
+    assert net(sheets, trust, fields, torch.zeros(2, 4, WINDOW, WINDOW)).shape == (2, 3, WINDOW, WINDOW)
 
 
 def test_every_variant_learns():
     sheets, trust = torch.rand(1, 2, 3, WINDOW, WINDOW), torch.rand(1, 2, 1, HALF, HALF)
     for config in (FlowNetConfig(), FlowNetConfig(judge=0, light=False), FlowNetConfig(geometry=False, judge=0)):
         net = FlowNet(config)
-        net(sheets, trust, geometry(unseen=0.7, normal_x=0.5)).mean().backward()
+        net(sheets, trust, geometry(unseen=0.7, normal_x=0.5), torch.zeros(1, 4, WINDOW, WINDOW)).mean().backward()
         assert any(parameter.grad is not None and parameter.grad.any() for parameter in net.painter.parameters())

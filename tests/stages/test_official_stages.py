@@ -1,6 +1,7 @@
 """Official networks of a few channels as stages: equal to the original's step, choosable, saying what is missing."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -166,6 +167,37 @@ def test_swap_through_the_pipeline(sets, names, scale, steps):
     outside[max(0, top) : bottom, max(0, left) : right] = False
     assert (result.frame[outside] == frame[outside]).all()
     assert (result.frame != frame).any()
+
+
+def test_a_video_is_seen_before_it_is_drawn(sets):
+    """Landmarks and masks of a frame depend on its neighbours; those of a still, and of our own stages, do not."""
+    models = Models.load(Backends.of("v2"), folders=[sets])
+    heatmaps = []
+    models.reenactment.landmarks = lambda image: heatmaps.append(0) or torch.rand(1, 98, 64, 64)
+    face, count = sequence(face_at(128)), 4
+    tracked = FaceSequence(
+        Track(0, np.repeat(face.track.boxes, count, 0)),
+        *(np.repeat(part, count, 0) for part in (face.landmarks, face.poses, face.scores)),
+    )
+    clip = Frames([picture(seed=seed) for seed in range(count)], Fraction(25))
+    (along,) = models.along(clip, [tracked])
+    assert len(heatmaps) == count
+    steady = [along(row) for row in range(count)]
+    assert all(one.reenactment.known.shape == (1, 98, 2) for one in steady)
+    assert not torch.equal(steady[0].reenactment.known, steady[1].reenactment.known)
+    view = prepare(picture(256, 1), torch.from_numpy(face_at(256)), MODEL)
+    target, points = light(), torch.from_numpy(face_at(256))[None]
+    drawn = [one.reenactment([view], [1.0], points, 256, picture=target).image for one in steady[:2]]
+    assert len(heatmaps) == count, "known landmarks are not measured again"
+    assert not torch.equal(*drawn)
+    soft = steady[1].segmentation(target, points)
+    torch.testing.assert_close(soft, soft_erosion(steady[1].segmentation.known)[0], atol=2e-6, rtol=0)
+    assert models.reenactment.known is None and models.segmentation.known is None
+    assert models.along(Still(picture()), [face])[0](0) is models
+    ours = replace(models, segmentation=None, reenactment=None)
+    assert ours.along(clip, [tracked])[0](0) is ours
+    results = list(swap(clip, [tracked], [source_map()], models))
+    assert [one.records[0].status for one in results] == ["swapped"] * count
 
 
 def test_reenactment_in_crops_only(sets):

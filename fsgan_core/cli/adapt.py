@@ -1,0 +1,48 @@
+"""``fsgan adapt``: a small file that fits the reenactment network to one person."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import FSGANError, MediaError
+from ..media import check_output, staged
+from ..pipeline import AnalyzeOptions
+from ..stages.candidates import MapOptions
+from ..stages.refinement import bundled_refiner
+from ..training.adaptation import AdaptOptions, adapt
+from ..training.labelled import Face
+from .engine import MEASURING, add_stages, load_models
+from .flags import add_options, add_output, read_options
+from .subjects import TENSORS, add_source_face, source_map
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    parser.add_argument("source", type=Path, nargs="+", help="pictures and videos of one person")
+    add_output(parser, f"adapter to write, {TENSORS}; name it with --adapter in swap and reenact")
+    add_source_face(parser)
+    add_options(parser, AdaptOptions, "adapting")
+    add_options(parser, MapOptions, "views")
+    add_options(parser, AnalyzeOptions, "measuring")
+    add_stages(parser, MEASURING)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Adapt and say what it brings."""
+    if args.output.suffix.lower() != TENSORS:
+        raise MediaError(f"cannot write an adapter as '{args.output.suffix}'; use {TENSORS}")
+    check_output(args.output, overwrite=args.overwrite, inputs=args.source)
+    models = load_models(args)
+    refiner = bundled_refiner("cpu")
+    if refiner is None:
+        raise FSGANError("this installation has no reenactment network to adapt")
+    person = source_map(args, models)
+    views = zip(person.views, person.landmarks, strict=True)
+    faces = [Face(str(number), view, points.astype(np.float32)) for number, (view, points) in enumerate(views)]
+    found = adapt(refiner.network, faces, (models.face_model, models.landmarks), read_options(args, AdaptOptions))
+    with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:
+        found.save(temporary)
+    print(f"wrote {args.output}: held-out error {found.before:.4f} -> {found.after:.4f} in {found.steps} steps")
