@@ -22,7 +22,8 @@ from .head_fit import expressed, posed
 from .heads import REST, Heads, read_heads
 from .loop import Batch
 from .renderer import Drawing, Surface, View, correspond, draw, photograph
-from .rig import Rig, landmarks, read_rig
+from .rig import Rig, landmarks
+from .rig_building import read_rig
 from .turned import expression
 
 WIDEST = 62.0
