@@ -58,7 +58,7 @@ def test_an_untrained_network_changes_nothing():
 def test_a_face_at_rest_is_left_alone():
     view = prepare(picture(256), face(size=256), MODEL)
     refined, geometry = (engine([view], [1.0], face(size=256)[None], 256) for engine in engines())
-    for point in (9, 50, 280):  # forehead and cheeks
+    for point in (9, 10, 151):  # forehead
         x, y = face(size=256)[point, :2].int().tolist()
         part = (..., slice(y - 6, y + 7), slice(x - 6, x + 7))
         assert torch.allclose(refined.image[part], geometry.image[part], atol=1 / 255)
