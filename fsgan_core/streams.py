@@ -85,6 +85,35 @@ class Still(Frames):
         super().__init__((frame,), Fraction(0))
 
 
+@dataclass(frozen=True)
+class Part:
+    """The first frames of a clip, or each so many-th of them.
+
+    Attributes:
+        clip: the whole.
+        frames: how many frames at most; None: all.
+        stride: frames of the clip from one to the next.
+    """
+
+    clip: Clip
+    frames: int | None = None
+    stride: int = 1
+
+    def __iter__(self) -> Iterator[Frame]:
+        stop = None if self.frames is None else self.frames * self.stride
+        return islice(iter(self.clip), 0, stop, self.stride)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.clip.size
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second of what is looked at."""
+        return self.clip.rate / self.stride
+
+
 def chunked(items: Iterable[T], length: int) -> Iterator[list[T]]:
     """Group items in order into lists of ``length``; the last may be shorter.
 

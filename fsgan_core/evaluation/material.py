@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 from ..errors import MediaError, NoFaceError
@@ -17,7 +15,7 @@ from ..models import Models
 from ..pipeline import AnalyzeOptions, analyze, build_appearance_map
 from ..stages.appearance_map import AppearanceMap
 from ..stages.selection import select
-from ..streams import Clip, Frame, Still
+from ..streams import Clip, Part, Still
 
 SUFFIXES = (*WRITABLE, ".bmp", ".gif", ".avif", ".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 """Files that a folder is searched for."""
@@ -41,28 +39,6 @@ class Pair:
     def name(self) -> str:
         """Both names."""
         return f"{self.source.stem} on {self.target.stem}"
-
-
-@dataclass(frozen=True)
-class Part:
-    """The first frames of a clip, or each so many-th of them."""
-
-    clip: Clip
-    frames: int
-    stride: int = 1
-
-    def __iter__(self) -> Iterator[Frame]:
-        return islice(iter(self.clip), 0, self.frames * self.stride, self.stride)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.clip.size
-
-    @property
-    def rate(self) -> Fraction:
-        """Frames a second of what is looked at."""
-        return self.clip.rate / self.stride
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from ..gallery import Tile, sheet
 from ..media import Video
 from ..pipeline import Rendered
 from ..stages.appearance_map import AppearanceMap
-from ..streams import Frame
+from ..streams import Frame, Part
 from .identity import Embedder
 from .inspection import Inspector, Reference, beside, box_of, cut
-from .material import Library, Pair, Part, Subject
+from .material import Library, Pair, Subject
 from .measures import Row, means
 from .metrics import identity_drift
 from .outcome import Outcome, Result

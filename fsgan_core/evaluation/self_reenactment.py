@@ -22,9 +22,9 @@ from ..gallery import Tile, sheet
 from ..ops.face_model import FaceModel, fit, points
 from ..pipeline import Rendered
 from ..stages.appearance_map import AppearanceMap
-from ..streams import Clip, Frame
+from ..streams import Clip, Frame, Part
 from .inspection import box_of, cut, single_view
-from .material import Part, Subject, subject
+from .material import Subject, subject
 from .measures import Row, means
 from .outcome import Outcome, Result
 from .protocols import Bench

@@ -12,8 +12,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from ..pipeline import AnalyzeOptions, analyze
 from ..stages.candidates import sharpness
 from ..stages.landmark_crops import cut, moved
 from ..stages.measuring import MeasureOptions
-from ..streams import Clip, Frame, Still
+from ..streams import Clip, Frame, Part, Still
 from .dataset import INDEX, VERSION, face_placement
 from .dataset_choice import DatasetOptions, different, fingerprint, originals, refusals
 
@@ -40,27 +39,6 @@ _SMALL = 128
 # Labels are each frame's own: smoothing would mix frames that are far apart in time.
 _MEASURED = AnalyzeOptions(every=1, measuring=MeasureOptions(smoothing=SmoothingOptions(width=0)))
 _PRINT_MARGIN = 1.2
-
-
-@dataclass(frozen=True)
-class Thinned:
-    """Every so many frames of a clip."""
-
-    clip: Clip
-    step: int
-
-    def __iter__(self) -> Iterator[Frame]:
-        return islice(iter(self.clip), 0, None, self.step)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """See :class:`~fsgan_core.streams.Clip`."""
-        return self.clip.size
-
-    @property
-    def rate(self) -> Fraction:
-        """See :class:`~fsgan_core.streams.Clip`."""
-        return self.clip.rate / self.step
 
 
 def media_files(folder: Path, output: Path) -> list[Path]:
@@ -234,7 +212,7 @@ def _seen(clip: Clip, faces: tuple[FaceSequence, ...]) -> Iterator[tuple[Frame, 
 
 def _video(path: Path, rate: float) -> Clip:
     video = Video(path)
-    return Thinned(video, max(1, round(float(video.rate) / rate)) if rate else 1)
+    return Part(video, stride=max(1, round(float(video.rate) / rate)) if rate else 1)
 
 
 def _signature(path: Path, options: DatasetOptions) -> str:

@@ -156,7 +156,7 @@ def train(task: Task, options: TrainOptions, out: Path, command: str = "") -> di
         command: what started the run, for the card.
 
     Returns:
-        the figures of the last evaluation; nothing in processes other than the first.
+        the figures of what was exported; nothing in processes other than the first.
 
     Raises:
         WeightsError: the folder's checkpoint is damaged, of another network or no checkpoint of a training.
@@ -188,7 +188,7 @@ def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Gr
     step, start = before.step, time.monotonic()
     seed = options.seed + group.rank * APART
     batches = task.batches(seed + step)
-    sums, figures, minutes = dict[str, Tensor](), dict[str, float](), 0.0
+    sums, figures, minutes, measured = dict[str, Tensor](), dict[str, float](), 0.0, -1
     while step < options.steps and (minutes := group.agreed((time.monotonic() - start) / 60)) < options.minutes:
         torch.manual_seed(seed + step)
         batch = {k: v.to(group.device, non_blocking=True) for k, v in next(batches).items()}
@@ -210,7 +210,7 @@ def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Gr
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value.detach()
         if group.first and (step % options.every == 0 or step == options.steps):
-            figures = task.evaluate(average)
+            figures, measured = task.evaluate(average), step
             done = Progress(step, before.minutes + minutes)
             row = {name: float(value) / min(options.every, step - before.step) for name, value in sums.items()}
             log(out / "log.csv", {"step": step, "minutes": done.minutes, **row, **figures})
@@ -224,7 +224,7 @@ def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Gr
         return figures
     done = Progress(step, before.minutes + (time.monotonic() - start) / 60)
     save_checkpoint(out / CHECKPOINT, modules, optimizers, done)
-    figures = figures or task.evaluate(average)
+    figures = figures if measured == step else task.evaluate(average)
     task.export(average, out / "model.safetensors", figures)
     card = task.card if isinstance(task, Described) else Card()
     write_card(out / "model.safetensors", card, figures, done, command)

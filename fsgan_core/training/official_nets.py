@@ -106,9 +106,13 @@ def face_mask(path: str) -> tuple[Mask, list[nn.Module]]:
         WeightsError: the file is missing, damaged or of another network.
     """
     if not path:
-        mesh = MeshSegmenter(load_face_model())
-        # Cloned, because what inference mode makes is not for training.
-        return lambda images, landmarks: mesh(images.cpu(), landmarks.float().cpu()).clone().to(images), []
+        model = load_face_model()
+
+        def drawn(images: Tensor, landmarks: Tensor) -> Tensor:
+            # Cloned, because what inference mode makes is not for training.
+            return MeshSegmenter(model.to(images.device))(images, landmarks.float()).clone()
+
+        return drawn, []
     network = frozen(load_network(Path(path), "seg_unet"))
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import FSGANError
 from ..networks.ms_res_unet import MultiScaleResUNet, MultiScaleResUNetConfig
@@ -62,8 +63,7 @@ def completion(data: Path, plan: Plan, arch: str) -> GeneratorTask:
 
     @torch.no_grad()
     def posed(batch: Batch) -> Problem:
-        landmarks, target = batch["target_landmarks"], pictures(batch["target"])
-        drawn = reenact(with_discs(picture_levels(batch["source"], plan.levels), landmarks))[0]
+        drawn, target, landmarks = _reenacted(reenact, batch, plan)
         shown, wanted = covered(mask(drawn, landmarks), batch["seed"]), mask(target, landmarks)
         levels = image_pyramid(torch.cat([drawn * shown, wanted], 1), plan.levels)
         return Problem(levels, target * wanted, target * wanted)
@@ -78,8 +78,7 @@ def blending(data: Path, plan: Plan, arch: str) -> GeneratorTask:
 
     @torch.no_grad()
     def posed(batch: Batch) -> Problem:
-        landmarks, target = batch["target_landmarks"], pictures(batch["target"])
-        drawn = reenact(with_discs(picture_levels(batch["source"], plan.levels), landmarks))[0]
+        drawn, target, landmarks = _reenacted(reenact, batch, plan)
         inside = mask(drawn, landmarks) * mask(target, landmarks)
         levels = image_pyramid(torch.cat([transfer(drawn, target, inside), target, inside], 1), plan.levels)
         return Problem(levels, blend_target(drawn, target, inside), target)
@@ -110,6 +109,13 @@ def task(data: Path, stage: str, arch: str, **arguments: Any) -> Task:
     """
     made = _MAKERS[stage](data, Plan(stage=stage, **arguments), arch)
     return JudgedTask(made) if isinstance(made, GeneratorTask) and made.plan.adversarial else made
+
+
+def _reenacted(reenact: MultiScaleResUNet, batch: Batch, plan: Plan) -> tuple[Tensor, Tensor, Tensor]:
+    """The source with the target's landmarks, the target, and its landmarks."""
+    landmarks = batch["target_landmarks"]
+    drawn: Tensor = reenact(with_discs(picture_levels(batch["source"], plan.levels), landmarks))[0]
+    return drawn, pictures(batch["target"]), landmarks
 
 
 def _pairs(data: Path, plan: Plan, same: bool = True) -> tuple[Pairs, Pairs]:

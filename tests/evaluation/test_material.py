@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fsgan_core.errors import MediaError
-from fsgan_core.evaluation.material import Library, Part, faceforensics, pairs, read_pairs
+from fsgan_core.evaluation.material import Library, faceforensics, pairs, read_pairs
 from fsgan_core.media import Image, write_image
 from fsgan_core.models import Models
-from fsgan_core.streams import Frame, Frames
+from fsgan_core.streams import Frame, Frames, Part
 
 
 def touched(folder: Path, *names: str) -> None:

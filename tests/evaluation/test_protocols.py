@@ -13,7 +13,7 @@ import torch
 from fsgan_core.cli import main
 from fsgan_core.demo import HOPPER
 from fsgan_core.evaluation import self_reenactment
-from fsgan_core.evaluation.material import Library, Pair, Part, Subject
+from fsgan_core.evaluation.material import Library, Pair, Subject
 from fsgan_core.evaluation.outcome import Outcome, Result, comma_separated, markdown
 from fsgan_core.evaluation.protocols import Bench, ablation_protocol
 from fsgan_core.evaluation.self_reenactment import limits, self_protocol, starts, thinned
@@ -21,7 +21,7 @@ from fsgan_core.evaluation.variants import only, variant
 from fsgan_core.media import VideoWriter, write_image
 from fsgan_core.models import Models
 from fsgan_core.ops.face_model import FaceModel
-from fsgan_core.streams import Frames
+from fsgan_core.streams import Frames, Part
 
 WRITTEN = {"index.html", "results.md", "results.csv", "results.json"}
 

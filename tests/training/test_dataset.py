@@ -17,7 +17,7 @@ from fsgan_core.models import Models
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.training import dataset_build
 from fsgan_core.training.dataset import read_dataset
-from fsgan_core.training.dataset_build import Thinned, build_file
+from fsgan_core.training.dataset_build import build_file
 from fsgan_core.training.dataset_choice import DatasetOptions, different, fingerprint, originals, refusals
 
 MEAN = load_face_model().mean.numpy()
@@ -148,7 +148,6 @@ def test_frames_do_not_pile_up(folder, tmp_path, monkeypatch):
         gc.collect()
         peaks.append(clip.most)
     assert peaks[0] == peaks[1] <= 4
-    assert [int(frame[0, 0, 0]) for frame in Thinned([np.full((1, 1, 1), n) for n in range(7)], 3)] == [0, 3, 6]
 
 
 def sequence(points, poses=None, scores=None):

@@ -198,7 +198,8 @@ def test_curves_are_written_where_tensorboard_is_installed(tmp_path, monkeypatch
 
 
 def test_no_time_left_still_exports_what_there_is(tmp_path):
-    train(Line(), options(minutes=0.0), tmp_path)
+    first = train(Line(), options(minutes=0.0), tmp_path)
+    assert first == Line().evaluate(Line().model.eval())
     weights = load_weights(tmp_path / "model.safetensors", "line")[0]
     assert torch.equal(weights["0.weight"], Line().model.state_dict()["0.weight"])
 
