@@ -12,7 +12,7 @@ from ..ops.flow import sample
 from ..ops.mesh import interpolate, rasterize
 from ..ops.poisson import harmonic_fill, poisson_blend
 from .rig import CHART, LEFT_BALL, PATCH, RIGHT_BALL, SHEET, SKIN, TEETH, Rig, plain_place
-from .sphere_light import estimate_light
+from .sphere_light import estimate_light, outward
 
 FACING = 0.35
 """Least cosine to the camera of skin whose colours are taken from the photo."""
@@ -51,7 +51,7 @@ def lift(rig: Rig, photo: Tensor, valid: Tensor, vertices: Tensor, scale: Tensor
         vertices: ``(B, V, 3)`` the fitted heads in pixels of the photos.
         scale: ``(B,)`` pixels per canonical unit.
     """
-    normals = vertex_normals(vertices, rig.triangles[rig.parts == SKIN])
+    normals = outward(vertices, rig.triangles[rig.parts == SKIN])
     outer = rig.triangles[rig.parts <= LEFT_BALL]
     texels = torch.cat((rig.place, rig.place[:, :1]), 1)[None]
     number, weights = (part.expand(len(photo), *part.shape[1:]) for part in rasterize(texels, outer, *SHEET))
@@ -66,16 +66,6 @@ def lift(rig: Rig, photo: Tensor, valid: Tensor, vertices: Tensor, scale: Tensor
     colors = sample(photo, where[:, :2])
     light = estimate_light(photo, vertices, normals, depth, _even_skin(rig))
     return Lifted(_completed(colors, sure), seen, light)
-
-
-def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Unit normals ``(B, V, 3)``, outwards: z is negative towards the camera. 0 where there is no triangle."""
-    a, b, c = vertices[:, triangles].unbind(2)
-    normal = torch.linalg.cross(c - a, b - a)
-    total = torch.zeros_like(vertices)
-    for corner in range(3):
-        total.index_add_(1, triangles[:, corner], normal)
-    return F.normalize(total, dim=2)
 
 
 def _depths(vertices: Tensor, triangles: Tensor, size: torch.Size) -> Tensor:

@@ -18,10 +18,9 @@ from ..ops.head_mesh import Placement, head_rings, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
 from ..stages.openings import MOUTH, openness
 from .head_fit import expressed, posed
-from .head_texture import vertex_normals
 from .heads import FACE, Heads
 from .rig import LEFT_BALL, TEETH, Rig, landmarks
-from .sphere_light import shading
+from .sphere_light import outward, shading
 
 COARSE = 2
 """The lower layer's flow is drawn at 1 / this size: it is smooth, and its triangles are large."""
@@ -221,8 +220,8 @@ def _relit(rig: Rig, heads: Heads, light: Tensor, drawn: Surface) -> Tensor:
     """By what the colours of vertices ``(B, V, 3)`` change from the photo's light to another."""
     outer = rig.triangles[rig.parts <= LEFT_BALL]
     shape = expressed(rig, heads.neutral.float(), heads.gain, heads.expression)
-    old = shading(heads.light, vertex_normals(shape @ heads.rotation.mT, outer))
-    new = shading(light, vertex_normals(drawn.vertices, outer))
+    old = shading(heads.light, outward(shape @ heads.rotation.mT, outer))
+    new = shading(light, outward(drawn.vertices, outer))
     return (new / old).clamp(*RATIOS) ** (1 / 2.2)
 
 
@@ -235,7 +234,7 @@ def _paint_mouth(rig: Rig, heads: Heads, drawn: Surface, opened: Tensor, layers:
     part = rig.parts[number.clamp_min(0)]
     inside = ((part >= TEETH) & (number >= 0))[:, None]
     values = torch.cat((rig.place, rig.shade[:, None]), 1)[None].expand(len(rows), -1, -1)
-    normals = vertex_normals(drawn.vertices[rows], rig.triangles[rig.parts >= TEETH])
+    normals = outward(drawn.vertices[rows], rig.triangles[rig.parts >= TEETH])
     found = interpolate(torch.cat((values, -normals[..., 2:]), 2), rig.triangles, number, weights)
     sheet = heads.sheet[rows].float() / 255
     level = (sheet[:, :, 100:180:4, 100:220:4].mean((1, 2, 3)) * 2).clamp(0.3, 1.1)

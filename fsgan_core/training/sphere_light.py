@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..ops.color import srgb_to_linear
 from ..ops.flow import sample
+from ..ops.mesh import vertex_normals
 
 DARKEST = 0.25
 """Least shading, relative to the mean over the face: no real shadow is darker for long."""
@@ -21,6 +22,11 @@ def basis(normals: Tensor) -> Tensor:
     x, y, z = normals[..., 0], -normals[..., 1], -normals[..., 2]
     parts = (torch.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1)
     return torch.stack(parts, -1)
+
+
+def outward(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """Unit normals ``(B, V, 3)`` that point out of a head: their z is negative towards the camera."""
+    return -vertex_normals(vertices, triangles)
 
 
 def shading(light: Tensor, normals: Tensor) -> Tensor:
