@@ -77,7 +77,10 @@ def run(args: argparse.Namespace) -> None:
     if not outcomes:
         raise FSGANError(f"nothing could be measured; {_skipped(bench) or 'no clip fits the protocol'}")
     shown = publication.write(outcomes)
-    for words in (_skipped(bench), "" if embedder else "identity was not measured: pip install 'fsgan[eval]'"):
+    for words in (
+        _skipped(bench),
+        "" if embedder else "identity was not measured; run: pip install face_recognition_models",
+    ):
         if words:
             print(f"note: {words}")
     print(f"wrote {shown}")

@@ -158,7 +158,7 @@ def weights_file() -> Path:
     """
     found = find_spec("face_recognition_models")
     if found is None or not found.submodule_search_locations:
-        raise FSGANError("identity needs the package face_recognition_models; run: pip install 'fsgan[eval]'")
+        raise FSGANError("identity needs dlib's weights; run: pip install face_recognition_models")
     return Path(found.submodule_search_locations[0]) / "models" / "dlib_face_recognition_resnet_model_v1.dat"
 
 

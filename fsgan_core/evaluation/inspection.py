@@ -335,9 +335,9 @@ def changed(result: Frame, target: Frame) -> Tensor | None:
 def _missing(embedder: Embedder | None) -> Iterator[str]:
     """What cannot be measured here, in words."""
     if embedder is None:
-        yield "identity: it needs the package face_recognition_models; run: pip install 'fsgan[eval]'"
+        yield "identity: it needs dlib's weights; run: pip install face_recognition_models"
     if find_spec("skimage") is None:
-        yield "SSIM, seam, border colour: they need scikit-image; run: pip install 'fsgan[eval]'"
+        yield "SSIM, seam, border colour: they need scikit-image; run: pip install scikit-image"
 
 
 def _rounded(row: dict[str, float | None]) -> dict[str, float | None]:

@@ -298,4 +298,4 @@ def _skimage(part: str) -> Any:
 
         return import_module(f"skimage.{part}")
     except ModuleNotFoundError as error:
-        raise FSGANError("measuring results needs scikit-image; run: pip install 'fsgan[eval]'") from error
+        raise FSGANError("measuring results needs scikit-image; run: pip install scikit-image") from error

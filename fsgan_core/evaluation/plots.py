@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ _PANELS = (
     ("flicker", "flicker_target"),
 )
 """What is drawn over time, in one panel each; the first line of each has its limit drawn in."""
+_STYLES = ("-", "--", "-.", ":")
 _COLORS = ("#1f6f8b", "#c97b2d", "#5a8f3c", "#8c4a8c", "#b03a48", "#555555")
 
 
@@ -45,13 +47,14 @@ def over_time(rows: Sequence[Mapping[str, Any]], times: Sequence[float] | None =
     """
     panels = [names for names in _PANELS if any(row.get(name) is not None for row in rows for name in names)]
     figure = _figure(9.0, 1.0 + 1.55 * max(1, len(panels)))
-    tracks = sorted({int(row["track"]) for row in rows})
     axes = figure.subplots(max(1, len(panels)), 1, sharex=True, squeeze=False)[:, 0]
+    series = _series(rows)
     for axis, names in zip(axes, panels, strict=False):
         for color, name in zip(_COLORS, names, strict=False):
-            for track in tracks:
-                kept = [row for row in rows if row["track"] == track]
-                _line(axis, kept, name, times, color, track if len(tracks) > 1 else None)
+            for style, (label, kept) in zip(cycle(_STYLES), series.items()):
+                shown = MEASURES[name].heading + (f", {label}" if label and name == names[0] else "")
+                first = style == _STYLES[0] or name == names[0]
+                _line(axis, kept, name, times, {"color": color, "linestyle": style, "label": shown if first else None})
         bad = MEASURES[names[0]].bad
         if bad is not None:
             axis.axhline(bad, color=_COLORS[4], linewidth=0.8, linestyle=":")
@@ -59,6 +62,7 @@ def over_time(rows: Sequence[Mapping[str, Any]], times: Sequence[float] | None =
         axis.legend(loc="upper right", fontsize=7, framealpha=0.7, edgecolor="none", ncols=2)
         axis.grid(alpha=0.25)
     axes[-1].set_xlabel("frame" if times is None else "seconds")
+    axes[-1].xaxis.get_major_locator().set_params(integer=times is None)
     return _drawn(figure)
 
 
@@ -88,26 +92,26 @@ def curves(title: str, about: str, lines: Mapping[str, Sequence[tuple[float, Row
     return _drawn(figure)
 
 
+def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Rows by face where several are seen at once; as one line, without a name, where they only follow each other."""
+    if len({row["index"] for row in rows}) == len(rows):
+        return {"": list(rows)}
+    tracks = sorted({int(row["track"]) for row in rows})
+    return {f"face {track}": [row for row in rows if row["track"] == track] for track in tracks}
+
+
 def _line(
-    axis: Any,
-    rows: Sequence[Mapping[str, Any]],
-    name: str,
-    times: Sequence[float] | None,
-    color: str,
-    track: int | None,
+    axis: Any, rows: Sequence[Mapping[str, Any]], name: str, times: Sequence[float] | None, style: Mapping[str, Any]
 ) -> None:
     shown = [(row["index"] if times is None else times[row["index"]], row.get(name)) for row in rows]
     kept = [(place, value) for place, value in shown if value is not None]
     if kept:
-        label = MEASURES[name].heading + ("" if track is None else f", face {track}")
-        axis.plot(
-            *zip(*kept, strict=True), color=color, linewidth=1.2, label=label, marker="." if len(kept) < 3 else ""
-        )
+        axis.plot(*zip(*kept, strict=True), linewidth=1.2, marker="." if len(kept) < 12 else "", **style)
 
 
 def _figure(width: float, height: float) -> Any:
     if not available():
-        raise FSGANError("plots need matplotlib; run: pip install 'fsgan[eval]'")
+        raise FSGANError("plots need matplotlib; run: pip install matplotlib")
     from matplotlib.figure import Figure
 
     return Figure((width, height), dpi=110, layout="constrained", facecolor="#fafaf8")

@@ -101,7 +101,11 @@ class Quality:
     def means(self) -> dict[str, float]:
         """Means over the run, with what only a clip has."""
         found = means(self.rows)
-        drifts = [float(identity_drift(self.inspector.descriptors_of(track))) for track in self.inspector.described]
+        drifts = [
+            float(identity_drift(self.inspector.descriptors_of(track)))
+            for track, described in self.inspector.described.items()
+            if len(described) > 2
+        ]
         if drifts:
             found["identity_drift"] = max(drifts)
         drawn = len({row["index"] for row in self.rows})

@@ -74,7 +74,7 @@ def test_a_family_is_told_apart(models: Models) -> None:
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "find_spec", lambda name: None)
-    with pytest.raises(FSGANError, match=r"pip install 'fsgan\[eval\]'"):
+    with pytest.raises(FSGANError, match=r"pip install face_recognition_models"):
         weights_file()
 
 
