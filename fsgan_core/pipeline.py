@@ -267,12 +267,13 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
         controls ask for nothing.
     """
     wanted = [_controlled(face, controls, models) for face in faces]
-    for index, frame in enumerate(clip):
-        records = []
+    for index, shown in enumerate(clip):
+        records: list[FaceRecord] = []
+        frame = shown
         for track, (face, moved) in enumerate(zip(faces, wanted, strict=True)):
             row = index - face.track.start
             if not (0 <= row < len(face) and face.scores[row] > 0):
-                records.append(FaceRecord(track, "no_face"))
+                records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
             elif controls.neutral:
                 records.append(FaceRecord(track, "kept", pose=angles(face.poses[row])))
             else:
@@ -281,7 +282,7 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
                 frame = composite(frame, [patch])
                 pose = angles(moved.poses[row])
                 records.append(FaceRecord(track, "edited", patch.box, pose, drawn.steps, seen(drawn)))
-        yield Rendered(frame, tuple(records))
+        yield Rendered(frame, tuple(records), shown)
 
 
 def _controlled(face: FaceSequence, controls: Controls, models: Models) -> FaceSequence:

@@ -51,6 +51,7 @@ class EditImage(host.Node):
                 widgets.output(host.io.Image, "image", "The pictures with the changed faces; as many as came in."),
                 widgets.report(),
             ],
+            is_output_node=True,
         )
 
     @classmethod

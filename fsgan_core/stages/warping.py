@@ -21,6 +21,9 @@ from ..ops.mesh import facing, interpolate, rasterize
 from .openings import missing, recessed
 from .views import View, detail, facing_camera
 
+_OWN = 0.6
+"""How far the mirrored half of a face counts as seen in its own picture."""
+
 
 @dataclass(frozen=True)
 class Anchor:
@@ -95,8 +98,13 @@ def warp(
     # What comes into sight is looked up on the skin beside it; what does not move keeps its own pixels.
     revealed = (2 * (facing_camera(path[-1], model) - seen)).clamp(0, 1)
     places = torch.lerp(view.landmarks[..., :2], view.safe, revealed)
-    twin = torch.cat((view.landmarks[..., :2], seen), -1)[:, model.mirror]
-    values = torch.cat((places, view.trust[..., None], twin), -1)
+    trust, other = view.trust[..., None], seen
+    if anchor is not None:
+        # In its own picture a face keeps what lies along its outline, background too, unless more comes into sight;
+        # and skin stretched from beside a place fits its light better than the other half's.
+        trust, other = torch.maximum(trust, 1 - revealed), _OWN * seen
+    twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
+    values = torch.cat((places, trust, twin), -1)
     outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 4))
     maps = sample(_carried(values, model.triangles, draws[0], outside), total)
     number = draws[-1][0]
