@@ -35,7 +35,7 @@ class Backends:
     detection: str = "open"
     landmarks: str = "open"
     reenactment: str = "flow"
-    segmentation: str = "mesh"
+    segmentation: str = "learned"
     completion: str = "smooth"
     blending: str = "poisson"
 

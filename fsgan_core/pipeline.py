@@ -179,7 +179,7 @@ def swap(
     """
     if len(sources) not in (1, len(faces)):
         raise ValueError(f"found {len(sources)} sources for {len(faces)} faces; give one, or one for each face")
-    ready = [Source(source, models.face_model, models.device) for source in sources]
+    ready = [Source(source, models.face_model, models.device, models.segmentation) for source in sources]
     along = models.along(target, faces)
     colors: dict[int, ColorMatch] = {}
     for index, frame in enumerate(target):

@@ -111,7 +111,7 @@ class ReenactFaces(host.Node):
 
         loaded = stages(crops.models)
         person = source_map(source, loaded, host.Progress(steps(source)))
-        ready = Source(person, loaded.face_model, loaded.device)
+        ready = Source(person, loaded.face_model, loaded.device, loaded.segmentation)
         done = crops.staged(lambda one: reenacted(one.crop, ready, loaded, views == "closest"))
         return host.io.NodeOutput(done, done.shown("face"))
 

@@ -9,11 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..networks.unet import UNet
 from ..ops.color import ColorMatch, apply_color_match, estimate_color_match
 from ..ops.light import border_membrane, match_light
 from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
 from ..ops.poisson import MODES, mixed_membrane, poisson_blend
+from .open_blending import membrane
+from .open_networks import load_unet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,32 @@ class PoissonBlender:
         if options.mode == "mixed":
             face = face + mixed_membrane(face, target, inner)
         return _overlay(face, target, feather(mask, options.feather))
+
+
+class OpenBlender:
+    """Blend gradients by a network that solves Poisson's equation, after matching colour and light.
+
+    Where the mask is a little wrong and the border lies on hair or a hand, the network goes by the rest of the border.
+
+    Args:
+        options: see :class:`BlendOptions`.
+        network: another network than the bundled one.
+    """
+
+    def __init__(self, options: BlendOptions | None = None, network: UNet | None = None) -> None:
+        self.options = options or BlendOptions()
+        self.network = network or load_unet("blending")
+
+    @torch.inference_mode()
+    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
+        """See :class:`Blender`."""
+        options = self.options
+        face = match_appearance(source, target, mask, options, color)
+        face = face + membrane(self.network.to(target.device), face, target, mask)
+        inner = erode((mask > 0.5).to(target.dtype))
+        if options.mode == "mixed":
+            face = face + mixed_membrane(face, target, inner)
+        return _overlay(face, target, inner if options.exact else feather(mask, options.feather))
 
 
 def match_appearance(

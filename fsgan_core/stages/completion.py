@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -48,5 +49,5 @@ class SmoothCompleter:
         return torch.lerp(image, resize(filled, size, size), hole)
 
 
-COMPLETERS = {"smooth": SmoothCompleter}
+COMPLETERS: dict[str, Callable[[], Completer]] = {"smooth": SmoothCompleter}
 """Completion backends by name."""

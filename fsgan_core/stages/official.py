@@ -180,6 +180,8 @@ class LearnedSegmenter:
         soft: give the mask v2's soft edge.
     """
 
+    occluders = True
+
     def __init__(self, network: SegmentationUNet, soft: bool = True) -> None:
         self.network, self.soft = folded(network), soft
         self.known: Tensor | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
 from ..ops.mesh import facing, interpolate, rasterize
+from .open_segmentation import OpenSegmenter
 
 _FIELD = 256
 """Largest side in pixels at which the mesh is drawn; its outline is smooth and is upsampled."""
@@ -18,7 +20,13 @@ _BROW, _TOP = 105, 10
 
 
 class Segmenter(Protocol):
-    """Finds the face's pixels."""
+    """Finds the face's pixels.
+
+    Attributes:
+        occluders: whether it tells what is in front of a face from the face.
+    """
+
+    occluders: bool
 
     def __call__(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """Segment.
@@ -41,6 +49,8 @@ class MeshSegmenter:
             Most people's hair reaches into its upper part, where it would be swapped along.
     """
 
+    occluders = False
+
     def __init__(self, model: FaceModel, forehead: float = 0.3) -> None:
         self.model = model
         height = model.mean[None, :, 1:2]
@@ -59,5 +69,5 @@ class MeshSegmenter:
         return resize((kept & (number >= 0)[:, None]).to(images.dtype), size, size)
 
 
-SEGMENTERS = {"mesh": MeshSegmenter}
+SEGMENTERS: dict[str, Callable[[FaceModel], Segmenter]] = {"learned": OpenSegmenter, "mesh": MeshSegmenter}
 """Segmentation backends by name."""

@@ -13,12 +13,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
+from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.mesh import rasterize, vertex_facing
 from .appearance_map import AppearanceMap
+from .cropping import square_box
+from .segmentation import Segmenter
 
 _DEPTH_SIZE = 160
 """Side in pixels of the depth picture that finds points hidden behind others, such as a cheek behind the nose."""
+
+_SHOWN, _COVER = 1.6, 64
+"""Side of the crop in which occluders are looked for over the face's longer side, and of the map of them in cells."""
 
 _NEAR = 0.2
 """How far skin may be borrowed from, in distances between the outer eye corners."""
@@ -46,13 +52,16 @@ class View:
     trust: Tensor
 
 
-def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> View:
+def prepare(
+    picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel, segmentation: Segmenter | None = None
+) -> View:
     """Make a view of a source picture.
 
     Args:
         picture: uint8 ``(h, w, 3)`` RGB.
         landmarks: ``(478, 3)`` pixels of the picture; their device is the view's.
         model: the face model (for its mesh and mean).
+        segmentation: finds what covers the face, so that it is not taken for skin; without it nothing does.
     """
     image = torch.from_numpy(np.ascontiguousarray(picture)).to(landmarks.device).permute(2, 0, 1)[None].float() / 255
     levels = [image]
@@ -60,6 +69,8 @@ def prepare(picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel) -> 
         levels.append(functional.avg_pool2d(levels[-1], 2))
     batch = landmarks[None]
     face, seen = place(model.mean, batch), visibility(batch, model) * _inside(batch, picture.shape)
+    if segmentation is not None:
+        seen = seen * _uncovered(image, batch, segmentation)
     inner = _inner(seen, model.triangles)
     safe = _drawn_in(batch[..., :2], inner, model.triangles)
     reach = (torch.cdist(face.shape, face.shape) + 10 * (inner < 0.5)[:, None]).amin(2)
@@ -71,6 +82,20 @@ def detail(view: View, ratio: float) -> tuple[Tensor, float]:
     """The level of a view for sampling ``ratio`` of its pixels per pixel, and its scale."""
     level = min(max(0, round(math.log2(max(1.0, ratio)))), len(view.levels) - 1)
     return view.levels[level], 0.5**level
+
+
+def _uncovered(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> Tensor:
+    """How much of the face there is around each landmark, ``(1, 478)`` in [0, 1].
+
+    The most within a few hundredths of the face: at the outline half is always beyond, and things as thin as the frame
+    of glasses may stay.
+    """
+    box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
+    points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
+    flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
+    shown = segmentation(sample(image, flow), points)
+    near = functional.max_pool2d(functional.adaptive_avg_pool2d(shown, _COVER), 3, 1, 1)
+    return sample(near, points[..., :2].mT[..., None] * (_COVER / shown.shape[-1]))[:, 0, :, 0]
 
 
 def _inside(landmarks: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -135,13 +160,21 @@ def _drawn_in(places: Tensor, seen: Tensor, triangles: Tensor, rounds: int = 40)
 class Source:
     """The views of an appearance map, made ready when a pose first asks for them; only the latest few are kept."""
 
-    def __init__(self, appearance: AppearanceMap, model: FaceModel, device: torch.device, keep: int = 6) -> None:
+    def __init__(
+        self,
+        appearance: AppearanceMap,
+        model: FaceModel,
+        device: torch.device,
+        segmentation: Segmenter | None = None,
+        keep: int = 6,
+    ) -> None:
         self.appearance = appearance
+        self._segmentation = segmentation if segmentation is not None and segmentation.occluders else None
         self._prepare = lru_cache(maxsize=keep)(lambda number: self._view(number, model, device))
 
     def _view(self, number: int, model: FaceModel, device: torch.device) -> View:
         landmarks = torch.from_numpy(self.appearance.landmarks[number]).to(device)
-        return prepare(self.appearance.views[number], landmarks, model)
+        return prepare(self.appearance.views[number], landmarks, model, self._segmentation)
 
     def select(self, pose: NDArray[np.float32], closest: bool = False) -> tuple[list[View], list[float]]:
         """Views for a pose ``(3,)`` in degrees and their weights, all positive, summing to 1.

@@ -1,0 +1,202 @@
+"""The segmentation, completion and blending networks against geometry, smooth and symmetric fill, and plain Poisson.
+
+Everything is measured on the test split of the training material, on faces never trained on:
+
+1. segmentation: overlap (intersection over union) of the face with drawn occluders, and apart from them;
+2. completion: distance in 8-bit levels and SSIM within holes: half faces, drawn occluders, ellipses;
+3. blending: distance to the exact Poisson solution in levels, seam and colour along the border (CIEDE2000);
+4. time of each backend for a 256 px crop.
+
+Run: ``python benchmarks/crop_networks.py --data FOLDER [--output FOLDER] [--count N]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fsgan_core.evaluation.metrics import border_color, seam, ssim  # noqa: E402 (the package beside this folder)
+from fsgan_core.ops.masks import erode  # noqa: E402
+from fsgan_core.ops.poisson import poisson_blend  # noqa: E402
+from fsgan_core.stages.blending import BLENDERS, PLAIN_POISSON, BlendOptions, PoissonBlender  # noqa: E402
+from fsgan_core.stages.completion import COMPLETERS  # noqa: E402
+from fsgan_core.stages.open_blending import membrane  # noqa: E402
+from fsgan_core.stages.open_completion import mirrored  # noqa: E402
+from fsgan_core.stages.open_networks import load_unet  # noqa: E402
+from fsgan_core.stages.pose import load_face_model  # noqa: E402
+from fsgan_core.stages.segmentation import SEGMENTERS, MeshSegmenter  # noqa: E402
+from fsgan_core.training import blending, completion, segmentation_samples  # noqa: E402
+from fsgan_core.training.crop_occluders import cover, read_props  # noqa: E402
+from fsgan_core.training.face_labels import FACE, UNKNOWN  # noqa: E402
+from fsgan_core.training.landmarks import as_image  # noqa: E402
+from fsgan_core.training.sheets import tiled, tinted  # noqa: E402
+
+SIZE = 256
+MODEL = load_face_model()
+
+
+def main() -> None:
+    """Print the tables and write the sheets."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the training material")
+    parser.add_argument("--output", type=Path, help="folder for the sheets")
+    parser.add_argument("--count", type=int, default=96, help="samples of each network")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    faces = segmentation_samples.read_labelled(args.data, "test", MODEL, 0)
+    props = read_props(args.data)
+    for part in (segmenting, completing, blending_):
+        for name, figures in part(faces, props, args.count, args.output):
+            print(f"{name:44s}" + "".join(f"{value:9.3f}" for value in figures), flush=True)
+    timing()
+
+
+Rows = Iterator[tuple[str, Sequence[float]]]
+
+
+def segmenting(faces: Sequence[segmentation_samples.Labelled], props, count: int, output: Path | None) -> Rows:
+    """Overlap of the covered face, in total and the median over the samples; then without anything in front."""
+    backends = {name: make(MODEL) for name, make in SEGMENTERS.items()} | {"mesh, whole": MeshSegmenter(MODEL, 1.0)}
+    for title, share in (("covered", 1.0), ("bare", 0.0)):
+        items = [covered_face(faces, props, share, number) for number in range(count)]
+        yield f"{title} faces: overlap in total, median", ()
+        for name, segment in backends.items():
+            found = [(segment(image, points) > 0.5) for image, points, _, _ in items]
+            pairs = [(one & known, true & known) for one, (_, _, true, known) in zip(found, items, strict=True)]
+            both = torch.tensor([float((a & b).sum()) for a, b in pairs])
+            either = torch.tensor([float((a | b).sum()) for a, b in pairs]).clamp_min(1)
+            yield f"  {name}", (float(both.sum() / either.sum()), float((both / either).median()))
+            if output is not None and name == "learned":
+                images, masks = torch.cat([item[0] for item in items]), torch.cat(found)
+                true = torch.cat([item[2] for item in items])
+                write(output / f"segmentation-{title}.jpg", [images, tinted(images, true), tinted(images, masks)])
+
+
+def covered_face(faces, props, share: float, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A crop, its landmarks, the face's true pixels and those that are known."""
+    rng = np.random.default_rng((17, number))
+    made = segmentation_samples.placed(faces[number % len(faces)], rng, SIZE, 0)
+    image, alpha = made.image, np.zeros((SIZE, SIZE), np.float32)
+    if rng.random() < share:
+        drawn, alpha = cover(rng, image, made.points, props)
+        image = drawn.round().astype(np.uint8)
+    points = torch.from_numpy(np.pad(made.points, ((0, 0), (0, 1))))[None]
+    true, known = (made.labels == FACE) & (alpha < 0.5), (made.labels != UNKNOWN) | (alpha >= 0.5)
+    masks = [torch.from_numpy(part)[None, None] for part in (true, known)]
+    return as_image(torch.from_numpy(image)[None]).contiguous(), points, masks[0], masks[1]
+
+
+def completing(faces, props, count: int, output: Path | None) -> Rows:
+    """Distance in levels and SSIM within the hole."""
+    holes = completion.Holes(faces, props, SIZE)
+    batch = [holes[number] for number in range(count)]
+    true = torch.cat([as_image(item["image"][None]) for item in batch]).contiguous()
+    hole, mask = (torch.stack([item[name] for item in batch]).float() for name in ("hole", "mask"))
+    known = true * mask * (1 - hole)
+    yield "holes: distance in levels, SSIM", ()
+    smooth = COMPLETERS["smooth"]()
+    fills = {name: make() for name, make in COMPLETERS.items()} | {"symmetric, then smooth": symmetric(smooth)}
+    for name, fill in fills.items():
+        found = torch.cat([fill(known[k : k + 1], 1 - hole[k : k + 1], mask[k : k + 1]) for k in range(count)])
+        gap = 255 * ((found - true).abs().mean(1, keepdim=True) * hole).sum() / hole.sum()
+        alike = ssim(torch.lerp(true, found, hole), true, hole).mean()
+        yield f"  {name}", (float(gap), float(alike))
+        if output is not None and name == "learned":
+            write(output / "completion.jpg", [known, torch.lerp(known, found, hole), true * mask])
+
+
+def symmetric(fill: Callable[..., Tensor]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The other side of the face where that is known, and a fill for the rest."""
+
+    def both(image: Tensor, confidence: Tensor, mask: Tensor) -> Tensor:
+        other = mirrored(torch.cat((image, confidence * mask), 1), mask)
+        use = (other[:, 3:] > 0.5) & (confidence < 0.5)
+        return fill(torch.where(use, other[:, :3], image), torch.where(use, 1.0, confidence), mask)
+
+    return both
+
+
+def blending_(faces, props, count: int, output: Path | None) -> Rows:
+    """Distance to the exact solution, seam and colour at the border."""
+    network = load_unet("blending")
+    for title, exact in (("masks that are right", 1.0), ("misdrawn masks over occluders", 0.0)):
+        options = blending.SampleOptions(covered=1 - exact, exact=exact, matched=0)
+        swaps = blending.Swaps(faces, props, MODEL, options)
+        rows: dict[str, list[float]] = {"learned": [], "exact with the mask given": []}
+        for number in range(count // 2):
+            face, target, true, given = swaps.swap(np.random.default_rng((19, number)))
+            if true.sum() < 400:
+                continue
+            wanted, inside = poisson_blend(face, target, erode(true)), true * given
+            answers = (face + membrane(network, face, target, given), poisson_blend(face, target, erode(given)))
+            for name, answer in zip(rows, answers, strict=True):
+                gap = (answer - wanted).abs().mean(1, keepdim=True)
+                rows[name].append(float(255 * (gap * inside).sum() / inside.sum().clamp_min(1)))
+        yield f"{title}: levels from the exact, mean, median", ()
+        for name, values in rows.items():
+            yield f"  {name}", (float(np.mean(values)), float(np.median(values)))
+    yield "swaps: seam, border colour", ()
+    swaps = blending.Swaps(faces, props, MODEL, blending.SampleOptions(covered=0, exact=1, matched=0))
+    pairs = [swaps.swap(np.random.default_rng((23, number))) for number in range(count // 2)]
+    pairs = [pair for pair in pairs if pair[2].sum() > 400]
+    blenders = {name: make(None) for name, make in BLENDERS.items()} | {"plain Poisson": PoissonBlender(PLAIN_POISSON)}
+    blenders["learned, plain"] = BLENDERS["learned"](BlendOptions(color=False, light=0, exact=True))
+    results = {name: [blend(*pair[:3]) for pair in pairs] for name, blend in blenders.items()}
+    for name, found in results.items():
+        figures = [
+            (seam(one, pair[1], pair[2]), border_color(one, pair[1], pair[2]))
+            for one, pair in zip(found, pairs, strict=True)
+        ]
+        yield f"  {name}", tuple(float(np.mean([row[part] for row in figures])) for part in (0, 1))
+    if output is not None:
+        columns = [
+            torch.cat([pair[1] for pair in pairs]),
+            torch.cat([torch.where(p[2] > 0, p[0], p[1]) for p in pairs]),
+        ]
+        names = ("plain Poisson", "poisson", "learned, plain", "learned")
+        write(output / "blending.jpg", [*columns, *(torch.cat(results[name]) for name in names)], 1)
+
+
+def timing() -> None:
+    """Milliseconds of processor time for one 256 px crop, the least of several runs."""
+    points = (MODEL.mean * 0.28 * SIZE + torch.tensor([SIZE / 2, SIZE / 2, 0.0]))[None]
+    image, target = torch.rand(2, 1, 3, SIZE, SIZE)
+    mask = MeshSegmenter(MODEL, 1.0)(image, points)
+    confidence = torch.ones_like(mask)
+    confidence[..., SIZE // 2 :] = 0
+    print("milliseconds of one thread for a 256 px crop")
+    for stage, menu, call in (
+        ("segmentation", {name: make(MODEL) for name, make in SEGMENTERS.items()}, (image, points)),
+        ("completion", {name: make() for name, make in COMPLETERS.items()}, (image, confidence, mask)),
+        ("blending", {name: make(None) for name, make in BLENDERS.items()}, (image, target, mask)),
+    ):
+        for name, backend in menu.items():
+            print(f"  {stage} {name:12s}{min(spent(backend, call) for _ in range(9)):8.1f}")
+
+
+def spent(backend: Callable[..., Tensor], arguments: Sequence[Tensor]) -> float:
+    """Processor time of a call in milliseconds."""
+    start = time.process_time()
+    backend(*arguments)
+    return 1000 * (time.process_time() - start)
+
+
+def write(path: Path, columns: Sequence[Tensor], across: int = 2) -> None:
+    """A sheet of at most 32 samples."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), tiled([column[:32] for column in columns], across)[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()

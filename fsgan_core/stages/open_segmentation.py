@@ -1,0 +1,90 @@
+"""Segmentation by our network: the face without hair, hands, frames of glasses and whatever else is in front of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..networks.unet import UNet
+from ..ops.face_model import FaceModel
+from ..ops.mesh import facing, interpolate, rasterize
+from .open_networks import Upright, load_unet
+
+MARGIN = 1.65
+"""Side of what the network sees over the longer side of the face; about the middle of what it was trained on."""
+REST, FACE, HAIR = 0, 1, 2
+"""Channels of the answer, in FSGAN's order."""
+_CERTAIN = 0.15
+"""Shares of the face this near to 0 and 1 are taken as 0 and 1, so that nothing is left of what is not face."""
+
+
+class OpenSegmenter:
+    """Our network; see :class:`~fsgan_core.stages.segmentation.Segmenter`.
+
+    The picture and the mesh of the landmarks are looked at together in an upright square, whatever crop is given.
+    Clear lenses are face and dark ones are not; a beard is face.
+
+    Args:
+        model: the face model; on the device of the pictures.
+        network: another network than the bundled one.
+    """
+
+    occluders = True
+
+    def __init__(self, model: FaceModel, network: UNet | None = None) -> None:
+        self.model = model
+        self.network = network or load_unet("segmentation")
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        """See :class:`~fsgan_core.stages.segmentation.Segmenter`."""
+        square, shares = self._answer(images, landmarks)
+        face = square.put_back(shares[:, FACE : FACE + 1], *images.shape[-2:])
+        return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1)
+
+    @torch.inference_mode()
+    def shares(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        """How much of each pixel is rest, face and hair.
+
+        Args:
+            images: ``(B, 3, S, S)``.
+            landmarks: ``(B, 478, 3)`` pixels of the crops.
+
+        Returns:
+            ``(B, 3, S, S)`` in [0, 1], summing to 1 within the square looked at and 0 beyond.
+        """
+        square, shares = self._answer(images, landmarks)
+        return square.put_back(shares, *images.shape[-2:])
+
+    def _answer(self, images: Tensor, landmarks: Tensor) -> tuple[Upright, Tensor]:
+        size = self.network.config.size
+        square = Upright.around(landmarks, size, MARGIN)
+        prior = mesh_prior(square.points(landmarks), self.model, size)
+        inputs = torch.cat((normalized(square.cut(images)), prior), 1)
+        answer = self.network.to(images.device)(inputs.contiguous(memory_format=torch.channels_last))
+        return square, functional.softmax(answer, 1)
+
+
+def mesh_prior(landmarks: Tensor, model: FaceModel, size: int) -> Tensor:
+    """What the landmarks tell a network about every pixel.
+
+    Args:
+        landmarks: ``(B, 478, 3)`` pixels of a crop of side ``size``.
+        model: the face model.
+        size: side in pixels.
+
+    Returns:
+        ``(B, 3, size, size)``: 1 within the mesh, and the place on the mean face (x, y in distances between the outer
+        eye corners) that is drawn there; 0 beyond.
+    """
+    front = facing(landmarks, model.triangles) > 0
+    number, weights = rasterize(landmarks, model.triangles, size, size, front)
+    places = model.mean[None, :, :2].expand(len(landmarks), -1, -1)
+    drawn = interpolate(places, model.triangles, number, weights)
+    return torch.cat(((number >= 0)[:, None].to(drawn.dtype), drawn), 1)
+
+
+def normalized(images: Tensor) -> Tensor:
+    """Images in [0, 1] as the networks take them: about unit range around 0."""
+    return (images - 0.5) / 0.25

@@ -1,0 +1,162 @@
+"""Training of the segmentation, completion and blending networks: samples, losses, learning."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import default_collate
+
+from fsgan_core.networks.unet import UNet, UNetConfig
+from fsgan_core.ops.masks import erode
+from fsgan_core.ops.poisson import poisson_blend
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.training import blending, completion, segmentation
+from fsgan_core.training.crop_occluders import Props
+from fsgan_core.training.face_labels import FACE, HAIR
+from fsgan_core.training.segmentation_samples import (
+    SIDE,
+    SampleOptions,
+    Samples,
+    pack,
+    placed,
+    read_labelled,
+    unpack,
+)
+
+MODEL = load_face_model()
+
+
+@pytest.fixture(scope="module")
+def faces(training_material):
+    return read_labelled(training_material, "train", MODEL, 0)
+
+
+def test_portraits_are_cut_out_with_their_labels_and_meshes(faces):
+    assert len(faces) == 4
+    for face in faces:
+        assert face.image.shape == (SIDE, SIDE, 3)
+        extent = face.points.max(0) - face.points.min(0)
+        assert extent.max() == pytest.approx(SIDE / 2.4, rel=0.01)
+        x, y = face.points[1].astype(int)
+        assert face.labels[y, x] == FACE
+        # The mesh's picture says where on the mean face a pixel lies.
+        place = unpack(torch.from_numpy(face.prior)[None])[0, :, y, x].numpy()
+        assert place[0] == pytest.approx(1, abs=0.02) and place[1:] == pytest.approx(
+            MODEL.mean[1, :2].numpy(), abs=0.06
+        )
+
+
+def test_the_mesh_survives_packing():
+    values = np.random.default_rng(0).uniform(-1.3, 1.3, (3, 8, 8))
+    assert np.abs(unpack(torch.from_numpy(pack(values))[None])[0].numpy() - values).max() < 0.006
+
+
+def test_a_moved_face_keeps_label_and_landmarks_together(faces):
+    rng, mirrored = np.random.default_rng(0), 0
+    for _ in range(12):
+        made = placed(faces[0], rng, 96)
+        x, y = made.points[1].round().astype(int)
+        assert made.labels[y, x] == FACE
+        side = np.sign(made.points[454, 0] - made.points[234, 0])
+        mirrored += side < 0
+        # The mesh's own left and right follow the mirror.
+        row = unpack(torch.from_numpy(made.prior)[None])[0, 1, y]
+        inside = row[unpack(torch.from_numpy(made.prior)[None])[0, 0, y] > 0.5]
+        assert inside[0] < 0 < inside[-1]
+    assert 2 < mirrored < 10
+
+
+def test_samples_depend_on_their_number_and_occluders_are_no_face(faces):
+    options = SampleOptions(size=64, covered=1, plain=1)
+    one, other = (Samples(faces, Props(), options) for _ in range(2))
+    bare = Samples(faces, Props(), SampleOptions(size=64, covered=0, plain=1))
+    lost = 0.0
+    for index in range(6):
+        assert all(torch.equal(one[index][name], other[index][name]) for name in one[index])
+        assert (one[index]["face"] <= bare[index]["face"]).all()
+        lost += float((bare[index]["face"].float() - one[index]["face"].float()).sum())
+        assert set(bare[index]["face"].unique().tolist()) <= {0, 255}
+    assert lost > 1000
+
+
+def test_segmentation_learns_two_samples(faces):
+    torch.manual_seed(0)
+    samples = Samples(faces, Props(), SampleOptions(size=32))
+    network = UNet(UNetConfig(size=32, channels=(16, 24, 32)))
+    task = segmentation.SegmentationTask(network, samples, samples, 2, 2)
+    before, after = learned(task, default_collate([samples[0], samples[1]]), 60)
+    assert after < 0.35 * before
+    network.eval()
+    assert task.evaluate(network)["face_iou"] > 80
+
+
+def test_completion_learns_two_holes(faces):
+    torch.manual_seed(0)
+    samples = completion.Holes(faces, Props(), 32)
+    for index in range(8):
+        assert (samples[index]["hole"] <= samples[index]["mask"]).all() and samples[index]["hole"].sum() >= 20
+    network = UNet(UNetConfig(size=32, inputs=completion.INPUTS, channels=(16, 24, 32)))
+    task = completion.CompletionTask(network, samples, samples, 2, 2)
+    before, after = learned(task, default_collate([samples[0], samples[1]]), 60)
+    assert after < 0.5 * before
+
+
+def test_the_poisson_loss_is_the_distance_to_the_exact_solution(faces):
+    options = blending.SampleOptions(size=64, field=32, covered=0, exact=1, matched=0)
+    swaps = blending.Swaps(faces, Props(), MODEL, options)
+    face, target, true, given = swaps.swap(np.random.default_rng((11, 3)))
+    assert torch.equal(true, given) and true.sum() > 200
+    item, inner = swaps[3], erode(true)
+    exact = (poisson_blend(face, target, inner) - face) * true
+    shown = torch.nn.functional.adaptive_avg_pool2d(exact, 32)[0]
+    close = item["membrane"].float() * item["counted"].float() - shown
+    assert close.abs().max() < 0.01
+
+    assert 0 < blending.distance(Zero(), default_collate([item])).item() < 0.5
+
+
+class Zero(torch.nn.Module):
+    """Leaves the first guess as it is."""
+
+    def forward(self, inputs):
+        return torch.zeros_like(inputs[:, :3])
+
+
+def test_blending_learns_two_swaps_and_colours_may_be_mixed(faces):
+    torch.manual_seed(0)
+    options = blending.SampleOptions(size=64, field=32)
+    swaps = blending.Swaps(faces, Props(), MODEL, options)
+    kept = [swaps[0], swaps[1]]
+    network = UNet(UNetConfig(size=32, inputs=blending.INPUTS, channels=(16, 24, 32)))
+    task = blending.BlendingTask(network, blending.Rendered(swaps, 2), kept, 2)
+    assert sorted(float(task.samples[index]["low"].sum()) for index in (4, 5)) == sorted(
+        float(one["low"].sum()) for one in kept
+    )
+    before, after = learned(task, default_collate(kept), 60)
+    assert after < 0.6 * before
+    mixed = blending.varied(default_collate(kept))
+    assert mixed["difference"].shape == (2, 3, 32, 32) and torch.equal(
+        mixed["inside"].sum((2, 3)), default_collate(kept)["inside"].float().sum((2, 3))
+    )
+
+
+def learned(task, batch, steps):
+    """Loss before and after a short training on one batch."""
+    optimizer = torch.optim.AdamW(task.model.parameters(), lr=5e-3)
+    values = []
+    for _ in range(steps):
+        loss = sum(task.losses(task.model, batch).values())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        values.append(float(loss.detach()))
+    return values[0], min(values[-5:])
+
+
+def test_sheets_show_every_sample(faces):
+    cv2.setNumThreads(1)
+    samples = Samples(faces, Props(), SampleOptions(size=32))
+    network = UNet(UNetConfig(size=32, channels=(8, 8, 8))).eval()
+    sheet = segmentation.SegmentationTask(network, samples, samples, 4, 8).sheet(network)
+    assert sheet.shape == (2 * 34, 12 * 34, 3) and sheet.dtype == np.uint8
+    assert HAIR == segmentation.HAIR
