@@ -66,15 +66,25 @@ def user_folder() -> Path:
     return base / "fsgan" / "models"
 
 
+def host_folder(package: Path = Path(__file__).parents[1]) -> Path | None:
+    """ComfyUI's ``models/fsgan``, if this package lies in a pack among its custom nodes.
+
+    Args:
+        package: folder of ``fsgan_core``.
+    """
+    nodes = package.parent.parent
+    return nodes.parent / "models" / "fsgan" if nodes.name == "custom_nodes" else None
+
+
 def folders(extra: Iterable[Path] = ()) -> list[Path]:
     """Where weights are looked for, first come first served.
 
     Args:
-        extra: folders to search after ``$FSGAN_MODELS`` (which may name several) and before the user's, for instance
-            ComfyUI's ``models/fsgan``.
+        extra: folders to search after ``$FSGAN_MODELS`` (which may name several) and before ComfyUI's and the user's.
     """
     named = [Path(part) for part in os.environ.get("FSGAN_MODELS", "").split(os.pathsep) if part]
-    return [*named, *extra, user_folder()]
+    host = host_folder()
+    return list(dict.fromkeys([*named, *extra, *([host] if host else []), user_folder()]))
 
 
 def find(name: str, extra: Iterable[Path] = (), suffix: str = ".safetensors") -> Path | None:

@@ -43,6 +43,12 @@ def test_folders_are_searched_in_order(places):
         assert catalog.find("x", [host]) == folder / "x.safetensors"
 
 
+def test_comfyui_s_folder_is_known_to_a_pack_in_it(tmp_path):
+    package = tmp_path / "custom_nodes" / "fsgan" / "fsgan_core"
+    assert catalog.host_folder(package) == tmp_path / "models" / "fsgan"
+    assert catalog.host_folder(tmp_path / "site-packages" / "fsgan_core") is None
+
+
 def test_several_folders_in_the_environment(tmp_path, monkeypatch):
     first, second = tmp_path / "a b", tmp_path / "ä"
     monkeypatch.setenv("FSGAN_MODELS", f"{first}{os.pathsep}{second}")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from fsgan_core.cli import main
 from fsgan_core.errors import WeightsError
 from fsgan_core.networks import build
 from fsgan_core.weights import convert as convert_module
@@ -265,6 +266,30 @@ def test_a_full_disk_and_a_bad_disk_leave_nothing(tmp_path, out, monkeypatch):
     for broken, words in ((full, "No space left"), (bad, "does not read back")):
         monkeypatch.setattr(convert_module, "save_weights", broken)
         refused(path, out, words)
+
+
+@pytest.mark.parametrize("hostile", ["call", "cut", "bomb", "other", "nan"])
+def test_the_command_line_says_it_in_one_line(tmp_path, fails, hostile):
+    path, state = tmp_path / f"{hostile}.pth", state_of("segmentation")
+    if hostile == "nan":
+        state["final.bias"][0] = float("nan")
+    contents = {"call": {"state_dict": state, "arch": Call(os.getcwd)}, "other": {"weight": torch.zeros(2)}}
+    save(path, contents.get(hostile, {"state_dict": state}))
+    if hostile == "cut":
+        path.write_bytes(path.read_bytes()[:-1000])
+    if hostile == "bomb":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("archive/data.pkl", bytes(10**7))
+    assert path.name in fails("convert", path)
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_command_line_writes_beside_the_checkpoint(tmp_path, capsys):
+    path = save(tmp_path / "a.pth", {"state_dict": state_of("segmentation")})
+    assert main(["convert", str(path)]) == 0
+    assert str(tmp_path / "a.safetensors") in capsys.readouterr().out
+    assert main(["weights", "verify", str(tmp_path / "a.safetensors")]) == 0
+    assert "seg_unet for segmentation" in capsys.readouterr().out
 
 
 shapes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
