@@ -109,7 +109,7 @@ def _saved(images: Tensor, prefix: str, lineage: Sequence[str]) -> list[dict[str
     folder, stem, number, within, _ = folder_paths.get_save_image_path(
         prefix, folder_paths.get_output_directory(), width, height
     )
-    mark = Marking(operation=", ".join(lineage), weights="open") if lineage else None
+    mark = Marking(operation=", ".join(lineage)) if lineage else None
     told = []
     for image in images:
         # Cut off, not rounded.

@@ -72,22 +72,31 @@ def replaced(graph: Graph, number: str, given: str, value: Any) -> Graph:
     return {**graph, number: replace(node, inputs={**node.inputs, given: value})}
 
 
+def named(graph: Graph, words: str) -> str | None:
+    """The node that is called so: by its number, its title or its class.
+
+    Raises:
+        ValueError: several are.
+    """
+    if words in graph:
+        return words
+    found = [number for number, node in graph.items() if words in (node.title, node.kind)]
+    if len(found) > 1:
+        raise ValueError(f"'{words}' means the nodes {', '.join(found)}; name one by its number")
+    return found[0] if found else None
+
+
 def find(graph: Graph, words: str) -> tuple[str, str]:
-    """The node and input that ``node.input`` means: the node by its number, its title or its class.
+    """The node and input that ``node.input`` means.
 
     Raises:
         ValueError: no node, or several, are called that.
     """
     places = [place for place, letter in enumerate(words) if letter == "."]
     for place in places:
-        before, after = words[:place], words[place + 1 :]
-        if before in graph:
-            return before, after
-        found = [number for number, node in graph.items() if before in (node.title, node.kind)]
-        if len(found) == 1:
-            return found[0], after
-        if found:
-            raise ValueError(f"'{before}' means the nodes {', '.join(found)}; name one by its number")
+        number = named(graph, words[:place])
+        if number is not None:
+            return number, words[place + 1 :]
     known = [word for number, node in graph.items() for word in (number, node.title, node.kind)]
     near = nearest(words[: places[0]] if places else words, known)
     raise ValueError(f"found '{words}', expected NODE.INPUT with a node of the graph{near}")

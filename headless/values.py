@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .graph import Graph, Node, find, link, name, nearest, replaced
+from .graph import Graph, Node, find, link, name, named, nearest, replaced
 
 if TYPE_CHECKING:
     from .host import Folders
 
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_LOADERS = {"IMAGE": ("LoadImage", "image"), "VIDEO": ("LoadVideo", "file")}
 _TYPED = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 _WORDS = {"INT": "a whole number", "FLOAT": "a number", "BOOLEAN": "true or false"}
 
@@ -21,7 +22,7 @@ def assigned(graph: Graph, assignments: Sequence[str], catalogue: Mapping[str, A
 
     Args:
         graph: what is changed.
-        assignments: ``node.input=value`` each; see :func:`~headless.graph.find`.
+        assignments: ``node.input=value`` each, or ``node=file``, which puts a loader in the place of a node.
         catalogue: node classes by id.
         folders: learn which files may be read because the user has named them.
 
@@ -31,16 +32,32 @@ def assigned(graph: Graph, assignments: Sequence[str], catalogue: Mapping[str, A
     for words in assignments:
         target, equals, text = words.partition("=")
         if not equals:
-            raise ValueError(f"found '{words}', expected NODE.INPUT=VALUE")
-        number, given = find(graph, target)
+            raise ValueError(f"found '{words}', expected NODE.INPUT=VALUE or NODE=FILE")
+        whole = named(graph, target)
+        number, given = (whole, "") if whole is not None else find(graph, target)
         node = graph[number]
         if node.kind not in catalogue:
             raise ValueError(f"{name(number, node)} is a '{node.kind}', which only ComfyUI has")
-        inputs = {one.id: one for one in catalogue[node.kind].define_schema().inputs}
+        schema, where = catalogue[node.kind].define_schema(), name(number, node)
+        if whole is not None:
+            graph = {**graph, number: _loader(schema, text, where, folders)}
+            continue
+        inputs = {one.id: one for one in schema.inputs}
         if given not in inputs:
-            raise ValueError(f"{name(number, node)} has no input '{given}'{nearest(given, list(inputs))}")
-        graph = replaced(graph, number, given, _typed(inputs[given], text, name(number, node), folders))
+            raise ValueError(f"{where} has no input '{given}'{nearest(given, list(inputs))}")
+        graph = replaced(graph, number, given, _typed(inputs[given], text, where, folders))
     return graph
+
+
+def _loader(schema: Any, text: str, where: str, folders: Folders) -> Node:
+    """What loads a file in the place of a node that gives the same."""
+    kind = schema.outputs[0].kind if schema.outputs else "nothing"
+    if kind not in _LOADERS:
+        raise ValueError(f"{where} gives {kind}, for which no file can stand; use NODE.INPUT=VALUE")
+    if not Path(text).is_file():
+        raise ValueError(f"no file {text} to stand for {where}; check the name")
+    loader, given = _LOADERS[kind]
+    return Node(loader, Path(text).name, {given: folders.allow(Path(text))})
 
 
 def _typed(one: Any, text: str, where: str, folders: Folders) -> Any:

@@ -23,7 +23,10 @@ PACK = "fsgan_pack"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument("workflow", type=Path, help="graph in ComfyUI's API format, as in workflows/api")
-    text = "value of an input; NODE is its number, title or class; may be given often"
+    text = (
+        "value of an input; NODE is a node's number, title or class; NODE=FILE puts a picture or video in the place of"
+    )
+    text += " a node that gives one; may be given often"
     parser.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE", dest="values", help=text)
     text = "where LoadImage and LoadVideo look for names that --set does not change (default: this folder)"
     parser.add_argument("--input-dir", type=Path, default=Path(), metavar="DIR", help=text)
