@@ -77,8 +77,8 @@ def _depths(vertices: Tensor, triangles: Tensor, size: torch.Size) -> Tensor:
 
 def _even_skin(rig: Rig) -> Tensor:
     """The skin's vertices ``(N,)`` of cheeks, nose and forehead: even in colour on most faces."""
-    u, v = (rig.place / torch.tensor((CHART, SHEET[0]))).unbind(1)
-    skin = torch.zeros(len(u), dtype=torch.bool)
+    u, v = (rig.place / rig.place.new_tensor((CHART, SHEET[0]))).unbind(1)
+    skin = torch.zeros_like(u, dtype=torch.bool)
     skin[rig.triangles[rig.parts == SKIN]] = True
     even = (u - 0.5).abs() < 0.42
     even &= ((v > 0.06) & (v < 0.17)) | ((v > 0.4) & (v < 0.62))

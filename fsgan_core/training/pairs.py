@@ -110,6 +110,7 @@ def pairs(engine: Engine, count: int, rng: Generator, options: PairOptions | Non
         - ``source_cover``, ``target_cover``: ``(B, 1, S, S)`` opacity of the things;
         - ``flow``: ``(B, 2, S, S)`` where each pixel of the target's skin lies in the source, in pixels;
         - ``visible``: ``(B, 1, S, S)`` 1 where it is seen there, uncovered;
+        - ``depth``: ``(B, 1, S, S)`` of the target's skin in pixels, growing away from the camera, 0 beside it;
         - ``trust``: ``(B, 1, S, S)`` 1 where the target is real, towards 0 where its colours are made up;
         - ``kind``: ``(B,)`` the number of the kind of pair, as in :attr:`PairOptions.chances`;
         - ``person``: ``(B,)`` which head.
@@ -131,6 +132,7 @@ def pairs(engine: Engine, count: int, rng: Generator, options: PairOptions | Non
         "target_labels": target.labels,
         "flow": flow,
         "visible": visible.float(),
+        "depth": target.surface.depth.where(target.surface.number[:, None] >= 0, 0),
         "trust": target.seen,
         "kind": kind,
         "person": person,

@@ -18,7 +18,7 @@ from ..ops.head_mesh import Placement, head_rings, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
 from ..stages.openings import MOUTH, openness
 from .head_fit import expressed, posed
-from .heads import FACE, Heads
+from .heads import FACE, HAIR, Heads
 from .rig import LEFT_BALL, TEETH, Rig, landmarks
 from .sphere_light import outward, shading
 
@@ -138,7 +138,7 @@ def draw(rig: Rig, model: FaceModel, heads: Heads, view: View, size: int) -> Dra
     color, alpha, seen = _skin(rig, heads, view, drawn)
     _paint_mouth(rig, heads, drawn, opened, (color, alpha, seen))
     under = sample(heads.labels.float(), flow, "nearest")
-    labels = torch.where(alpha > 0.5, float(FACE), under).to(torch.uint8)
+    labels = torch.where((alpha > 0.5) & (under != HAIR), float(FACE), under).to(torch.uint8)
     color, soft = _smooth_edges(color, alpha, drawn)
     return Drawing(torch.lerp(below, color, soft), labels, torch.lerp(torch.ones_like(seen), seen, alpha), drawn)
 

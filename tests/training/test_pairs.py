@@ -28,7 +28,7 @@ def test_a_batch_has_all_it_promises(engine):
     batch = pairs(engine, 6, np.random.default_rng(0), PairOptions(size=64, covered=0.5))
     for name in ("source", "target", "source_covered", "target_covered"):
         assert batch[name].shape == (6, 3, 64, 64) and batch[name].min() >= 0 and batch[name].max() <= 1
-    for name in ("source_labels", "target_labels", "visible", "trust", "source_cover", "target_cover"):
+    for name in ("source_labels", "target_labels", "visible", "trust", "depth", "source_cover", "target_cover"):
         assert batch[name].shape == (6, 1, 64, 64)
     assert batch["flow"].shape == (6, 2, 64, 64) and batch["target_landmarks"].shape == (6, 478, 3)
     assert all(value.isfinite().all() for value in batch.values())
