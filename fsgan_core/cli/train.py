@@ -62,7 +62,10 @@ def run(args: argparse.Namespace) -> None:
         arguments = {**phase.arguments, **dict(map(_setting, args.set)), **before}
         check_arguments(known, arguments)
         task = make(args.data, **arguments)
-        figures = train(task, options, folder, command(args, options))
+        try:
+            figures = train(task, options, folder, command(args, options))
+        except KeyboardInterrupt as error:
+            raise FSGANError("stopped; the same command goes on from the last checkpoint") from error
         before = {"start": folder / "model.safetensors"}
         if figures:
             print(f"wrote {folder / 'model.safetensors'}")

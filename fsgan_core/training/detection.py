@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..networks.detector import Detector, DetectorConfig
@@ -17,6 +18,7 @@ from ..ops.boxes import generalized_overlaps, overlaps, suppress
 from ..weights.checkpoint import save_weights
 from .card import Card
 from .composites import Material, Scene, pair, read_material, scene
+from .run_files import grid
 
 REACH = ((0, 40), (28, 88), (64, 190), (140, 1e6))
 """Faces that each level answers for: smallest and largest side in pixels, with overlaps so that none falls between."""
@@ -89,10 +91,7 @@ class DetectionTask:
         hits, faces, false, quality = 0, 0, 0, 0.0
         for _ in range(self.scenes):
             found = scene(rng, self.held_out, 320)
-            device = next(model.parameters()).device
-            logits, boxes = model(collated([found])["image"].to(device).float() / 255)
-            good = logits[0].sigmoid() > 0.5
-            kept = boxes[0][good][suppress(boxes[0][good], logits[0][good])].cpu()
+            kept = boxes_in(model, found)
             match = overlaps(kept[:, None], torch.from_numpy(found.boxes)[None])
             best = match[:, torch.from_numpy(found.sure)].amax(0) if len(kept) else torch.zeros(int(found.sure.sum()))
             hits, faces = hits + int((best > 0.5).sum()), faces + len(best)
@@ -100,11 +99,33 @@ class DetectionTask:
             false += int((match.amax(1) < 0.3).sum()) if len(found.boxes) else len(kept)
         return {"recall": hits / max(1, faces), "overlap": quality / max(1, hits), "false": false / self.scenes}
 
+    @torch.no_grad()
+    def sheet(self, model: nn.Module) -> NDArray[np.uint8]:
+        """Six held-out scenes, always the same, with true boxes in white and found ones in green."""
+        rng, pictures = np.random.default_rng(7), []
+        for _ in range(6):
+            found = scene(rng, self.held_out, 320)
+            picture = np.ascontiguousarray(found.image)
+            for colour, boxes in (((255, 255, 255), found.boxes), ((0, 255, 0), boxes_in(model, found).numpy())):
+                for left, top, right, bottom in boxes.round().astype(int).tolist():
+                    cv2.rectangle(picture, (left, top), (right, bottom), colour, 2)
+            pictures.append(picture)
+        return grid([pictures[:3], pictures[3:]])
+
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
         tensors = {name: value.half() for name, value in model.state_dict().items() if value.is_floating_point()}
         shown = {name: f"{value:.4f}" for name, value in figures.items()}
         save_weights(path, tensors, "detector", self.config, **shown)
+
+
+def boxes_in(model: nn.Module, found: Scene) -> Tensor:
+    """Boxes ``(N, 4)`` that the model finds in a scene at score 0.5."""
+    device = next(model.parameters()).device
+    logits, boxes = model(collated([found])["image"].to(device).float() / 255)
+    good = logits[0].sigmoid() > 0.5
+    kept: Tensor = boxes[0][good][suppress(boxes[0][good], logits[0][good])].cpu()
+    return kept
 
 
 def collated(scenes: list[Scene]) -> Batch:

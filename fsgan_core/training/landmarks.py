@@ -28,7 +28,7 @@ from ..ops.landmarks import (
     RIGHT_IRIS,
     to_ibug68,
 )
-from ..stages.landmark_crops import moved, shape_placement
+from ..stages.landmark_crops import cut, moved, shape_placement
 from ..stages.landmarks import Landmarker
 from ..stages.open_landmarks import OpenLandmarker
 from ..stages.pose import load_face_model
@@ -37,6 +37,7 @@ from .card import Card
 from .labelled import Face, read_backgrounds, read_faces, read_masks
 from .landmark_samples import Floats, Points, SampleOptions, Samples, Scenes
 from .loop import Batch
+from .run_files import grid
 from .turned import turn
 
 OPENINGS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (159, 145), (386, 374), (158, 153), (385, 380))
@@ -115,6 +116,20 @@ class LandmarkTask:
         errors = measure(OpenLandmarker(model), self.validation)
         return {"mean": float(errors.mean()), "median": float(np.median(errors))}
 
+    def sheet(self, model: nn.Module) -> NDArray[np.uint8]:
+        """Faces of the validation split with the points found, from jittered boxes."""
+        if not isinstance(model, LandmarkNet):
+            raise ValueError(f"got a {type(model).__name__}, expected a LandmarkNet")
+        tiles = []
+        faces = self.validation[:12]
+        for face, seen in zip(faces, found_in(OpenLandmarker(model), faces), strict=True):
+            matrix = shape_placement(face.landmarks, 192)
+            tile = np.ascontiguousarray(cut(face.image, matrix, 192))
+            for x, y, _ in moved(seen, matrix).round().astype(int).tolist():
+                cv2.circle(tile, (x, y), 1, (0, 255, 0), -1)
+            tiles.append(tile)
+        return grid([tiles[row : row + 4] for row in range(0, len(tiles), 4)])
+
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
         tensors = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
@@ -153,10 +168,15 @@ def jittered_box(points: NDArray[np.floating], rng: Generator, error: float = 0.
 
 def measure(landmarker: Landmarker, faces: Sequence[Face], seed: int = 0) -> Floats:
     """Errors ``(N,)`` of the inner 51 points in percent of the outer eye distance, starting from jittered boxes."""
+    found = found_in(landmarker, faces, seed)
+    return np.array([error(seen, face.landmarks) for seen, face in zip(found, faces, strict=True)])
+
+
+def found_in(landmarker: Landmarker, faces: Sequence[Face], seed: int = 0) -> list[Points]:
+    """Landmarks ``(478, 3)`` found in each picture from its face's jittered box."""
     rng = np.random.default_rng(seed)
     boxes = [jittered_box(face.landmarks, rng)[None].astype(np.float32) for face in faces]
-    found = landmarker([face.image for face in faces], boxes)
-    return np.array([error(seen.points[0], face.landmarks) for seen, face in zip(found, faces, strict=True)])
+    return [seen.points[0] for seen in landmarker([face.image for face in faces], boxes)]
 
 
 def error(found: NDArray[np.floating], true: NDArray[np.floating]) -> float:

@@ -123,12 +123,15 @@ def write_sheet(folder: Path, step: int, sheet: NDArray[np.uint8]) -> None:
 
 
 def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], gap: int = 2) -> NDArray[np.uint8]:
-    """Pictures of one size ``(S, S, 3)`` side by side, row below row, on white."""
-    padded = [
-        np.concatenate([np.pad(cell, ((gap, 0), (gap, 0), (0, 0)), constant_values=255) for cell in row], 1)
-        for row in rows
-    ]
-    return np.ascontiguousarray(np.concatenate(padded), np.uint8)
+    """Pictures of one size ``(H, W, 3)`` side by side, row below row, on white; rows may be short."""
+    height, width = rows[0][0].shape[:2]
+    columns = max(len(row) for row in rows)
+    paper = np.full((len(rows) * (height + gap), columns * (width + gap), 3), 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, cell in enumerate(row):
+            top, left = y * (height + gap) + gap, x * (width + gap) + gap
+            paper[top : top + height, left : left + width] = cell
+    return paper
 
 
 def _named(module: nn.Module) -> list[tuple[str, Tensor]]:

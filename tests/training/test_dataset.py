@@ -105,6 +105,7 @@ def test_a_build_that_was_stopped_goes_on_with_the_next_file(folder, built, tmp_
 
     monkeypatch.setattr(dataset_build, "analyze", few)
     assert main(words) == 1 and not (tmp_path / "d" / "index.json").exists()
+    assert "stopped; the same command goes on with the next file" in capsys.readouterr().err
     assert main(words) == 0
     assert len(seen) == 3 + 5, "two of seven readable files were done before"
     assert main(words) == 0 and len(seen) == 8

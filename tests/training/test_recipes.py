@@ -20,6 +20,7 @@ def test_the_smoke_recipe_of_every_task_runs(task, training_material, tmp_path, 
     assert all(np.isfinite(value) for value in last.values())
     card = (tmp_path / "model.md").read_text()
     assert f"fsgan train {task} --recipe smoke --data DIR --out DIR" in card and str(training_material) not in card
+    assert task not in ("detection", "landmarks") or len(list((tmp_path / "sheets").iterdir())) == 1
     assert (tmp_path / "model.safetensors").is_file() and (tmp_path / "checkpoint.safetensors").is_file()
 
 
@@ -30,6 +31,15 @@ def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(training_
     assert main([str(word) for word in (*words, "--data", training_material)]) == 0
     assert [row["step"] for row in read_log(tmp_path / "run" / "log.csv")] == [1]
     assert "--set scenes=2 --steps 1 --warmup 1 --every 1`" in (tmp_path / "run" / "model.md").read_text()
+
+
+def test_a_stopped_training_says_how_to_go_on(fails, training_material, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fsgan_core.cli.train.train", stopped)
+    words = ("train", "detection", "--recipe", "smoke", "--data", training_material, "--out", tmp_path)
+    assert "goes on from the last checkpoint" in fails(*words)
 
 
 def test_phases_inherit_from_the_whole(tmp_path):
