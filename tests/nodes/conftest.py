@@ -1,11 +1,18 @@
 """The pack, loaded as ComfyUI loads it, on a stand-in for ComfyUI."""
 
+import json
+import os
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import av
 import numpy as np
@@ -14,6 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[2]
+COMFYUI = os.environ.get("FSGAN_COMFYUI", "")
+FRONTEND = os.environ.get("FSGAN_COMFYUI_FRONTEND", "")
+"""Where a ComfyUI lies for the tests marked ``host``, and the page that fits it if another one is installed."""
 
 
 class Bar:
@@ -98,3 +108,70 @@ def film(face: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> P
         output.mux(pictures.encode(None))
         output.mux(tone.encode(None))
     return path
+
+
+class Server:
+    """A ComfyUI on this machine."""
+
+    def __init__(self, base: Path, port: int) -> None:
+        self.base, self.port, self.address = base, port, f"http://127.0.0.1:{port}"
+        self.pid = 0
+
+    def ask(self, path: str, data: Any = None) -> Any:
+        """Get, or post JSON."""
+        body = None if data is None else json.dumps(data).encode()
+        with urlopen(Request(self.address + path, body, {"Content-Type": "application/json"}), timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def queue(self, graph: dict[str, Any]) -> str:
+        """Begin to run a graph."""
+        try:
+            return str(self.ask("/prompt", {"prompt": graph})["prompt_id"])
+        except HTTPError as error:
+            raise AssertionError(error.read().decode()) from error
+
+    def result(self, number: str, seconds: float = 900) -> dict[str, Any]:
+        """Wait for a graph's end."""
+        for _ in range(int(seconds / 0.2)):
+            history = self.ask(f"/history/{number}")
+            if number in history:
+                return dict(history[number])
+            time.sleep(0.2)
+        raise AssertionError("the graph did not end")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    base = tmp_path_factory.mktemp("base")
+    for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
+        (base / name).mkdir()
+    (base / "custom_nodes" / "fsgan").symlink_to(ROOT)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    python = os.environ.get("FSGAN_COMFYUI_PYTHON", sys.executable)
+    words = ["main.py", "--cpu", "--port", str(port), "--base-directory", str(base)]
+    words += ["--database-url", "sqlite:///:memory:", "--disable-api-nodes"]
+    words += ["--front-end-root", FRONTEND] if FRONTEND else []
+    with (base / "server.log").open("wb") as log:
+        process = subprocess.Popen([python, *words], cwd=COMFYUI, stdout=log, stderr=log)
+    found = Server(base, port)
+    try:
+        _wait(found, process)
+        found.pid = process.pid
+        yield found
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait(server: Server, process: Any) -> None:
+    for _ in range(600):
+        assert process.poll() is None, (server.base / "server.log").read_text()[-2000:]
+        try:
+            server.ask("/system_stats")
+            return
+        except (URLError, ConnectionError):
+            time.sleep(0.5)
+    raise AssertionError("ComfyUI did not start")

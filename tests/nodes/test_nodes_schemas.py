@@ -1,6 +1,7 @@
 """What the nodes look like to ComfyUI and its users."""
 
 import json
+import re
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_every_word_is_there_in_both_languages(infos: dict[str, Any]) -> None:
         assert types == set(main["dataTypes"])
 
 
-def test_every_node_has_a_help_page_in_both_languages(infos: dict[str, Any]) -> None:
+def test_every_node_has_a_help_page_with_a_picture_in_both_languages(infos: dict[str, Any]) -> None:
     words = {
         language: json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
         for language in ("en", "ko")
@@ -150,6 +151,10 @@ def test_every_node_has_a_help_page_in_both_languages(infos: dict[str, Any]) -> 
     assert len(wanted) == 2 * len(infos)
     for path, text in wanted.items():
         assert path.read_text(encoding="utf-8") == text, COMMAND
+        pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+        assert pictures, f"{path} shows no picture"
+        # The page looks for them beside the English ones, whatever the language.
+        assert all((ROOT / "web" / "docs" / name).is_file() for name in pictures), path
     assert set((ROOT / "web" / "docs").rglob("*.md")) == set(wanted)
     size = sum(file.stat().st_size for file in (ROOT / "web").rglob("*") if file.is_file())
     assert size < 2_500_000
@@ -198,3 +203,36 @@ def test_page_workflows_fit_the_nodes_and_their_api_twins(nodes: dict[str, Any],
                 _, source, slot, target, _, _ = links[one["link"]]
                 assert target == item["id"]
                 assert twin[key]["inputs"][one["name"]] == [str(source), slot]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "subgraphs").glob("*.json")), ids=lambda path: path.stem)
+def test_blueprints_are_one_node_of_ours(infos: dict[str, Any], path: Path) -> None:
+    page = json.loads(path.read_text(encoding="utf-8"))
+    (node,), (inner,) = page["nodes"], page["definitions"]["subgraphs"]
+    assert (page["version"], page["links"], node["type"]) == (0.4, [], inner["id"])
+    assert inner["name"] == node["title"] == path.stem
+    assert inner["description"].endswith(".")
+    found = {str(item["id"]): item for item in inner["nodes"]}
+    assert {item["type"] for item in found.values()} <= set(infos)
+    ends = {("-10", slot): given["type"] for slot, given in enumerate(inner["inputs"])}
+    ends |= {(key, slot): kind for key, item in found.items() for slot, kind in enumerate(infos[item["type"]]["output"])}
+    for link in inner["links"]:
+        assert ends[str(link["origin_id"]), link["origin_slot"]] == link["type"]
+        if link["target_id"] != -20:
+            target = found[str(link["target_id"])]
+            name = target["inputs"][link["target_slot"]]["name"]
+            assert link["type"] in _sockets(infos[target["type"]])[name][0].split(",")
+    for key, widget in node["properties"]["proxyWidgets"]:
+        assert widget in _sockets(infos[found[key]["type"]])
+
+
+def test_the_registry_finds_what_it_needs() -> None:
+    about = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    comfy = about.partition("[tool.comfy]")[2].partition("\n[")[0]
+    values = dict(line.split(" = ", 1) for line in comfy.strip().splitlines())
+    assert {"PublisherId", "DisplayName", "Icon", "requires-comfyui"} <= set(values)
+    assert (ROOT / json.loads(values["Icon"])).is_file()
+    needed = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
+    assert "torch" not in needed, "a host has its own"
+    assert not any(sign in line for line in needed for sign in "=<>~@"), "pins fight with the host's"
+    assert not (ROOT / "install.py").exists()
