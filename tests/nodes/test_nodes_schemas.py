@@ -215,7 +215,9 @@ def test_blueprints_are_one_node_of_ours(infos: dict[str, Any], path: Path) -> N
     found = {str(item["id"]): item for item in inner["nodes"]}
     assert {item["type"] for item in found.values()} <= set(infos)
     ends = {("-10", slot): given["type"] for slot, given in enumerate(inner["inputs"])}
-    ends |= {(key, slot): kind for key, item in found.items() for slot, kind in enumerate(infos[item["type"]]["output"])}
+    ends |= {
+        (key, slot): kind for key, item in found.items() for slot, kind in enumerate(infos[item["type"]]["output"])
+    }
     for link in inner["links"]:
         assert ends[str(link["origin_id"]), link["origin_slot"]] == link["type"]
         if link["target_id"] != -20:
