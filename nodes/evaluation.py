@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,9 +26,10 @@ MOST = 24
 """Pairs that a sheet shows at most."""
 
 
-def _frames(name: str, tooltip: str) -> host.io.Input:
+def _frames(name: str, tooltip: str, **more: Any) -> host.io.Input:
     """An input of pictures or a video."""
-    return host.accepted(host.io.MultiType.Input, id=name, types=[host.io.Image, host.io.Video], tooltip=tooltip)
+    kinds = [host.io.Image, host.io.Video]
+    return host.accepted(host.io.MultiType.Input, id=name, types=kinds, tooltip=tooltip, **more)
 
 
 class EvaluateSwap(host.Node):
@@ -45,9 +47,9 @@ class EvaluateSwap(host.Node):
             description=text,
             search_aliases=["quality", "metrics", "compare faces", "identity", "ssim", "measure", "fsgan"],
             inputs=[
-                _frames("result", "The swapped pictures or video, whatever made them."),
-                _frames("target", "The same pictures or video before the swap."),
+                _frames("result", "The swapped or reenacted pictures or video, whatever made them."),
                 widgets.source(),
+                _frames("target", "Optional. The same before the swap; a reenactment has none.", optional=True),
                 widgets.faces(),
                 *widgets.which(widgets.ONE_FACE_RULES),
                 widgets.models(),
@@ -63,21 +65,21 @@ class EvaluateSwap(host.Node):
 
     @classmethod
     def execute(
-        cls, result: Any, target: Any, source: Any, face: str, face_number: int, batch: str, **given: Any
+        cls, result: Any, source: Any, face: str, face_number: int, batch: str, **given: Any
     ) -> host.io.NodeOutput:
-        """Find the face in the target, then measure every pair of frames."""
+        """Find the face in the target, or in the result where there is none; then measure frame by frame."""
         from ..fsgan_core.evaluation.inspection import beside
 
-        loaded, known = stages(given.get("models")), given.get("faces")
-        with _clip(result) as (drawn, count), _clip(target) as (before, length):
+        loaded, known, target = stages(given.get("models")), given.get("faces"), given.get("target")
+        with _clip(result) as (drawn, count), _clip(result if target is None else target) as (before, length):
             _check(count, length)
             progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * length)
             person = source_map(source, loaded, progress)
-            analysis = _analysis(target, before, known, batch, loaded, progress)
+            analysis = _analysis(result if target is None else target, before, known, batch, loaded, progress)
             faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
             quality = _quality(person, loaded)
             for one in progress.watch(beside(drawn, before, faces)):
-                quality.look(one)
+                quality.look(replace(one, target=None) if target is None else one)
         worst = quality.worst_sheet()
         shown = _nothing() if worst is None else pictures.image([worst])
         return host.io.NodeOutput(quality, quality.words(), shown, quality.json())

@@ -55,8 +55,8 @@ def _configure(action: argparse.ArgumentParser) -> None:
     text = f"what to compare: {names}, or NAME:option=value,... (options of swap, flow, blending, stages)"
     action.add_argument("--variant", action="append", metavar="NAME", help=f"{text}; repeat it (default: default)")
     action.add_argument("--frames", type=_count, default=100, metavar="N", help="frames of each clip (default: 100)")
-    text = "in self-reenactment and limits look at each so many-th frame (default: 1)"
-    action.add_argument("--stride", type=_count, default=1, metavar="N", help=text)
+    text = "in self-reenactment and limits look at one of so many frames (default: spread over the whole clip)"
+    action.add_argument("--stride", type=_count, default=0, metavar="N", help=text)
     action.add_argument("--clips", type=_count, default=0, metavar="N", help="at most so many clips (default: all)")
     action.add_argument(
         "--root", type=Path, metavar="DIR", help="folder that the CSV's paths begin in (default: its own)"
@@ -129,7 +129,8 @@ def _clips(args: argparse.Namespace, bench: Bench, found: Sequence[Pair]) -> lis
 def _facts(args: argparse.Namespace) -> dict[str, str]:
     facts = {"date": today(), "weights": weight_set(), "note": args.note}
     material = "the demo's portraits and bundled motion" if args.data is None else args.data.name
-    looked = f"up to {args.frames} frames of a clip; for self-reenactment and limits one of {args.stride}"
+    where = f"one of {args.stride}" if args.stride else "spread over it"
+    looked = f"up to {args.frames} frames of a clip, the first; for self-reenactment and limits {where}"
     if args.action == "all":
         looked += f"; half as many for ablation and limits, the limits of {_FEW} clips"
     facts |= {"material": material, "looked at": looked, "variants": "; ".join(args.variant or ["default"])}

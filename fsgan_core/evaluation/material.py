@@ -80,13 +80,14 @@ class Library:
 
         Args:
             path: of the file.
-            stride: look at one of so many frames.
+            stride: look at one of so many frames; 0 spreads them over the whole clip.
             frames: look at so many; the library's own number when 0.
         """
         key = path, stride, frames or self.frames
         if key not in self._known:
             try:
-                self._known[key] = subject(path, opened(path), self.models, key[2], stride)
+                clip = opened(path)
+                self._known[key] = subject(path, clip, self.models, key[2], stride or spread(clip, key[2]))
             except (NoFaceError, MediaError) as error:
                 self.skipped[path.name], self._known[key] = str(error), None
         return self._known[key]
@@ -99,6 +100,12 @@ def opened(path: Path) -> Clip:
         MediaError: it is neither.
     """
     return Video(path) if is_video(path) else Still(read_image(path).frame)
+
+
+def spread(clip: Clip, frames: int) -> int:
+    """The stride that spreads so many frames over a whole clip; 1 where its length is not known."""
+    length = clip.frame_count_hint if isinstance(clip, Video) else 0
+    return max(1, length // frames)
 
 
 def subject(path: Path, clip: Clip, models: Models, frames: int = 100, stride: int = 1) -> Subject:

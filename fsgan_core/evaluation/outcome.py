@@ -92,6 +92,15 @@ class Outcome:
             )
         return {variant: sorted(points, key=lambda point: point[0]) for variant, points in lines.items()}
 
+    def spreads(self, most: int = 8) -> dict[str, dict[str, tuple[float, float]]]:
+        """By measure of the table, the first so many, then variant: mean and standard deviation over clips."""
+        found: dict[str, dict[str, tuple[float, float]]] = {}
+        for name in self.columns:
+            for _, variant, group in self.groups():
+                if numbers := _numbers(group, name):
+                    found.setdefault(name, {})[variant] = (float(np.mean(numbers)), float(np.std(numbers)))
+        return dict(list(found.items())[:most])
+
 
 def markdown(outcome: Outcome) -> str:
     """The table with its words, for a document."""

@@ -92,6 +92,33 @@ def curves(title: str, about: str, lines: Mapping[str, Sequence[tuple[float, Row
     return _drawn(figure)
 
 
+def bars(title: str, groups: Mapping[str, Mapping[str, tuple[float, float]]]) -> Frame:
+    """Means and standard deviations side by side: a panel a measure, a bar a variant.
+
+    Args:
+        title: heading.
+        groups: by measure, then variant: mean and standard deviation.
+
+    Returns:
+        uint8 ``(H, W, 3)``.
+    """
+    columns = min(4, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = _figure(3.1 * columns, 2.6 * rows + 0.4)
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    known = {**MEASURES, **CLIP_MEASURES}
+    for axis, (name, variants) in zip(panels, groups.items(), strict=False):
+        heights, spreads = zip(*variants.values(), strict=True)
+        colors = [color for color, _ in zip(cycle(_COLORS), variants, strict=False)]
+        axis.bar(list(variants), heights, yerr=spreads, color=colors, capsize=3)
+        axis.set_title(known[name].heading, fontsize=8)
+        axis.tick_params(labelsize=7)
+    for axis in list(panels):
+        axis.axis("off")
+    figure.suptitle(title, fontsize=10)
+    return _drawn(figure)
+
+
 def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     """Rows by face where several are seen at once; as one line, without a name, where they only follow each other."""
     if len({row["index"] for row in rows}) == len(rows):

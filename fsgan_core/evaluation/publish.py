@@ -76,6 +76,9 @@ class Publication:
         if outcome.curve and plots.available():
             drawn = plots.curves(outcome.title, outcome.axis, outcome.lines(), outcome.curve)
             figures.append(self._picture(f"{outcome.name}-curve.png", drawn, "Means over clips."))
+        elif not any(one.condition for one in outcome.results) and plots.available():
+            drawn = plots.bars(outcome.title, outcome.spreads())
+            figures.append(self._picture(f"{outcome.name}-bars.png", drawn, "Mean and standard deviation over clips."))
         yield Section(outcome.title, outcome.about, tuple(figures), tuple(rows), head)
         for caption, sheet in outcome.sheets.items():
             picture = self._picture(f"{outcome.name}-{_plain(caption)}.jpg", sheet, caption)

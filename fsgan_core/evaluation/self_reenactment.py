@@ -85,6 +85,12 @@ def starts(face: FaceSequence) -> list[int]:
     return list(dict.fromkeys(int(seen[n]) for n in (frontal, yaw.argmin(), yaw.argmax())))
 
 
+def farthest(face: FaceSequence, row: int) -> int:
+    """The row in which the face is turned farthest from another row."""
+    gaps = np.hypot(*(face.poses - face.poses[row])[:, :2].T)
+    return int(np.where((face.scores > 0) & (np.arange(len(face)) != row), gaps, -1).argmax())
+
+
 def thinned(model: FaceModel, landmarks: Tensor, count: int) -> Tensor:
     """Dense landmarks as they would be known from a few: the face model fitted to those, which keep their places.
 
@@ -201,20 +207,19 @@ def _reenacted(
     face, first = one.face, one.face.track.start
     frame = next(islice(one.clip, first + start, None))
     source = single_view(frame, face.landmarks[start], chosen.models)
-    inspector, middle = bench.inspector(source), len(face) // 2
+    inspector, far = bench.inspector(source), farthest(face, start)
     words = f"reenacting {one.path.stem}, {chosen.name}"
     for row, result in zip(_seen(face), bench.watch(_beside(chosen, one, source), words), strict=False):
         measured = inspector.look(result)[0]
         if row == start:
             continue
-        if shown is not None and row >= middle and result.target is not None:
+        if shown is not None and row == far and result.target is not None:
             tiles = (
                 ("source", cut(frame, box_of(face.landmarks[start]))),
                 ("real", result.target),
                 (chosen.name, result.frame),
             )
             shown += [Tile(caption, picture) for caption, picture in tiles]
-            shown, middle = None, 0
         yield measured
 
 

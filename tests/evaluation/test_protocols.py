@@ -16,7 +16,7 @@ from fsgan_core.evaluation import self_reenactment
 from fsgan_core.evaluation.material import Library, Pair, Subject
 from fsgan_core.evaluation.outcome import Outcome, Result, comma_separated, markdown
 from fsgan_core.evaluation.protocols import Bench, ablation_protocol
-from fsgan_core.evaluation.self_reenactment import limits, self_protocol, starts, thinned
+from fsgan_core.evaluation.self_reenactment import farthest, limits, self_protocol, starts, thinned
 from fsgan_core.evaluation.variants import only, variant
 from fsgan_core.media import VideoWriter, write_image
 from fsgan_core.models import Models
@@ -44,7 +44,7 @@ def media(clip: Frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_faceforensics_measures_methods_beside_ours(media: Path, tmp_path: Path) -> None:
     words = ["evaluate", "faceforensics", str(media), "-o", str(tmp_path / "out"), "--frames", "3"]
     assert main([*words, "--variant", "default"]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN | {"swap-003-on-000.jpg"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN | {"swap-003-on-000.jpg", "swap-bars.png"}
     values = json.loads((tmp_path / "out" / "results.json").read_text())
     found = {one["variant"]: one["measures"] for one in values["protocols"]["swap"]["clips"]}
     assert set(found) == {"default", "Copy"}
@@ -88,6 +88,7 @@ def turning(target: Subject) -> Subject:
 
 def test_sources_are_the_frontal_and_the_turned_frames(target: Subject) -> None:
     assert starts(turning(target).face) == [0, 4]
+    assert [farthest(turning(target).face, row) for row in (0, 4)] == [4, 0]
 
 
 def test_self_reenactment_is_binned_by_pose_gap(bench: Bench, target: Subject) -> None:
@@ -154,5 +155,6 @@ def test_tables_are_means_and_deviations_over_clips() -> None:
     head, rows = outcome().table()
     assert head == ("variant", "SSIM ↑", "clips")
     assert rows == [("x", "0.600 ± 0.100", "2"), ("y", "0.100", "1")]
+    assert outcome().spreads() == {"ssim": {"x": (pytest.approx(0.6), pytest.approx(0.1)), "y": (0.1, 0.0)}}
     assert "| x | 0.600 ± 0.100 | 2 |" in markdown(outcome())
     assert "swap,b,x,,,,0.7," in comma_separated([outcome()])

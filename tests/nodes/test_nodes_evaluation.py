@@ -45,6 +45,17 @@ def test_a_swap_is_measured_and_the_unchanged_target_has_its_own_identity(
     assert plot.std() > 0.01
 
 
+def test_without_a_target_the_source_alone_is_compared(run: Run, other: torch.Tensor, swapped: torch.Tensor) -> None:
+    _, report, worst, values = run("FSGAN_EvaluateSwap", result=swapped, source=other)
+    (row,) = json.loads(values)["frames"]
+    assert row["identity"] < 0.6
+    assert row["sharpness_source"] > 0
+    assert row["identity_before"] is None
+    assert "ssim" not in row
+    assert "SSIM" not in report
+    assert worst.shape[2] < 2 * 256 + 40
+
+
 def test_a_picture_without_a_face_is_said(run: Run, plain: torch.Tensor, other: torch.Tensor) -> None:
     _, report, worst, values = run("FSGAN_EvaluateSwap", result=plain, target=plain, source=other)
     assert "note: no face was drawn in 1 of 1 frames" in report
