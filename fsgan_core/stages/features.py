@@ -108,28 +108,38 @@ def _drawn(region: int, view: View, target: Placement, window: _Window, model: F
     # What is behind an opening is seen as well as its edge.
     seen = torch.lerp(seen, view.visibility[0, list(RINGS[region])].mean().expand_as(seen), inside)
     cover = (2 * seen - 0.5).clamp(0, 1) * hit * window.fading(seen)
-    picture, shrink = detail(view, float(view.placement.scale / target.scale))
-    skin = _looked_up(picture, flow * shrink, hit - inside)
+    ratio = float(view.placement.scale / target.scale)
+    picture, shrink = detail(view, ratio)
+    grid = identity(*size, flow) * (ratio * shrink / _FINE)
+    skin = _looked_up(picture, flow * shrink, hit - inside, grid)
     if region == MOUTH:
         flow, drawing, lacking = behind_lips(view, target, (number, weights), model)
     else:
         flow, drawing, lacking = behind_lids(view, target, surface, region)
-    behind = _looked_up(picture, flow * shrink, inside)
+    behind = _looked_up(picture, flow * shrink, inside, grid)
     behind = torch.lerp(behind, _mean(drawing + 0 * flow[:, :1], lacking * inside), _mean(lacking, inside))
     share = functional.avg_pool2d(inside, _FINE)
     return torch.lerp(skin, behind, share), functional.avg_pool2d(cover, _FINE)
 
 
-def _looked_up(picture: Tensor, flow: Tensor, member: Tensor) -> Tensor:
+def _looked_up(picture: Tensor, flow: Tensor, member: Tensor, grid: Tensor) -> Tensor:
     """Colours of pixels. Their samples' mean place is looked up, so that what does not move stays as sharp as it is.
 
     Where the samples come from far apart, on both sides of closed lips, each is looked up by itself.
+
+    Args:
+        picture: ``(1, 3, H, W)``.
+        flow: ``(1, 2, h, w)`` a place in it for each sample.
+        member: ``(1, 1, h, w)`` which samples count; of the others the motion of those is taken.
+        grid: ``(1, 2, h, w)`` the samples themselves, in the picture's scale.
     """
-    middle = _mean(flow, member)
-    away = (flow - functional.interpolate(middle, scale_factor=_FINE)).norm(dim=1, keepdim=True) * member
+    motion = flow - grid
+    mean = _mean(motion, member)
+    away = (motion - functional.interpolate(mean, scale_factor=_FINE)).norm(dim=1, keepdim=True) * member
     apart = (functional.max_pool2d(away, _FINE) / _FINE - 0.75).clamp(0, 1)
     each = _mean(sample(picture, flow, "bicubic"), member)
-    return torch.lerp(sample(picture, middle, "bicubic"), each, apart).clamp(0, 1)
+    together = sample(picture, mean + functional.avg_pool2d(grid, _FINE), "bicubic")
+    return torch.lerp(together, each, apart).clamp(0, 1)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

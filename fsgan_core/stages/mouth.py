@@ -33,8 +33,8 @@ def behind_lips(
         where it is found in the view ``(1, 2, H, W)``; colours ``(1, 3, H, W)`` of a plain mouth in the lips' light;
         how far these are needed ``(1, 1, H, W)``, in [0, 1].
     """
-    values = torch.cat((_places(target.shape), _edges(view, target)), -1)
-    across, down, upper, lower, shown, wanted = interpolate(values, model.triangles, *draw).split((1, 1, 2, 2, 1, 1), 1)
+    values = torch.cat((_places(target.shape), view.landmarks[..., :2], _edges(view, target)), -1)
+    across, down, flow, height, shown, wanted = interpolate(values, model.triangles, *draw).split((1, 1, 2, 2, 1, 1), 1)
     # The lower lip's edge is not known exactly: where the lip goes away, the last seen above it may be lip.
     kept = 1 - 0.1 * _step((wanted / shown.clamp_min(1e-4) - 1) / 0.2)
     shown, below = (kept * shown).clamp_min(1e-4), down * wanted
@@ -48,7 +48,7 @@ def behind_lips(
     poor = _step((stretch - 1.3) / 0.7)
     lacking = poor * _step((below - 0.93 * rigid) / (0.07 * rigid + 0.004))
     light = _light(view.levels[0], view.landmarks)
-    return torch.lerp(upper, lower, part), (light * _plain(across, below, wanted)).clamp(0, 1), lacking
+    return flow + (part - down) * height, (light * _plain(across, below, wanted)).clamp(0, 1), lacking
 
 
 def plain_mouth(image: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
@@ -121,11 +121,14 @@ def _places(shape: Tensor) -> Tensor:
 
 
 def _edges(view: View, target: Placement) -> Tensor:
-    """Per landmark of the inner lips ``(1, 478, 6)``: the view's upper and lower edge there and the two heights."""
-    edges = torch.zeros(1, view.landmarks.shape[1], 6, device=view.landmarks.device)
+    """What an opening is like at each landmark of the inner lips, ``(1, 478, 4)``.
+
+    The way from the view's upper to its lower lip, x and y in its pixels; height of the view's and the wanted opening.
+    """
+    edges = torch.zeros(1, view.landmarks.shape[1], 4, device=view.landmarks.device)
     for high, low in _pairs():
         heights = [
             (shape[0, low, :2] - shape[0, high, :2]).norm()[None] for shape in (view.placement.shape, target.shape)
         ]
-        edges[0, [high, low]] = torch.cat((view.landmarks[0, high, :2], view.landmarks[0, low, :2], *heights))
+        edges[0, [high, low]] = torch.cat((view.landmarks[0, low, :2] - view.landmarks[0, high, :2], *heights))
     return edges
