@@ -22,7 +22,7 @@ _APART = 2
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneOptions:
-    """How a network is fine-tuned; the defaults are the original's."""
+    """How a network is fine-tuned; the defaults are the original's but for ``batch_statistics``."""
 
     samples: int = 800
     """pairs of frames seen in all; default 800"""
@@ -36,6 +36,8 @@ class FinetuneOptions:
     """weight of the perceptual loss; default 1"""
     freeze_norms: bool = False
     """keep the statistics of batch norm, against ghosts of the source; default off, as the original"""
+    batch_statistics: bool = False
+    """judge with the statistics of the batch at hand, as the original's perceptual loss does unasked; default off"""
     seed: int = 0
     """of the choice of pairs; default 0"""
 
@@ -69,7 +71,7 @@ def finetune(
         found = f"{len(crops)} crops and {len(landmarks)} sets of landmarks"
         raise ValueError(f"got {found}, expected as many of each and at least {_APART + 1}")
     tuned = copy.deepcopy(network).train().requires_grad_(True)
-    judge = copy.deepcopy(features).eval().requires_grad_(False)
+    judge = copy.deepcopy(features).train(options.batch_statistics).requires_grad_(False)
     if options.freeze_norms:
         for module in tuned.modules():
             if isinstance(module, torch.nn.BatchNorm2d):

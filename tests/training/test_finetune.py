@@ -48,6 +48,18 @@ def test_frozen_norms_and_seed(scene):
     assert statistics and all(torch.equal(once[name], network.state_dict()[name]) for name in statistics)
 
 
+def test_statistics_of_the_judge(scene):
+    network, crops, landmarks, features = scene
+    before = {name: tensor.clone() for name, tensor in features.state_dict().items()}
+    results = [
+        finetune(network, crops, landmarks, features, FinetuneOptions(samples=3, batch_statistics=batch)).state_dict()
+        for batch in (False, True)
+    ]
+    name = "enhancer1.out_conv.1.weight"
+    assert not torch.equal(results[0][name], results[1][name])
+    assert not features.training and all(torch.equal(before[n], t) for n, t in features.state_dict().items())
+
+
 def test_pairs_are_two_apart_both_ways():
     pairs = _pairs(np.random.default_rng(1), 3, 50)
     assert {tuple(pair) for pair in pairs.T} == {(0, 2), (2, 0)}
