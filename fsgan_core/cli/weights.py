@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..errors import WeightsError
 from ..weights.catalog import Listed, folders, listing, user_folder, verify
 from ..weights.checkpoint import OPEN, read_header
 from ..weights.fetch import fetch, fetchable
@@ -18,12 +19,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     show = actions.add_parser("list", help="the bundled files, and the official ones with terms and what to do")
     where = actions.add_parser("where", help="where official files are looked for, and which are found there")
-    check = actions.add_parser("verify", help="load a converted file completely")
-    check.add_argument("file", type=Path, help="file written by 'fsgan convert'")
+    check = actions.add_parser("verify", help="load converted files completely")
+    text = "file written by 'fsgan convert' (default: every official one that is found)"
+    check.add_argument("files", nargs="*", type=Path, metavar="FILE", help=text)
     get = actions.add_parser("fetch", help="download an official file that has a plain address, and convert it")
     get.add_argument("name", help="a name that 'fsgan weights list' shows with 'fsgan weights fetch'")
-    for action in (show, where, get):
-        text = "folder searched too (list, where) or written to (fetch), such as ComfyUI's models/fsgan"
+    for action in (show, where, check, get):
+        text = "folder searched too (list, where, verify) or written to (fetch), such as ComfyUI's models/fsgan"
         action.add_argument("--folder", type=Path, metavar="DIR", help=text)
     for action in (show, where, check, get):
         add_debug(action)
@@ -54,7 +56,11 @@ def _where(args: argparse.Namespace) -> None:
 
 
 def _verify(args: argparse.Namespace) -> None:
-    print(f"{args.file}: {verify(args.file)}")
+    files = args.files or [known.converted for known in listing(_extra(args)) if known.converted]
+    if not files:
+        raise WeightsError("found no converted official file; 'fsgan weights list' says how they are had")
+    for file in files:
+        print(f"{file}: {verify(file)}")
 
 
 def _fetch(args: argparse.Namespace) -> None:

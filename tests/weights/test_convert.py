@@ -292,6 +292,18 @@ def test_the_command_line_writes_beside_the_checkpoint(tmp_path, capsys):
     assert "seg_unet for segmentation" in capsys.readouterr().out
 
 
+def test_verify_takes_every_official_file_there_is(tmp_path, capsys, fails, monkeypatch):
+    monkeypatch.setattr("fsgan_core.weights.catalog.user_folder", lambda: tmp_path / "none")
+    monkeypatch.setenv("FSGAN_MODELS", str(tmp_path))
+    assert "found no converted official file" in fails("weights", "verify")
+    name = "celeba_unet_256_1_2_segmentation_v2"
+    convert(save(tmp_path / f"{name}.pth", {"state_dict": state_of("segmentation")}))
+    assert main(["weights", "verify"]) == 0
+    assert f"{name}.safetensors: seg_unet for segmentation" in capsys.readouterr().out
+    (tmp_path / f"{name}.safetensors").write_bytes(b"damaged")
+    assert f"{name}.safetensors is not a readable" in fails("weights", "verify")
+
+
 shapes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
 
 
