@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ..ops.face_model import FaceModel
 from ..ops.landmarks import FACE_OVAL
 from ..weights.checkpoint import load_weights, save_weights
 from .canvas import moved
+from .face_labels import label
 from .head_fit import expressed, fit_heads, posed
 from .head_texture import lift
 from .labelled import SETS, Face, read_faces
@@ -26,14 +27,12 @@ from .rig import Rig
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-REST, FACE, HAIR, UNKNOWN = 0, 1, 2, 255
-"""Values of a label map."""
 WINDOW = 384
 """Side of the square that is kept of a photo, in pixels."""
 EXTENT = 200
 """Longer side of a face in that square, in pixels."""
 KIND = "heads"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Heads:
 
     Attributes:
         photo: ``(N, 3, 384, 384)`` uint8, the face 200 pixels high or wide in the middle.
-        labels: ``(N, 1, 384, 384)`` uint8: rest, face, hair, unknown.
+        labels: ``(N, 1, 384, 384)`` uint8: rest, face, hair, unknown, see :mod:`face_labels`.
         points: ``(N, 478, 3)`` landmarks in pixels of the photo.
         sheet: ``(N, 3, 272, 384)`` uint8, see :mod:`rig`.
         seen: ``(N, 1, 272, 384)`` uint8, 255 where the photo shows the texel.
@@ -95,7 +94,7 @@ def read_heads(data: Path, split: str, rig: Rig, model: FaceModel, cache: Path |
         ValueError: no labelled portrait of that split there.
         WeightsError: the kept file is damaged or was made by another version; delete it.
     """
-    hidden = _hidden(data)
+    hidden = _tagged(data, "occluded")
     faces = [face for face in read_faces(data, split) if _framed(face) and face.name not in hidden]
     path = (cache or cache_folder()) / f"heads-{split}.safetensors"
     names = [face.name for face in faces]
@@ -103,7 +102,7 @@ def read_heads(data: Path, split: str, rig: Rig, model: FaceModel, cache: Path |
         tensors, kept = load_weights(path, KIND)
         if kept == {"version": VERSION, "names": names}:
             return Heads(**tensors)
-    heads = build_heads(faces, rig, model)
+    heads = build_heads(faces, rig, model, _tagged(data, "glasses"))
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {field.name: getattr(heads, field.name) for field in fields(heads)}
     save_weights(path, tensors, KIND, {"version": VERSION, "names": names})
@@ -115,9 +114,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fsgan"
 
 
-def build_heads(faces: Sequence[Face], rig: Rig, model: FaceModel, batch: int = 8) -> Heads:
-    """Fit and lift portraits, ``batch`` at a time."""
-    parts = [_build([window(face) for face in faces[i : i + batch]], rig, model) for i in range(0, len(faces), batch)]
+def build_heads(
+    faces: Sequence[Face], rig: Rig, model: FaceModel, glasses: Collection[str] = (), batch: int = 8
+) -> Heads:
+    """Fit and lift portraits, ``batch`` at a time; those named in ``glasses`` have no labels around their eyes."""
+    parts = [_build(faces[i : i + batch], rig, model, glasses) for i in range(0, len(faces), batch)]
     return Heads(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Heads)})
 
 
@@ -138,10 +139,11 @@ def window(face: Face) -> tuple[Picture, Floats, Picture]:
     return np.asarray(image, np.uint8), moved_points, np.asarray(whole, np.uint8)
 
 
-def _build(windows: Sequence[tuple[Picture, Floats, Picture]], rig: Rig, model: FaceModel) -> Heads:
-    images, points, whole = (np.stack(part) for part in zip(*windows, strict=True))
+def _build(faces: Sequence[Face], rig: Rig, model: FaceModel, glasses: Collection[str]) -> Heads:
+    images, points, whole = (np.stack(part) for part in zip(*map(window, faces), strict=True))
     photo = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    labels = torch.from_numpy(np.stack([_labels(image, lms) for image, lms in zip(images, points, strict=True)]))
+    rows = zip(faces, images, points[..., :2], strict=True)
+    labels = torch.from_numpy(np.stack([label(image, lms, face.name in glasses) for face, image, lms in rows]))
     fit = fit_heads(rig, model, torch.from_numpy(points))
     vertices = posed(expressed(rig, fit.neutral, fit.gain, fit.expression), fit.scale, fit.rotation, fit.translation)
     valid = torch.from_numpy(whole)[:, None] > 250
@@ -169,18 +171,12 @@ def _framed(face: Face) -> bool:
     return bool(((outline > -2) & (outline < limit)).all(1).mean() > 0.9)
 
 
-def _hidden(data: Path) -> set[str]:
-    """Names of the portraits with something in front of the face."""
+def _tagged(data: Path, tag: str) -> set[str]:
+    """Names of the portraits whose index has 1 in a column."""
     found = set()
     for name in SETS:
         path = data / name / "index.csv"
         if path.is_file():
             with path.open(newline="") as file:
-                found |= {f"{name}/{row['file']}" for row in csv.DictReader(file) if row.get("occluded") == "1"}
-    return found
-
-
-def _labels(image: Picture, points: Floats) -> Picture:
-    found = np.full(image.shape[:2], REST, np.uint8)
-    cv2.fillPoly(found, [np.round(points[list(FACE_OVAL), :2]).astype(np.int32)], FACE)
+                found |= {f"{name}/{row['file']}" for row in csv.DictReader(file) if row.get(tag) == "1"}
     return found

@@ -18,8 +18,9 @@ from ..ops.geometry import euler_angles, rotation_matrix
 from ..stages.pose import load_face_model
 from . import augment
 from .crop_occluders import Props, occlude, read_props
+from .face_labels import REST
 from .head_fit import expressed, posed
-from .heads import REST, Heads, read_heads
+from .heads import Heads, read_heads
 from .loop import Batch
 from .renderer import Drawing, Surface, View, correspond, draw, photograph
 from .rig import Rig, landmarks
@@ -106,7 +107,7 @@ def pairs(engine: Engine, count: int, rng: Generator, options: PairOptions | Non
         - ``source_covered``, ``target_covered``: the same with things in front where chosen;
         - ``source_landmarks``, ``target_landmarks``: ``(B, 478, 3)`` pixels;
         - ``source_labels``, ``target_labels``: ``(B, 1, S, S)`` uint8 rest, face, hair, unknown of the covered
-          pictures, see :mod:`heads`;
+          pictures, see :mod:`face_labels`;
         - ``source_cover``, ``target_cover``: ``(B, 1, S, S)`` opacity of the things;
         - ``flow``: ``(B, 2, S, S)`` where each pixel of the target's skin lies in the source, in pixels;
         - ``visible``: ``(B, 1, S, S)`` 1 where it is seen there, uncovered;

@@ -17,8 +17,9 @@ from ..ops.flow import identity, reflected, sample
 from ..ops.head_mesh import Placement, head_rings, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
 from ..stages.openings import MOUTH, openness
+from .face_labels import FACE, HAIR, UNKNOWN
 from .head_fit import expressed, posed
-from .heads import FACE, HAIR, Heads
+from .heads import Heads
 from .rig import LEFT_BALL, TEETH, Rig, landmarks
 from .sphere_light import outward, shading
 
@@ -81,7 +82,7 @@ class Drawing:
 
     Attributes:
         image: ``(B, 3, S, S)`` in [0, 1].
-        labels: ``(B, 1, S, S)`` uint8: face, hair, rest or unknown as :mod:`heads` numbers them.
+        labels: ``(B, 1, S, S)`` uint8: face, hair, rest or unknown as :mod:`face_labels` numbers them.
         seen: ``(B, 1, S, S)`` in [0, 1]: how far a pixel's colour comes from the photo and was not made up.
         surface: the geometry.
     """
@@ -138,7 +139,8 @@ def draw(rig: Rig, model: FaceModel, heads: Heads, view: View, size: int) -> Dra
     color, alpha, seen = _skin(rig, heads, view, drawn)
     _paint_mouth(rig, heads, drawn, opened, (color, alpha, seen))
     under = sample(heads.labels.float(), flow, "nearest")
-    labels = torch.where((alpha > 0.5) & (under != HAIR), float(FACE), under).to(torch.uint8)
+    skin = (alpha > 0.5) & (under != HAIR) & (under != UNKNOWN)
+    labels = torch.where(skin, float(FACE), under).to(torch.uint8)
     color, soft = _smooth_edges(color, alpha, drawn)
     return Drawing(torch.lerp(below, color, soft), labels, torch.lerp(torch.ones_like(seen), seen, alpha), drawn)
 

@@ -12,7 +12,8 @@ import torch
 from fsgan_core.errors import WeightsError
 from fsgan_core.ops.flow import sample
 from fsgan_core.training.crop_occluders import Props
-from fsgan_core.training.heads import FACE, REST, read_heads
+from fsgan_core.training.face_labels import FACE, REST
+from fsgan_core.training.heads import read_heads
 from fsgan_core.training.labelled import read_faces
 from fsgan_core.training.pairs import Engine, PairOptions, pairs, read_engine
 

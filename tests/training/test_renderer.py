@@ -7,8 +7,8 @@ import torch
 
 from fsgan_core.ops.flow import sample
 from fsgan_core.ops.geometry import euler_angles, rotation_matrix
+from fsgan_core.training.face_labels import FACE
 from fsgan_core.training.head_fit import expressed
-from fsgan_core.training.heads import FACE
 from fsgan_core.training.renderer import correspond, draw, own_view, photograph, surface
 from fsgan_core.training.rig import landmarks
 
@@ -40,7 +40,7 @@ def test_landmarks_and_labels_follow_the_pose(rig, model, heads, view, middle):
     torch.testing.assert_close(drawn.surface.landmarks[..., :2], expected, atol=1e-2, rtol=0)
     nose = expected[:, 1].round().long()
     assert all(drawn.labels[i, 0, y, x] == FACE for i, (x, y) in enumerate(nose.tolist()))
-    assert (drawn.labels[:, 0, :4] != FACE).all()
+    assert (drawn.labels[:, 0, :16, :16] != FACE).all()
 
 
 def test_what_is_visible_has_the_same_colour_there(rig, model, heads, view, middle):
