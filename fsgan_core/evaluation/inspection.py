@@ -148,9 +148,10 @@ class Inspector:
             measures by name (:data:`~.measures.MEASURES`) for each record, empty where nothing was drawn.
         """
         self._index += 1
+        wanted = (*result.wanted, *[None] * len(result.records))
         return [
             {} if points is None else _rounded(self._face(result, record.track, points))
-            for record, points in zip(result.records, result.wanted, strict=False)
+            for record, points in zip(result.records, wanted, strict=False)
         ]
 
     def descriptors_of(self, track: int) -> Tensor:

@@ -25,7 +25,7 @@ _FAR, _SOFT, _SMALL, _UNSTEADY = 35.0, 0.6, 48.0, 1.5
 which on a warning is due."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Worst:
     """A frame that looks wrong.
 
@@ -65,10 +65,10 @@ class Quality:
     def look(self, result: Rendered) -> list[dict[str, float | None]]:
         """Measure the next frame: a row for each record, empty where nothing was drawn."""
         rows = self.inspector.look(result)
-        for record, row, wanted in zip(result.records, rows, result.wanted, strict=False):
-            if row and wanted is not None:
+        for number, (record, row) in enumerate(zip(result.records, rows, strict=True)):
+            if row:
                 self.rows.append({"index": self.frames, "track": record.track, **row})
-                self._keep(result, record.track, row, wanted)
+                self._keep(result, record.track, row, result.wanted[number])
             elif record.reason:
                 self.reasons[record.reason] += 1
         self.frames += 1
@@ -157,7 +157,7 @@ def _too_far(quality: Quality, found: Row) -> str:
 def _too_soft(quality: Quality, found: Row) -> str:
     ratio, size = _median(quality, "source_size"), _median(quality, "face_size")
     if size is not None and size < _SMALL:
-        return f"the target's face is only {size:.0f} px long; use a larger picture, or expect little of it"
+        return f"the face is only {size:.0f} px long; use a larger picture, or expect little of it"
     if ratio is None or size is None or ratio >= _SOFT:
         return ""
     return f"the source's face is {ratio * size:.0f} px long and drawn {size:.0f} px long: soft; give a larger source"

@@ -15,7 +15,7 @@ from fsgan_core.evaluation.report_page import report_page
 from fsgan_core.media import read_image
 from fsgan_core.media.marking import read_marking
 from fsgan_core.models import Models
-from fsgan_core.pipeline import Rendered
+from fsgan_core.pipeline import FaceRecord, Rendered
 from fsgan_core.provenance import Marking
 from fsgan_core.report import Report
 from fsgan_core.stages.appearance_map import AppearanceMap
@@ -115,8 +115,9 @@ def test_the_page_shows_all_of_it(quality: Quality, swapped: list[Rendered], tmp
 
 def test_a_run_without_any_face_has_a_report_too(quality: Quality, swapped: list[Rendered], tmp_path: Path) -> None:
     report = Report("swap", {}, {}, "cpu", quality)
-    noted(report, [Rendered(swapped[0].frame, ())] * 3)
+    absent = FaceRecord(0, "no_face", reason="she is away")
+    noted(report, [Rendered(swapped[0].frame, ()), *[Rendered(swapped[0].frame, (absent,))] * 2])
     report_page(tmp_path / "r.html", report, quality, Marking(operation="face swap"), overwrite=False)
-    assert "no face was drawn in 3 of 3 frames" in (tmp_path / "r.html").read_text()
+    assert "no face was drawn in 3 of 3 frames: she is away" in (tmp_path / "r.html").read_text()
     assert quality.worst_sheet() is None
     json.loads(report.json())
