@@ -26,7 +26,7 @@ bench: .venv/ready
 # About a quarter of an hour on two cores; what it finds goes into docs/results.md.
 evaluate: .venv/ready
 	$(BIN)/fsgan evaluate all $(MEDIA) --output evaluation-output --overwrite --frames 24 \
-		--variant default --variant classic --note "commit $(COMMIT)"
+		--variant default --variant geometry --variant classic --note "commit $(COMMIT)"
 	cp evaluation-output/results.md docs/results.md
 
 clean:
