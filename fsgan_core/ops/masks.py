@@ -71,6 +71,12 @@ def erode(mask: Tensor, radius: int = 1) -> Tensor:
     return -F.max_pool2d(-mask, 2 * radius + 1, stride=1, padding=radius)
 
 
+def smoothstep(value: Tensor) -> Tensor:
+    """A soft step: 0 up to 0, 1 from 1 on, level at both ends; values of any shape."""
+    part = value.clamp(0, 1)
+    return part * part * (3 - 2 * part)
+
+
 def union(mask: Tensor, other: Tensor) -> Tensor:
     """Return the larger of two masks."""
     return torch.maximum(mask, other)

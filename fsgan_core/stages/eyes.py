@@ -12,6 +12,7 @@ from torch import Tensor
 from ..ops.flow import sample
 from ..ops.head_mesh import Placement
 from ..ops.landmarks import opposite
+from ..ops.masks import smoothstep
 from .openings import IRISES, RINGS
 from .views import View
 
@@ -42,9 +43,9 @@ def behind_lids(view: View, target: Placement, surface: Tensor, region: int) -> 
     # Beside the iris' middle less of its height is held.
     half = (before.radius**2 - across**2).clamp_min(0).sqrt()
     along = y.sign() * _within(y.abs(), half, wanted, _trusted(wanted, torch.where(y < 0, above, below)))
-    iris = _step((1 - torch.hypot(x, y) / before.radius) / 0.1 + 0.5)
+    iris = smoothstep((1 - torch.hypot(x, y) / before.radius) / 0.1 + 0.5)
     found = torch.hypot(across, along) / before.radius
-    bare = (1 - iris) * _step((torch.hypot(x, y) / before.radius - found) / 0.1) * _step((1.1 - found) / 0.12)
+    bare = (1 - iris) * smoothstep((torch.hypot(x, y) / before.radius - found) / 0.1) * smoothstep((1.1 - found) / 0.12)
     place = torch.stack((before.centre[0] + across, before.centre[1] + along, surface[0, 2]))
     return pixels(view.placement, place), _white(view, before), bare[None, None]
 
@@ -73,7 +74,7 @@ def _white(view: View, eye: _Eye) -> Tensor:
 
 def _trusted(wanted: Tensor, there: Tensor) -> Tensor:
     """How far from the iris' centre the source's eye is believed, less than up to its lid where that goes away."""
-    return there - (0.15 * there + _EDGE) * _step((wanted - there) / 0.02)
+    return there - (0.15 * there + _EDGE) * smoothstep((wanted - there) / 0.02)
 
 
 class _Eye:
@@ -103,11 +104,6 @@ def _within(away: Tensor, rigid: Tensor, wanted: Tensor, there: Tensor) -> Tenso
     kept = torch.minimum(rigid, 0.7 * there)
     shortened = kept + (away - kept) * ((there - kept) / (wanted - kept).clamp_min(1e-4)).clamp(max=1)
     return torch.where(away < kept, away, shortened)
-
-
-def _step(value: Tensor) -> Tensor:
-    part = value.clamp(0, 1)
-    return part * part * (3 - 2 * part)
 
 
 def _sorted(line: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, place, points
+from ..ops.masks import smoothstep
 from ..ops.mesh import facing, interpolate, rasterize
 from .eyes import behind_lids
 from .mouth import behind_lips
@@ -57,8 +58,7 @@ class _Window:
         places = identity(self.height * _FINE, self.width * _FINE, like)
         size = like.new_tensor((self.width * _FINE, self.height * _FINE))[:, None, None]
         inward = torch.minimum(places, size - places).amin(1, keepdim=True)
-        part = (2 * inward / (self.reach * _FINE)).clamp(0, 1)
-        return part * part * (3 - 2 * part)
+        return smoothstep(2 * inward / (self.reach * _FINE))
 
 
 def draw_features(image: Tensor, view: View, landmarks: Tensor, model: FaceModel) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..ops.face_model import FaceModel
 from ..ops.head_mesh import Placement, place
 from ..ops.landmarks import LIPS_INNER, LIPS_OUTER
+from ..ops.masks import smoothstep
 from ..ops.mesh import interpolate, rasterize
 from .openings import MOUTH
 from .views import View
@@ -36,7 +37,7 @@ def behind_lips(
     values = torch.cat((_places(target.shape), view.landmarks[..., :2], _edges(view, target)), -1)
     across, down, flow, height, shown, wanted = interpolate(values, model.triangles, *draw).split((1, 1, 2, 2, 1, 1), 1)
     # The lower lip's edge is not known exactly: where the lip goes away, the last seen above it may be lip.
-    kept = 1 - 0.1 * _step((wanted / shown.clamp_min(1e-4) - 1) / 0.2)
+    kept = 1 - 0.1 * smoothstep((wanted / shown.clamp_min(1e-4) - 1) / 0.2)
     shown, below = (kept * shown).clamp_min(1e-4), down * wanted
     rigid = shown.clamp(max=_TEETH)
     # Below the teeth what is seen there, dark or tongue, is stretched as far as it goes.
@@ -45,8 +46,8 @@ def behind_lips(
     stretch = (wanted - rigid).clamp_min(1e-4) / depth.clamp_min(1e-4)
     looked = torch.minimum(below, rigid) + torch.where(stretch > 1, rest / stretch.clamp_min(1), rest)
     part = kept * (looked / shown).clamp(0, 1)
-    poor = _step((stretch - 1.3) / 0.7)
-    lacking = poor * _step((below - 0.93 * rigid) / (0.07 * rigid + 0.004))
+    poor = smoothstep((stretch - 1.3) / 0.7)
+    lacking = poor * smoothstep((below - 0.93 * rigid) / (0.07 * rigid + 0.004))
     light = _light(view.levels[0], view.landmarks)
     return flow + (part - down) * height, (light * _plain(across, below, wanted)).clamp(0, 1), lacking
 
@@ -89,17 +90,12 @@ def _plain(across: Tensor, below: Tensor, height: Tensor) -> Tensor:
     side = (1 - across.abs()).clamp(0, 1).sqrt()
     cavity = across.new_tensor((0.17, 0.06, 0.055))[:, None, None] * (0.5 + 0.5 * side)
     tongue = across.new_tensor((0.50, 0.23, 0.22))[:, None, None] * (0.45 + 0.55 * side)
-    raised = _step((0.10 - (height - below) - 0.05 * across**2) / 0.08) * _step(height / 0.16)
+    raised = smoothstep((0.10 - (height - below) - 0.05 * across**2) / 0.08) * smoothstep(height / 0.16)
     teeth = across.new_tensor((0.84, 0.79, 0.71))[:, None, None] * (0.35 + 0.65 * side)
-    edge = _SHOWN * (1 - 0.5 * across**2) * _step(height / 0.05)
-    shade = 0.62 + 0.38 * _step(below / 0.05)
-    shown = _step((edge - below) / 0.010 + 0.5) * _step((0.9 - across.abs()) / 0.12)
+    edge = _SHOWN * (1 - 0.5 * across**2) * smoothstep(height / 0.05)
+    shade = 0.62 + 0.38 * smoothstep(below / 0.05)
+    shown = smoothstep((edge - below) / 0.010 + 0.5) * smoothstep((0.9 - across.abs()) / 0.12)
     return torch.lerp(torch.lerp(cavity, tongue, raised), teeth * shade, shown)
-
-
-def _step(value: Tensor) -> Tensor:
-    part = value.clamp(0, 1)
-    return part * part * (3 - 2 * part)
 
 
 def _pairs() -> list[tuple[int, int]]:

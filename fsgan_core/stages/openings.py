@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..ops.landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS
+from ..ops.masks import smoothstep
 
 MOUTH, RIGHT, LEFT = 1, 2, 3
 """Regions of the face mesh (0 is skin), as ``FaceModel.regions`` numbers them; sides are the subject's."""
@@ -48,6 +49,6 @@ def missing(source: Tensor, target: Tensor, regions: Tensor) -> Tensor:
     result = torch.zeros_like(regions, dtype=source.dtype)
     for region in RINGS:
         ratio = (openness(source, region) + _CLOSED) / (openness(target, region) + _CLOSED)
-        part = ((0.6 - ratio) / 0.35).clamp(0, 1)
-        result = torch.where(regions == region, (part * part * (3 - 2 * part))[:, None, None], result)
+        part = smoothstep((0.6 - ratio) / 0.35)
+        result = torch.where(regions == region, part[:, None, None], result)
     return result[:, None]

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsgan_core.ops.masks import bounding_boxes, erode, feather, soft_erosion, subtract, union
+from fsgan_core.ops.masks import bounding_boxes, erode, feather, smoothstep, soft_erosion, subtract, union
 
 
 def square(size, low, high, batch=1):
@@ -80,3 +80,12 @@ def test_bounding_boxes():
     masks[0, 0, 4:9, 10:25] = 0.1
     masks[1, 0, 19, 29] = 1
     assert bounding_boxes(masks).tolist() == [[10, 4, 25, 9], [29, 19, 30, 20], [0, 0, 0, 0]]
+
+
+def test_smoothstep_is_level_at_both_ends_and_even_about_its_middle():
+    x = torch.linspace(-0.5, 1.5, 41)
+    y = smoothstep(x)
+    assert (y[x <= 0] == 0).all()
+    assert (y[x >= 1] == 1).all()
+    torch.testing.assert_close(y + y.flip(0), torch.ones_like(y))
+    assert smoothstep(torch.tensor(0.01)) < 0.001
