@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..errors import FSGANError
 from .card import Card, write_card
 from .parallel import APART, Group, joined
 from .run_files import CHECKPOINT, Progress, load_checkpoint, log, save_checkpoint, trim_log, write_curves, write_sheet
@@ -160,6 +161,7 @@ def train(task: Task, options: TrainOptions, out: Path, command: str = "") -> di
 
     Raises:
         WeightsError: the folder's checkpoint is damaged, of another network or no checkpoint of a training.
+        FSGANError: a loss is not finite any more.
         ModuleNotFoundError: curves for TensorBoard are asked for, which is not installed.
     """
     if options.tensorboard:
@@ -188,7 +190,8 @@ def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Gr
     step, start = before.step, time.monotonic()
     seed = options.seed + group.rank * APART
     batches = task.batches(seed + step)
-    sums, figures, minutes, measured = dict[str, Tensor](), dict[str, float](), 0.0, -1
+    sums, figures, minutes = dict[str, Tensor](), dict[str, float](), 0.0
+    logged, measured = step, -1
     while step < options.steps and (minutes := group.agreed((time.monotonic() - start) / 60)) < options.minutes:
         torch.manual_seed(seed + step)
         batch = {k: v.to(group.device, non_blocking=True) for k, v in next(batches).items()}
@@ -210,9 +213,10 @@ def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Gr
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value.detach()
         if group.first and (step % options.every == 0 or step == options.steps):
-            figures, measured = task.evaluate(average), step
+            row = {name: float(value) / (step - logged) for name, value in sums.items()}
+            _check(row, logged, step)
+            figures, measured, logged = task.evaluate(average), step, step
             done = Progress(step, before.minutes + minutes)
-            row = {name: float(value) / min(options.every, step - before.step) for name, value in sums.items()}
             log(out / "log.csv", {"step": step, "minutes": done.minutes, **row, **figures})
             if options.tensorboard:
                 write_curves(out / "tensorboard", step, {**row, **figures})
@@ -229,6 +233,16 @@ def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Gr
     card = task.card if isinstance(task, Described) else Card()
     write_card(out / "model.safetensors", card, figures, done, command)
     return figures
+
+
+def _check(row: Mapping[str, float], last: int, step: int) -> None:
+    """Stop before a checkpoint is overwritten by numbers that are none."""
+    broken = [name for name, value in row.items() if not math.isfinite(value)]
+    if broken:
+        raise FSGANError(
+            f"the loss '{broken[0]}' is not finite between steps {last} and {step}; the checkpoint of step {last}, if"
+            " any, is kept: lower --lr or try --no-bfloat16, and call again"
+        )
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ import pytest
 import torch
 from torch import nn
 
-from fsgan_core.errors import WeightsError
+from fsgan_core.errors import FSGANError, WeightsError
 from fsgan_core.training.card import Card
 from fsgan_core.training.loop import learning_rate, train
 from fsgan_core.training.parallel import APART
@@ -195,6 +195,27 @@ def test_curves_are_written_where_tensorboard_is_installed(tmp_path, monkeypatch
     assert written[0] == str(tmp_path / "with" / "tensorboard")
     assert [values[0] for values in written[1:]] == ["distance", "error"]
     assert written[2] == ("error", figures["error"], 10)
+
+
+def test_rows_hold_means_over_the_steps_since_the_last(tmp_path):
+    class Counting(Line):
+        def losses(self, model, batch):
+            return {"distance": super().losses(model, batch)["distance"] * 0 + 6.0}
+
+    train(Counting(), options(steps=25, every=10), tmp_path)
+    assert [row["distance"] for row in read_log(tmp_path / "log.csv")] == [6, 6, 6]
+
+
+def test_a_loss_that_is_no_number_spoils_no_checkpoint(tmp_path):
+    class Broken(Line):
+        def losses(self, model, batch):
+            losses = super().losses(model, batch)
+            return losses if len(read_log(tmp_path / "log.csv")) < 2 else {"distance": losses["distance"] / 0}
+
+    with pytest.raises(FSGANError, match="'distance' is not finite between steps 20 and 30"):
+        train(Broken(), options(steps=40), tmp_path)
+    tensors, values = checkpoint(tmp_path)
+    assert values["step"] == 20 and all(bool(value.isfinite().all()) for value in tensors.values())
 
 
 def test_no_time_left_still_exports_what_there_is(tmp_path):
