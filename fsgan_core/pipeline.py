@@ -159,7 +159,7 @@ def swap(
     sources: Sequence[AppearanceMap],
     models: Models,
     options: SwapOptions | None = None,
-    user_mask: UserMask | None = None,
+    user_mask: UserMask | Sequence[UserMask | None] | None = None,
 ) -> Iterator[Rendered]:
     """Put source faces onto target faces, frame by frame.
 
@@ -169,7 +169,7 @@ def swap(
         sources: one source for all faces, or one for each.
         models: the stages.
         options: see :class:`SwapOptions`.
-        user_mask: added to or cut out of every face's mask.
+        user_mask: added to or cut out of every face's mask; one for all frames, or one for each.
 
     Yields:
         one result a frame, in order; frames without a chosen face are the target's own.
@@ -184,6 +184,7 @@ def swap(
     colors: dict[int, ColorMatch] = {}
     for index, frame in enumerate(target):
         patches, records, wanted = [], [], []
+        mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
         for track, face in enumerate(faces):
             row = index - face.track.start
             shown = 0 <= row < len(face) and face.scores[row] > 0
@@ -191,7 +192,7 @@ def swap(
             if not shown:
                 records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
                 continue
-            aim = Aim(frame, face.landmarks[row], face.poses[row], user_mask, colors.get(track))
+            aim = Aim(frame, face.landmarks[row], face.poses[row], mask, colors.get(track))
             drawn = swap_face(aim, ready[track % len(ready)], along[track](row), options)
             colors.setdefault(track, drawn.color)
             patches.append(drawn.patch)

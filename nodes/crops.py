@@ -14,6 +14,7 @@ from . import host
 from .types import ModelSet
 
 if TYPE_CHECKING:
+    from ..fsgan_core.models import Models
     from ..fsgan_core.swapping import FaceCrop
 
 CropsType = host.io.Custom("FSGAN_CROPS")
@@ -23,11 +24,12 @@ SIDE = 256
 
 @dataclass(frozen=True)
 class Placed:
-    """A crop, the index of its frame, and the number of its face."""
+    """A crop, the index of its frame, the number of its face, and the stages as its frame wants them."""
 
     frame: int
     track: int
     crop: FaceCrop
+    models: Models
 
 
 @dataclass(frozen=True)

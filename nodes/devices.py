@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 MEASURING = ("detection", "landmarks")
 """Stages whose networks give places in a picture; half precision would move them."""
 
+_LEAST = 512 << 20
+_A_PIXEL = 240
+
+
+def room(size: tuple[int, int]) -> int:
+    """Bytes that work on pictures of a size (width, height) takes at most, the networks themselves aside.
+
+    Measured as peaks of allocated memory: finding faces takes 254 MB whatever the size, measuring 32 faces 36 MB, an
+    official generator 242 MB, a swap 235 bytes for each pixel of its square, whose side is 1.6 times the face's: here
+    of a face as large as the picture.
+    """
+    side = 1.6 * min(size)
+    return max(_LEAST, round(side * side * _A_PIXEL))
+
 
 class Managed(nn.Module):
     """A network that works on smaller batches when memory runs out, and in float32 when half precision overflows.

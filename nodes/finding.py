@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -113,15 +113,3 @@ def row_of(face: FaceSequence, index: int) -> int | None:
     """The row of a face for a frame; None where it is not seen there."""
     row = index - face.track.start
     return row if 0 <= row < len(face) and face.scores[row] > 0 else None
-
-
-def at_frame(faces: Sequence[FaceSequence], index: int) -> list[FaceSequence]:
-    """Faces cut down to one frame, which becomes frame 0; one that is not seen there has score 0."""
-    cut = []
-    for face in faces:
-        row = row_of(face, index)
-        part = slice(row or 0, (row or 0) + 1)
-        scores = face.scores[part] * (row is not None)
-        track = replace(face.track, start=0, boxes=face.track.boxes[part])
-        cut.append(replace(face, track=track, landmarks=face.landmarks[part], poses=face.poses[part], scores=scores))
-    return cut

@@ -60,7 +60,7 @@ class ReenactImage(host.Node):
     @classmethod
     def execute(cls, source: Any, target: Any, face: str, face_number: int, **given: Any) -> host.io.NodeOutput:
         """Measure both, draw."""
-        loaded, count = stages(given.get("models")), len(target)
+        loaded, count = stages(given.get("models"), pictures.clip(source).size), len(target)
         known: Faces | None = given.get("faces")
         progress = host.Progress(PASSES + (1 if known else 1 + PASSES) * count)
         picture, landmarks = portrait(source, loaded, progress)
@@ -105,7 +105,7 @@ class ReenactVideo(host.Node):
         from ..fsgan_core.pipeline import AnalyzeOptions, analyze
         from ..fsgan_core.provenance import Marking
 
-        loaded, account = stages(given.get("models")), Account()
+        loaded, account = stages(given.get("models"), pictures.clip(source).size), Account()
         known: Faces | None = given.get("faces")
         with videos.opened(target) as window:
             progress = host.Progress(PASSES + (1 if known else 1 + PASSES) * window.frame_count_hint)

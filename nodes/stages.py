@@ -62,27 +62,28 @@ class CropFaces(host.Node):
 
         models: ModelSet | None = given.get("models")
         known: Faces | None = given.get("faces")
-        loaded, clip = stages(models), pictures.clip(target)
+        clip = pictures.clip(target)
+        loaded = stages(models, clip.size)
         if known:
             faces = fitting(known, clip.size, len(target)).faces
         else:
             found = analyzed(target, batch, loaded, host.Progress(PASSES * len(target)))
             faces = chosen(found, widgets.rule(face, face_number))
         masks = user_masks(given.get("mask"), mask_mode, clip.size, len(target))
+        along = loaded.along(clip, faces)
         cut = tuple(
-            Placed(index, track, cropped(_aim(frame, one, index, masks[index]), loaded, margin))
+            Placed(index, track, cropped(_aim(frame, one, row, masks[index]), loaded, margin), along[track](row))
             for index, frame in enumerate(clip)
             for track, one in enumerate(faces)
-            if row_of(one, index) is not None
+            if (row := row_of(one, index)) is not None
         )
         crops = Crops(cut, len(target), models)
         return host.io.NodeOutput(crops, crops.shown("target"))
 
 
-def _aim(frame: Any, face: Any, index: int, mask: Any) -> Any:
+def _aim(frame: Any, face: Any, row: int, mask: Any) -> Any:
     from ..fsgan_core.swapping import Aim
 
-    row = index - face.track.start
     return Aim(frame, face.landmarks[row], face.poses[row], mask)
 
 
@@ -112,7 +113,7 @@ class ReenactFaces(host.Node):
         loaded = stages(crops.models)
         person = source_map(source, loaded, host.Progress(steps(source)))
         ready = Source(person, loaded.face_model, loaded.device, loaded.segmentation)
-        done = crops.staged(lambda one: reenacted(one.crop, ready, loaded, views == "closest"))
+        done = crops.staged(lambda one: reenacted(one.crop, ready, one.models, views == "closest"))
         return host.io.NodeOutput(done, done.shown("face"))
 
 
@@ -138,8 +139,8 @@ class SegmentFaces(host.Node):
         """Segment the target where the source was drawn."""
         from ..fsgan_core.swapping import segmented
 
-        loaded = stages(crops.models)
-        done = crops.through("Reenact Faces").staged(lambda one: segmented(one.crop, loaded))
+        stages(crops.models)  # Brings the networks back to the device.
+        done = crops.through("Reenact Faces").staged(lambda one: segmented(one.crop, one.models))
         return host.io.NodeOutput(done, done.shown("mask"))
 
 

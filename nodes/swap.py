@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import host, pictures, videos, widgets
-from .finding import PASSES, Watched, analyzed, at_frame, chosen, fitting
+from .finding import PASSES, Watched, analyzed, chosen, fitting
 from .reports import Account
 from .sources import source_map, steps
 from .types import Faces, used
 
 if TYPE_CHECKING:
-    from ..fsgan_core.faces import FaceSequence
-    from ..fsgan_core.models import Models
     from ..fsgan_core.swapping import SwapOptions, UserMask
 
 CATEGORY = "FSGAN/swap"
@@ -61,17 +59,19 @@ class SwapImage(host.Node):
         cls, target: Any, source: Any, face: str, face_number: int, mask_mode: str, **given: Any
     ) -> host.io.NodeOutput:
         """Measure, swap, merge."""
-        loaded = widgets.blended(given.get("models"), given["blending"], given)
-        options, count = drawn(given), len(target)
+        from ..fsgan_core.pipeline import swap
+
+        clip, options, count = pictures.clip(target), drawn(given), len(target)
+        loaded = widgets.blended(given.get("models"), given["blending"], given, clip.size)
         known: Faces | None = given.get("faces")
         progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * count)
         person = source_map(source, loaded, progress)
-        clip = pictures.clip(target)
         analysis = fitting(known, clip.size, count) if known else analyzed(target, given["batch"], loaded, progress)
         faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
         masks = user_masks(given.get("mask"), mask_mode, clip.size, count)
         account = Account()
-        results = list(account.noted(progress.watch(_swapped(clip, faces, person, loaded, options, masks), _frame_of)))
+        found = swap(clip, faces, [person], loaded, options, masks)
+        results = list(account.noted(progress.watch(found, _frame_of)))
         image = pictures.merged(target, [result.frame for result in results])
         return host.io.NodeOutput(image, account.words("swapped"))
 
@@ -109,10 +109,10 @@ class SwapVideo(host.Node):
         from ..fsgan_core.pipeline import AnalyzeOptions, analyze, swap
         from ..fsgan_core.provenance import Marking
 
-        loaded = widgets.blended(given.get("models"), given["blending"], given)
         options = drawn(given)
         known: Faces | None = given.get("faces")
         with videos.opened(target) as window:
+            loaded = widgets.blended(given.get("models"), given["blending"], given, window.size)
             masks = user_masks(given.get("mask"), mask_mode, window.size, 1)
             progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * window.frame_count_hint)
             person = source_map(source, loaded, progress)
@@ -142,18 +142,6 @@ def user_masks(mask: Any, mode: str, size: tuple[int, int], count: int) -> list[
 
     values = pictures.mask_values(mask, size, count)
     return [None if one is None else UserMask(one, "add" if mode == "add" else "subtract") for one in values]
-
-
-def _swapped(clip: Any, faces: tuple[FaceSequence, ...], person: Any, models: Models, options: Any, masks: Any) -> Any:
-    """Results of a swap; where masks differ, every frame is swapped by itself."""
-    from ..fsgan_core.pipeline import swap
-    from ..fsgan_core.streams import Still
-
-    if all(one is masks[0] for one in masks):
-        yield from swap(clip, faces, [person], models, options, masks[0])
-        return
-    for index, frame in enumerate(clip):
-        yield from swap(Still(frame), at_frame(faces, index), [person], models, options, masks[index])
 
 
 def _frame_of(result: Any) -> Any:

@@ -16,8 +16,8 @@ ModelsType = host.io.Custom("FSGAN_MODELS")
 FacesType = host.io.Custom("FSGAN_FACES")
 MapType = host.io.Custom("FSGAN_APPEARANCE_MAP")
 
-ROOM = 1 << 30
-"""Bytes of the device's memory that work may take: a 1080p frame's takes under 1 GB (docs/nodes.md)."""
+FULL_HD = (1920, 1080)
+"""The size of pictures that room is made for where a node does not know it."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,12 @@ class ModelSet:
         others = tuple(pair for pair in self.backends if pair[0] != stage)
         return replace(self, backends=tuple(sorted((*others, (stage, backend)))))
 
-    def load(self) -> Models:
-        """The stages on ComfyUI's device, which is asked to make room first."""
+    def load(self, size: tuple[int, int] = FULL_HD) -> Models:
+        """The stages on ComfyUI's device, which makes room for them and for work on pictures of a size."""
+        from .devices import room
+
         models, networks = _loaded(self, str(host.device()))
-        host.load(networks, ROOM)
+        host.load(networks, room(size))
         return models
 
 
@@ -87,9 +89,9 @@ class Faces:
         return Faces(replace(self.analysis, faces=faces), tuple(self.descriptors[number] for number in numbers))
 
 
-def stages(models: ModelSet | None) -> Models:
-    """The stages of a node's optional ``models`` input."""
-    return (models or ModelSet()).load()
+def stages(models: ModelSet | None, size: tuple[int, int] = FULL_HD) -> Models:
+    """The stages of a node's optional ``models`` input, for work on pictures of a size (width, height)."""
+    return (models or ModelSet()).load(size)
 
 
 def backend_of(name: str) -> str:

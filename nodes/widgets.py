@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .host import accepted, io, model_file, model_files, model_folders
-from .types import FacesType, MapType, ModelSet, ModelsType, backend_of, stages
+from .types import FULL_HD, FacesType, MapType, ModelSet, ModelsType, backend_of, stages
 
 if TYPE_CHECKING:
     from ..fsgan_core.models import Models
@@ -173,12 +173,12 @@ def blending(advanced: bool = True) -> list[io.Input]:
     ]
 
 
-def blended(models: ModelSet | None, backend: str, given: dict[str, Any]) -> Models:
-    """The stages, blending as the values of :func:`blending` say."""
+def blended(models: ModelSet | None, backend: str, given: dict[str, Any], size: tuple[int, int] = FULL_HD) -> Models:
+    """The stages for pictures of a size, blending as the values of :func:`blending` say."""
     from ..fsgan_core.stages.blending import BlendOptions
 
     chosen = models or ModelSet()
-    loaded = stages(chosen if backend == AUTOMATIC else chosen.having("blending", backend_of(backend)))
+    loaded = stages(chosen if backend == AUTOMATIC else chosen.having("blending", backend_of(backend)), size)
     return loaded.with_blending(
         BlendOptions(
             mode=given["gradients"], color=given["match_color"], light=given["match_light"], feather=given["feather"]

@@ -90,7 +90,9 @@ def test_every_network_of_a_set_is_the_host_s_to_move(
     run("FSGAN_SwapImage", target=picture, source=picture.flip(2))
     names, room = asked[0]
     assert {"Detector", "LandmarkNet"} <= set(names)
-    assert room > 100 << 20
+    assert room >= 500 << 20
+    devices = sys.modules["fsgan_pack.nodes.devices"]
+    assert devices.room((3840, 2160)) > 4 * room, "a larger picture needs more"
 
 
 def test_a_swap_survives_a_device_with_little_memory(

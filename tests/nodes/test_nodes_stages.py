@@ -13,7 +13,8 @@ Run = Callable[..., tuple[Any, ...]]
 
 def by_hand(run: Run, target: torch.Tensor, source: Any, **given: Any) -> tuple[torch.Tensor, str]:
     """A swap, stage by stage; options go to the stage that knows them."""
-    cut = {name: value for name, value in given.items() if name in ("mask", "mask_mode", "batch", "margin", "faces")}
+    known = ("mask", "mask_mode", "batch", "margin", "faces", "models")
+    cut = {name: value for name, value in given.items() if name in known}
     blend = {name: value for name, value in given.items() if name in ("blending", "gradients", "match_light")}
     crops, _ = run("FSGAN_CropFaces", target=target, **cut)
     crops, _ = run("FSGAN_ReenactFaces", crops=crops, source=source, views=given.get("views", "interpolate"))
@@ -147,3 +148,63 @@ def test_examples_are_faces(run: Run, nodes: dict[str, Any]) -> None:
     assert shapes == [*[(1, 474, 474, 3)] * 3, (4, 474, 474, 3)]
     (clip,) = run("FSGAN_ExampleVideo")
     assert Path(clip.file).stat().st_size < 200_000
+
+
+SMALL = {"flat_layers": [1, 1, 1], "width": 4, "max_width": 16}
+OFFICIAL = {
+    "reenactment": ("nfv_msrunet_256_1_2_reenactment_v2.1", "ms_res_unet", {"in_channels": 101, **SMALL}),
+    "completion": ("ijbc_msrunet_256_1_2_inpainting_v2", "ms_res_unet", {"in_channels": 4, **SMALL}),
+    "blending": ("ijbc_msrunet_256_1_2_blending_v2", "ms_res_unet", {"in_channels": 7, "image_channels": 6, **SMALL}),
+    "segmentation": ("celeba_unet_256_1_2_segmentation_v2", "seg_unet", {"width": 4}),
+}
+
+
+@pytest.fixture
+def official(host: Any, nodes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Random networks of few channels, converted, in ComfyUI's folder of ours."""
+    from fsgan_core.networks import build
+    from fsgan_core.weights.checkpoint import save_weights
+
+    monkeypatch.delenv("FSGAN_MODELS", raising=False)
+    folder = tmp_path / "fsgan"
+    folder.mkdir()
+    for stage, (name, kind, config) in OFFICIAL.items():
+        torch.manual_seed(len(name))
+        network = build(kind, config)
+        save_weights(folder / f"{name}.safetensors", network.state_dict(), kind, config, fsgan_stage=stage)
+    monkeypatch.setitem(host.folders.folder_names_and_paths, "fsgan", ([str(folder)], {".safetensors"}))
+    return folder
+
+
+def test_converted_networks_are_listed_loaded_and_the_same_by_hand(
+    run: Run, nodes: dict[str, Any], official: Path, picture: torch.Tensor
+) -> None:
+    menus = {one.id: one.values["options"] for one in nodes["FSGAN_LoadModels"].define_schema().inputs[:-1]}
+    assert menus["weights"] == ["open", "v2"]
+    assert menus["completion"][-1] == "v2"
+    (models,) = run("FSGAN_LoadModels", weights="v2")
+    assert dict(models.chosen.__dict__)["reenactment"] == "v2"
+    target = torch.cat([picture.roll(2 * n, 2) for n in range(3)])
+    source = picture.flip(2)
+    faces, _, _ = run("FSGAN_AnalyzeImages", image=target)
+    one, _ = run("FSGAN_SwapImage", target=target, source=source, faces=faces, models=models)
+    ours, _ = run("FSGAN_SwapImage", target=target, source=source, faces=faces)
+    assert not torch.equal(one, ours)
+    stages, _ = by_hand(run, target, source, faces=faces, models=models)
+    assert torch.equal(stages, one)
+
+
+def test_a_file_of_no_known_set_is_listed_for_its_stage_and_a_changed_one_is_loaded_again(
+    run: Run, nodes: dict[str, Any], official: Path
+) -> None:
+    node, name = nodes["FSGAN_LoadModels"], OFFICIAL["completion"][0]
+    before = node.fingerprint_inputs()
+    (official / "my-own.safetensors").write_bytes((official / f"{name}.safetensors").read_bytes())
+    (official / "broken.safetensors").write_bytes(b"no weights")
+    assert node.fingerprint_inputs() != before
+    menus = {one.id: one.values["options"] for one in node.define_schema().inputs[:-1]}
+    assert menus["completion"][-1] == "my-own.safetensors"
+    assert "my-own.safetensors" not in menus["segmentation"]
+    (models,) = run("FSGAN_LoadModels", completion="my-own.safetensors")
+    assert models.chosen.completion == str(official / "my-own.safetensors")
+    assert models.chosen.weights == "open, my-own"
