@@ -34,7 +34,7 @@ Floats = NDArray[np.float32]
 SIDE, MARGIN = 256, 1.6
 """Side of the crops measured, in pixels, and over the longer side of the face."""
 _FACE = SIDE / MARGIN
-_BEFORE = 10
+BEFORE = 10
 """The target's own identity is looked at in every so many frames; it is one person's throughout."""
 
 
@@ -128,10 +128,13 @@ class Inspector:
         references: one for all faces, or one for each, as the sources of a swap.
         models: the stages (landmarks are used).
         embedder: describes identity; None leaves it out.
+        before: the target's own identity is looked at in every so many frames.
     """
 
-    def __init__(self, references: Sequence[Reference], models: Models, embedder: Embedder | None) -> None:
-        self.references, self.models, self.embedder = references, models, embedder
+    def __init__(
+        self, references: Sequence[Reference], models: Models, embedder: Embedder | None, before: int = BEFORE
+    ) -> None:
+        self.references, self.models, self.embedder, self.before = references, models, embedder, before
         self.described: dict[int, list[Tensor]] = {}
         self.missing = tuple(_missing(embedder))
         self._colors = not any("scikit-image" in words for words in self.missing)
@@ -188,8 +191,8 @@ class Inspector:
     ) -> dict[str, float | None]:
         if self.embedder is None or reference.descriptor is None:
             return {"identity": None, "identity_before": None}
-        last, before = self._before.get(track, (-_BEFORE, None))
-        due = len(frames) > 1 and self._index - last >= _BEFORE
+        last, before = self._before.get(track, (-self.before, None))
+        due = len(frames) > 1 and self._index - last >= self.before
         count = 2 if due else 1
         described = self.embedder(frames[:count], found[:count])
         distances = metrics.identity_distance(described, reference.descriptor).tolist()

@@ -19,7 +19,7 @@ from ..pipeline import Rendered
 from ..stages.appearance_map import AppearanceMap
 from ..streams import Frame, Part
 from .identity import Embedder
-from .inspection import Inspector, Reference, beside, box_of, cut
+from .inspection import BEFORE, Inspector, Reference, beside, box_of, cut
 from .material import Library, Pair, Subject
 from .measures import Row, means
 from .metrics import identity_drift
@@ -54,10 +54,10 @@ class Bench:
     embedder: Embedder | None
     watch: Callable[[Iterable[Rendered], str], Iterable[Rendered]] = unwatched
 
-    def inspector(self, source: AppearanceMap) -> Inspector:
-        """What measures results against a source."""
+    def inspector(self, source: AppearanceMap, before: int = BEFORE) -> Inspector:
+        """What measures results against a source, and the target's own identity in every so many frames."""
         models = self.library.models
-        return Inspector([Reference.of(source, models, self.embedder)], models, self.embedder)
+        return Inspector([Reference.of(source, models, self.embedder)], models, self.embedder, before)
 
 
 def swap_protocol(bench: Bench, pairs: Sequence[Pair]) -> Outcome:

@@ -207,7 +207,7 @@ def _reenacted(
     face, first = one.face, one.face.track.start
     frame = next(islice(one.clip, first + start, None))
     source = single_view(frame, face.landmarks[start], chosen.models)
-    inspector, far = bench.inspector(source), farthest(face, start)
+    inspector, far = bench.inspector(source, before=1), farthest(face, start)
     words = f"reenacting {one.path.stem}, {chosen.name}"
     for row, result in zip(_seen(face), bench.watch(_beside(chosen, one, source), words), strict=False):
         measured = inspector.look(result)[0]
