@@ -103,7 +103,8 @@ class GeneratorTask:
         self.pairs, self.pose, self.plan = pairs, pose, plan
         self.judge, judges = reconstruction(plan.identity_only)
         self.helpers = [*helpers, *judges]
-        self.card = Card(title=f"FSGAN {plan.stage} network", purpose=f"{network.config}", data=DATA)
+        purpose = f"The {plan.stage} stage in the architecture of the FSGAN paper, for fsgan swap --models DIR."
+        self.card = Card(title=f"FSGAN {plan.stage} network", purpose=purpose, data=DATA)
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches of pairs."""

@@ -96,7 +96,9 @@ class SegmentationTask:
         if plan.start:
             start_from(self.model, Path(plan.start))
         self.crops, self.held_out, self.plan = crops, held_out, plan
-        self.card = Card(title="FSGAN segmentation network", purpose="Which pixels are face.", data=DATA)
+        self.card = Card(
+            title="FSGAN segmentation network", purpose="Which pixels are face, for fsgan swap --models DIR.", data=DATA
+        )
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches of crops."""

@@ -236,7 +236,9 @@ def test_half_way_is_between(dataset):
 
 def test_what_is_missing_is_said(fails, dataset, tmp_path):
     words = ("--data", dataset, "--out", tmp_path / "run", "--device", "cpu")
-    assert "needs; name a file with --set reenactment=FILE" in fails("train", "completion", "--recipe", "smoke", *words)
+    assert "needs; name a file with --set reenactment=FILE" in fails(
+        "train", "completion", "--arch", "msrunet-v2", *words
+    )
     assert "reenactment has no architecture 'unet'" in fails("train", "reenactment", "--arch", "unet", *words)
     assert "detection has no architecture" in fails("train", "detection", "--arch", "msrunet-v2", *words)
     assert "the task knows no 'size'" in fails("train", "reenactment", "--set", "size=3", *words)
