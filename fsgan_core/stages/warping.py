@@ -17,12 +17,14 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import compose, identity, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, head_rings, points, ring_triangles
-from ..ops.mesh import facing, interpolate, rasterize
+from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
 from .openings import missing, recessed
 from .views import View, detail, facing_camera
 
-_OWN = 0.6
+_OWN = 0.8
 """How far the mirrored half of a face counts as seen in its own picture."""
+_TURNED = 6.0
+"""How fast an outline in a face's own picture loses trust as it turns into sight, by the cosine to the camera."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def warp(
     if anchor is not None:
         # In its own picture a face keeps what lies along its outline, background too, unless more comes into sight;
         # and skin stretched from beside a place fits its light better than the other half's.
-        trust, other = torch.maximum(trust, 1 - revealed), _OWN * seen
+        turned = vertex_facing(path[-1], model.triangles) - vertex_facing(path[0], model.triangles)
+        trust, other = torch.maximum(trust, 1 - _TURNED * turned[..., None].clamp_min(0)), _OWN * seen
     twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
     values = torch.cat((places, trust, twin), -1)
     outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 4))
