@@ -20,6 +20,8 @@ HAIR_DEPTH = 0.55
 """How far the hair ring lies behind the face oval, in distances between the outer eye corners."""
 OUTER = 1.7
 """Size of the outer ring relative to the hair ring."""
+_CONE = 0.98
+"""Cosine of the angle within which landmarks count as lying in one direction from the middle of a face."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,29 @@ def outer_ring(hair: Tensor) -> Tensor:
     return torch.cat((ring[..., :2], depth.expand(-1, ring.shape[1], 1)), -1)
 
 
+def outline(vertices: Tensor) -> Tensor:
+    """The face oval ``(B, 36, 3)`` of landmarks in pixels, moved out to what is seen of the face.
+
+    Of a turned face the far part of the oval lies behind the cheek; what is around the face begins at the cheek.
+    """
+    oval = vertices[:, list(FACE_OVAL)]
+    centre = oval[..., :2].mean(1, keepdim=True)
+    away, offset = oval[..., :2] - centre, vertices[..., :2] - centre
+    reach = away.norm(dim=2, keepdim=True).clamp_min(1e-6)
+    along = (away / reach) @ offset.mT
+    near = along > _CONE * offset.norm(dim=2)[:, None]
+    farthest = torch.where(near, along, 0.0).amax(2, keepdim=True)
+    moved = centre + away * (torch.maximum(farthest, reach) / reach)
+    return torch.cat((moved, oval[..., 2:]), 2)
+
+
 def head_rings(source: Placement, face: Placement) -> Tensor:
     """Vertices ``(B, 108, 3)`` of face oval, hair ring and outer ring for a source's head in the place of a face.
 
     The hair ring has the source's shape and turns with the face; the outer ring stays where it is around the source.
     """
     hair = hair_ring(source.shape)
-    oval = points(face)[:, list(FACE_OVAL)]
+    oval = outline(points(face))
     return torch.cat((oval, points(replace(face, shape=hair)), outer_ring(points(replace(source, shape=hair)))), 1)
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fsgan_core.ops.geometry import rotation_matrix
-from fsgan_core.ops.head_mesh import head_reach, place, points
+from fsgan_core.ops.head_mesh import head_reach, outline, place, points
+from fsgan_core.ops.landmarks import FACE_OVAL
 from fsgan_core.stages.mouth import plain_mouth
 from fsgan_core.stages.openings import MOUTH, missing, openness
 from fsgan_core.stages.pose import load_face_model
@@ -172,3 +173,15 @@ def test_what_lies_outside_the_source_picture_is_not_seen():
     drawn = FlowReenactor(MODEL)([half], [1.0], face()[None], SIZE)
     row = drawn.image[0, :, SIZE // 2, SIZE // 2 + 8 : SIZE // 2 + 40]
     assert row.diff(dim=1).abs().mean() > 0.01  # mirrored texture, not the border repeated
+
+
+def test_the_outline_of_a_turned_face_holds_the_whole_face():
+    for yaw in (0.0, 35.0, -35.0):
+        vertices = face(yaw)[None]
+        ring, oval = outline(vertices)[0, :, :2], vertices[0, list(FACE_OVAL), :2]
+        middle = oval.mean(0)
+        grown = (ring - middle).norm(dim=1) / (oval - middle).norm(dim=1)
+        assert grown.min() > 0.999
+        assert (grown.max() > 1.1) == (yaw != 0)
+        assert ring[:, 0].max() > vertices[0, :, 0].max() - 0.02 * SIZE
+        assert ring[:, 0].min() < vertices[0, :, 0].min() + 0.02 * SIZE
