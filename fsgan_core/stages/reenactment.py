@@ -21,6 +21,7 @@ from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
 from .evidence import Window, gather
 from .features import draw_features
+from .fringe import bare
 from .refinement import Refined, Refiner, bundled_refiner
 from .views import View
 from .warping import Anchor, Layer, surroundings_flow, warp
@@ -46,7 +47,7 @@ class Reenactment:
 
     Attributes:
         image: ``(1, 3, S, S)`` the reenacted face with the hair and surroundings that move along.
-        mask: ``(1, 1, S, S)`` where the face mesh is drawn.
+        mask: ``(1, 1, S, S)`` where the face mesh is drawn and no fringe covers the source's forehead.
         confidence: ``(1, 1, S, S)`` how well the source shows it: 1 seen (and outside the face), at most 0.5 where
             only its mirrored half is seen, 0 where nothing is.
         openings: ``(1, 1, S, S)`` inside of mouth and eyes.
@@ -129,8 +130,9 @@ class FlowReenactor:
             unseen = unseen * (1 - layer.seen) * (1 - 0.5 * layer.mirrored)
             lacking = lacking + share * layer.missing
         mask = _soft(layers[0].mask, 3)
-        fields = (mask, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
-        mask, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
+        face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
+        fields = (mask, face, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
+        mask, face, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
         if surroundings:
             around = resize(surroundings_flow(layers[main], target, field), size, size)
             if anchor is not None:  # a crop of its own reaches far beyond the view, where a mirror would show faces
@@ -140,7 +142,7 @@ class FlowReenactor:
             image, painted = refined.painted(image, size / field)
             confidence = 1 - (1 - confidence) * (1 - painted)
         steps = max(layer.steps for layer in layers)
-        return Reenactment(image.clamp(0, 1), mask, confidence, openings, lacking, steps)
+        return Reenactment(image.clamp(0, 1), face, confidence, openings, lacking, steps)
 
     def _field(self, landmarks: Tensor, size: int) -> int:
         """Side of the flow field, so that the face has the same number of pixels in it however large the crop."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,14 +17,15 @@ from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.mesh import rasterize, vertex_facing
 from .appearance_map import AppearanceMap
-from .cropping import square_box
+from .cropping import Box, square_box
 from .segmentation import Segmenter
 
 _DEPTH_SIZE = 160
 """Side in pixels of the depth picture that finds points hidden behind others, such as a cheek behind the nose."""
 
-_SHOWN, _COVER = 1.6, 64
-"""Side of the crop in which occluders are looked for over the face's longer side, and of the map of them in cells."""
+_SHOWN, _SHARES, _COVER = 1.6, 256, 64
+"""Side of the crop in which occluders are looked for over the face's longer side, and of two maps of them in cells:
+one that is kept, and a coarse one for the landmarks."""
 
 _NEAR = 0.2
 """How far skin may be borrowed from, in distances between the outer eye corners."""
@@ -42,6 +43,7 @@ class View:
         safe: ``(1, 478, 2)`` where to look instead when a point is hardly seen: the nearest well seen skin. Right at a
             silhouette a small error of the landmarks would show the background.
         trust: ``(1, 478)`` in [0, 1]: ``visibility``, or how near ``safe`` is on the face where that is more.
+        shown: what is face around the face, if it was looked for.
     """
 
     levels: tuple[Tensor, ...]
@@ -50,6 +52,26 @@ class View:
     visibility: Tensor
     safe: Tensor
     trust: Tensor
+    shown: Shown | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which pixels of a square of a picture are face, not hair or anything else in front of it.
+
+    Attributes:
+        share: ``(1, 1, C, C)`` in [0, 1].
+        box: left, top, right, bottom of the square in pixels of the picture.
+    """
+
+    share: Tensor
+    box: Box
+
+    def at(self, places: Tensor) -> Tensor:
+        """The share at places ``(1, 2, H, W)`` in pixels of the picture: ``(1, 1, H, W)``."""
+        left, top, right, _ = self.box
+        corner = places.new_tensor((left, top))[:, None, None]
+        return sample(self.share, (places - corner) * (self.share.shape[-1] / (right - left)))
 
 
 def prepare(
@@ -69,13 +91,15 @@ def prepare(
         levels.append(functional.avg_pool2d(levels[-1], 2))
     batch = landmarks[None]
     face, seen = place(model.mean, batch), visibility(batch, model) * _inside(batch, picture.shape)
+    shown = None
     if segmentation is not None:
-        seen = seen * _uncovered(image, batch, segmentation)
+        shown = _shown(image, batch, segmentation)
+        seen = seen * _uncovered(shown, batch)
     inner = _inner(seen, model.triangles)
     safe = _drawn_in(batch[..., :2], inner, model.triangles)
     reach = (torch.cdist(face.shape, face.shape) + 10 * (inner < 0.5)[:, None]).amin(2)
     near = torch.exp(-((reach / _NEAR) ** 2))
-    return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near))
+    return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near), shown)
 
 
 def detail(view: View, ratio: float) -> tuple[Tensor, float]:
@@ -84,18 +108,23 @@ def detail(view: View, ratio: float) -> tuple[Tensor, float]:
     return view.levels[level], 0.5**level
 
 
-def _uncovered(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> Tensor:
+def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> Shown:
+    """What of a picture ``(1, 3, h, w)`` is the face with these landmarks ``(1, 478, 3)``."""
+    box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
+    points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
+    flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
+    share = segmentation(sample(image, flow), points)
+    return Shown(functional.adaptive_avg_pool2d(share, min(_SHARES, share.shape[-1])), box)
+
+
+def _uncovered(shown: Shown, landmarks: Tensor) -> Tensor:
     """How much of the face there is around each landmark, ``(1, 478)`` in [0, 1].
 
     The most within a few hundredths of the face: at the outline half is always beyond, and things as thin as the frame
     of glasses may stay.
     """
-    box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
-    points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
-    flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
-    shown = segmentation(sample(image, flow), points)
-    near = functional.max_pool2d(functional.adaptive_avg_pool2d(shown, _COVER), 3, 1, 1)
-    return sample(near, points[..., :2].mT[..., None] * (_COVER / shown.shape[-1]))[:, 0, :, 0]
+    near = functional.max_pool2d(functional.adaptive_avg_pool2d(shown.share, _COVER), 3, 1, 1)
+    return replace(shown, share=near).at(landmarks[..., :2].mT[..., None])[:, 0, :, 0]
 
 
 def _inside(landmarks: Tensor, shape: tuple[int, ...]) -> Tensor:
