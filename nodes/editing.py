@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting
 from .reports import Account
-from .types import Faces, stages
+from .types import Faces, stages, used
 
 if TYPE_CHECKING:
     from ..fsgan_core.ops.controls import Controls
@@ -116,7 +116,7 @@ class EditVideo(host.Node):
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
             faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
             results = account.noted(progress.watch(edit(window, faces, controls, loaded), _frame_of))
-            mark = Marking(operation="face edit", weights="open")
+            mark = Marking(operation="face edit", weights=used(given.get("models")))
             result = videos.written((one.frame for one in results), window, mark, given["quality"])
         return host.io.NodeOutput(result, account.words("edited"))
 
