@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import host, widgets
-from .types import ModelSet, ModelsType, backend_of
+from .types import Engine, ModelSet, ModelsType, backend_of
 
 _FOREIGN = " 'open' comes with the pack; the others need the library of that name (the error says how to install it)."
 _TOOLTIPS = {
@@ -32,6 +32,13 @@ class LoadModels(host.Node):
         ]
         text = "Steps from the source's pose to the target's; 0 takes one per 30 degrees."
         steps = widgets.number("steps", 0, (0, 16, 1), text, advanced=True)
+        text = "Let the flow engine's network shift, merge and paint where geometry alone is in doubt."
+        refine = widgets.switch("refine", True, text, advanced=True, optional=True)
+        text = (
+            "An adapter of the source's person: a file of 'fsgan adapt' in models/fsgan with 'adapter' in its name. "
+            "none: the network as it is for everybody."
+        )
+        adapter = widgets.choice("adapter", widgets.adapters(), text, advanced=True, optional=True)
         return host.accepted(
             host.io.Schema,
             node_id="FSGAN_LoadModels",
@@ -39,7 +46,7 @@ class LoadModels(host.Node):
             category="FSGAN",
             description="Choose what does each stage. Other nodes use the bundled models when this is not connected.",
             search_aliases=["fsgan", "face swap model", "loader"],
-            inputs=[widgets.choice("weights", widgets.weight_sets(), whole), *menus, steps],
+            inputs=[widgets.choice("weights", widgets.weight_sets(), whole), *menus, steps, refine, adapter],
             outputs=[widgets.output(ModelsType, "models", "For the models input of the other FSGAN nodes.")],
         )
 
@@ -49,9 +56,12 @@ class LoadModels(host.Node):
         return host.models_stamp()
 
     @classmethod
-    def execute(cls, weights: str, steps: int, **backends: str) -> host.io.NodeOutput:
+    def execute(
+        cls, weights: str, steps: int, refine: bool = True, adapter: str = widgets.NONE, **backends: str
+    ) -> host.io.NodeOutput:
         """Make the set and load it, so that what is missing is said here."""
         chosen = {stage: backend_of(name) for stage, name in backends.items() if name != widgets.AUTOMATIC}
-        models = ModelSet(weights, tuple(sorted(chosen.items())), steps, host.models_stamp())
+        engine = Engine(steps, refine, "" if adapter == widgets.NONE else adapter)
+        models = ModelSet(weights, tuple(sorted(chosen.items())), engine, host.models_stamp())
         models.load()
         return host.io.NodeOutput(models)

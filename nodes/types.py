@@ -21,19 +21,34 @@ FULL_HD = (1920, 1080)
 
 
 @dataclass(frozen=True)
+class Engine:
+    """How the flow engine works.
+
+    Attributes:
+        steps: of its path, 0 for automatic.
+        refine: whether its network works.
+        adapter: name of a file that fits the network to the source; empty for none.
+    """
+
+    steps: int = 0
+    refine: bool = True
+    adapter: str = ""
+
+
+@dataclass(frozen=True)
 class ModelSet:
     """Which backend does each stage; the networks are loaded when a node first needs them.
 
     Attributes:
         weights: the set of the stages that are not named: "open", "v2" or "v1".
         backends: (stage, backend) of the others.
-        steps: steps of the flow engine, 0 for automatic.
+        engine: how the flow engine works.
         stamp: tells apart files of one name that have changed.
     """
 
     weights: str = "open"
     backends: tuple[tuple[str, str], ...] = ()
-    steps: int = 0
+    engine: Engine = field(default_factory=Engine)
     stamp: str = ""
 
     @property
@@ -67,7 +82,9 @@ def _loaded(models: ModelSet, device: str) -> tuple[Models, list[Any]]:
 
     # Networks that were made in ComfyUI's inference mode could not be moved outside of it.
     with torch.inference_mode(False):
-        flow = FlowOptions(steps=models.steps)
+        engine = models.engine
+        adapter = str(host.model_file(engine.adapter)) if engine.adapter else ""
+        flow = FlowOptions(steps=engine.steps, refine=engine.refine, adapter=adapter)
         return managed(Models.load(models.chosen, device, flow, folders=host.model_folders()))
 
 

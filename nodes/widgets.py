@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FACE_RULES = ("largest", "all", "by number")
 ONE_FACE_RULES = ("largest", "by number")
 AUTOMATIC = "automatic"
+NONE = "none"
 STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
 """The stages that have backends, in their order."""
 
@@ -48,6 +49,11 @@ def weight_sets() -> tuple[str, ...]:
     """The weight sets that are here whole."""
     official = [backends(stage) for stage in STAGES[2:]]
     return ("open", *(name for name in ("v2", "v1") if all(name in names for names in official)))
+
+
+def adapters() -> tuple[str, ...]:
+    """The adapters in ComfyUI's folders, by their names, after :data:`NONE`."""
+    return (NONE, *(name for name in model_files() if "adapter" in name.lower()))
 
 
 def choice(name: str, options: tuple[str, ...], tooltip: str, **more: Any) -> io.Input:

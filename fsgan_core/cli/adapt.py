@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import FSGANError, MediaError
+from ..errors import MediaError
 from ..media import check_output, staged
 from ..pipeline import AnalyzeOptions
 from ..stages.candidates import MapOptions
@@ -36,13 +36,12 @@ def run(args: argparse.Namespace) -> None:
         raise MediaError(f"cannot write an adapter as '{args.output.suffix}'; use {TENSORS}")
     check_output(args.output, overwrite=args.overwrite, inputs=args.source)
     models = load_models(args)
-    refiner = bundled_refiner("cpu")
-    if refiner is None:
-        raise FSGANError("this installation has no reenactment network to adapt")
     person = source_map(args, models)
     views = zip(person.views, person.landmarks, strict=True)
     faces = [Face(str(number), view, points.astype(np.float32)) for number, (view, points) in enumerate(views)]
-    found = adapt(refiner.network, faces, (models.face_model, models.landmarks), read_options(args, AdaptOptions))
+    found = adapt(
+        bundled_refiner().network, faces, (models.face_model, models.landmarks), read_options(args, AdaptOptions)
+    )
     with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:
         found.save(temporary)
     print(f"wrote {args.output}: held-out error {found.before:.4f} -> {found.after:.4f} in {found.steps} steps")

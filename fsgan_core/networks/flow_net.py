@@ -65,7 +65,8 @@ class Doubt(NamedTuple):
 def doubt(geometry: Tensor) -> Doubt:
     """Doubts about what geometry alone would draw.
 
-    Paint: what is unseen or deformed, with two pixels around. Shift: that, or what turned.
+    Paint: what is unseen or deformed, with two pixels around; not the inside of a mouth that is opened tall, since the
+    portraits that the network learns from smile, and it would put teeth there. Shift: that, or what turned.
     Light: what turned.
 
     Args:
@@ -77,8 +78,16 @@ def doubt(geometry: Tensor) -> Doubt:
     turned = mask * (1 - torch.exp(-(turned.square().sum(1, keepdim=True) / 0.2**2)))
     paint = 1 - (1 - torch.maximum(unseen, lacking)) * (1 - moved)
     paint = _softened(functional.max_pool2d(paint, 5, 1, 2))
+    mouth = geometry[:, (i := CHANNELS.index("mouth")) : i + 1]
+    paint = paint * (1 - _tall(mouth) * _softened(functional.max_pool2d(mouth, 5, 1, 2)))
     near = _softened(functional.max_pool2d(mask, 5, 1, 2))
     return Doubt(paint * near, (1 - (1 - paint) * (1 - turned)) * near, _softened(turned))
+
+
+def _tall(mouth: Tensor) -> Tensor:
+    """How far an opening is tall rather than wide, ``(B, 1, 1, 1)``: 0 up to 0.4 times its width, 1 from 0.55 on."""
+    height, width = (mouth.amax(side, keepdim=True).sum((2, 3), keepdim=True) for side in (3, 2))
+    return ((height / width.clamp_min(1) - 0.4) / 0.15).clamp(0, 1)
 
 
 def _softened(field: Tensor) -> Tensor:

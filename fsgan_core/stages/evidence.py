@@ -20,9 +20,7 @@ from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, points
 from ..ops.landmarks import LEFT_IRIS, RIGHT_IRIS
 from ..ops.mesh import facing, interpolate, rasterize, strain, vertex_normals
-from .features import feature_layer
 from .openings import MOUTH, missing, recessed
-from .views import View
 from .warping import Layer
 
 MARGIN = 1.6
@@ -54,6 +52,11 @@ class Window:
         corner = like.new_tensor((self.left, self.top))[:, None, None]
         return identity(size, size, like) * (self.side / size) + corner
 
+    def look(self, picture: Tensor, scale: float) -> Tensor:
+        """A picture ``(1, C, S, S)`` of ``scale`` pixels per pixel of the field, in the window ``(1, C, N, N)``."""
+        factor = max(1, int(self.side * scale / WINDOW))
+        return sample(functional.avg_pool2d(picture, factor), self.places(WINDOW, picture) * (scale / factor))
+
     def inside(self, landmarks: Tensor, size: int) -> Tensor:
         """Landmarks ``(1, P, 3)`` of the field in pixels of a window ``size`` pixels wide."""
         return (landmarks - landmarks.new_tensor((self.left, self.top, 0.0))) * (size / self.side)
@@ -84,7 +87,7 @@ def gather(
     target: Placement,
     window: Window,
     model: FaceModel,
-    view: View,
+    features: Tensor,
     mirror: float,
 ) -> Evidence:
     """Evidence of warped views.
@@ -95,7 +98,7 @@ def gather(
         target: the face wanted, in pixels of the field.
         window: where to look.
         model: the face model.
-        view: the main view, for its features.
+        features: ``(1, 4, N, N)``, see :class:`Evidence`.
         mirror: trust in mirrored pixels relative to seen ones.
     """
     places = window.places(WINDOW, target.shape)
@@ -110,7 +113,6 @@ def gather(
     main = layers[max(range(len(layers)), key=lambda index: weights[index])]
     geometry = _geometry(main.start, target, window, model)
     geometry[:, CHANNELS.index("unseen")] *= unseen[:, 0]
-    features = torch.cat(feature_layer(WINDOW, view, window.inside(points(target), WINDOW), model), 1)
     return Evidence(torch.stack(sheets, 1).clamp(0, 1), torch.stack(trust, 1), geometry, features)
 
 

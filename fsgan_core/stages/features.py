@@ -61,24 +61,14 @@ class _Window:
         return smoothstep(2 * inward / (self.reach * _FINE))
 
 
-def draw_features(image: Tensor, view: View, landmarks: Tensor, model: FaceModel) -> Tensor:
-    """Draw eyes and mouth of a reenacted face anew, where a view shows them.
+def feature_layer(size: int, view: View, landmarks: Tensor, model: FaceModel) -> tuple[Tensor, Tensor]:
+    """Eyes and mouth of a reenacted face, where a view shows them, as a layer over what the flow field gives.
 
     Args:
-        image: ``(1, 3, S, S)`` the face as the flow field gives it.
+        size: side of the result in pixels.
         view: what the source shows.
-        landmarks: ``(1, 478, 3)`` the face wanted, in pixels of ``image``.
+        landmarks: ``(1, 478, 3)`` the face wanted, in pixels of the result.
         model: the face model.
-
-    Returns:
-        ``(1, 3, S, S)``, a new picture.
-    """
-    colours, cover = feature_layer(image.shape[-1], view, landmarks, model)
-    return image * (1 - cover) + colours
-
-
-def feature_layer(size: int, view: View, landmarks: Tensor, model: FaceModel) -> tuple[Tensor, Tensor]:
-    """Eyes and mouth as a layer over a picture, see :func:`draw_features`.
 
     Returns:
         colours ``(1, 3, size, size)`` times cover, and cover ``(1, 1, size, size)`` in [0, 1].

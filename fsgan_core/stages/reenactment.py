@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..networks.flow_net import featured
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
 from .evidence import Window, gather
-from .features import draw_features
+from .features import feature_layer
 from .fringe import bare
-from .refinement import Refined, Refiner, bundled_refiner
+from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
 from .views import View
 from .warping import Anchor, Layer, surroundings_flow, warp
 
@@ -37,6 +39,8 @@ class FlowOptions:
     """pixels of the field in which flow is computed, along 1.6 times the face; flow is upsampled to the result"""
     refine: bool = True
     """let the network shift, merge and paint where geometry alone is in doubt"""
+    adapter: str = ""
+    """file made by 'fsgan adapt' that fits the network to the source's person; none when not given"""
     mirror: float = 0.5
     """trust in the mirrored half of the face relative to pixels really seen, in [0, 1]"""
 
@@ -103,7 +107,11 @@ class FlowReenactor:
     def __init__(self, model: FaceModel, options: FlowOptions | None = None, refiner: Refiner | None = None) -> None:
         self.model = model
         self.options = options or FlowOptions()
-        self.refiner = (refiner or bundled_refiner(model.mean.device)) if self.options.refine else None
+        self.refiner = None
+        if self.options.refine:
+            self.refiner = refiner or bundled_refiner(model.mean.device)
+            if self.options.adapter:
+                self.refiner = adapted_refiner(self.refiner, Path(self.options.adapter))
 
     @torch.inference_mode()
     def __call__(
@@ -122,9 +130,9 @@ class FlowReenactor:
         layers = [warp(view, target, (field, size), self.model, anchor, self.options.steps) for view in views]
         main = max(range(len(views)), key=lambda index: weights[index])
         window = Window.around(landmarks * (field / size))
-        refined = self._refined(layers, weights, target, window, views[main])
-        image = self._merged(layers, weights, refined, size)
-        image = draw_features(image, views[main], landmarks, self.model)
+        features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
+        refined = self._refined(layers, weights, target, window, features)
+        image = featured(self._merged(layers, weights, refined, size), features)
         unseen, lacking = torch.ones(()), torch.zeros(())
         for layer, share in zip(layers, weights, strict=True):
             unseen = unseen * (1 - layer.seen) * (1 - 0.5 * layer.mirrored)
@@ -150,11 +158,12 @@ class FlowReenactor:
         return max(16, min(size, round(0.625 * self.options.grid * size / max(extent, 1.0)), 4 * self.options.grid))
 
     def _refined(
-        self, layers: Sequence[Layer], weights: Sequence[float], target: Placement, window: Window, view: View
+        self, layers: Sequence[Layer], weights: Sequence[float], target: Placement, window: Window, features: Tensor
     ) -> Refined | None:
         if self.refiner is None:
             return None
-        return self.refiner(gather(layers, weights, target, window, self.model, view, self.options.mirror), window)
+        features = window.look(features, features.shape[-1] / layers[0].flow.shape[-1])
+        return self.refiner(gather(layers, weights, target, window, self.model, features, self.options.mirror), window)
 
     def _merged(self, layers: Sequence[Layer], weights: Sequence[float], refined: Refined | None, size: int) -> Tensor:
         """The views' pictures, each place from the view that sees it best ``(1, 3, size, size)``."""

@@ -12,11 +12,14 @@ from torch.nn import functional
 
 from ..errors import WeightsError
 from ..networks.flow_net import WINDOW, Doubt, FlowNet, FlowNetConfig, Judgement, Painting, doubt, featured, merge
+from ..networks.low_rank import Factors, adapted
 from ..weights.checkpoint import OPEN, load_weights
 from .evidence import Evidence, Window
 
 KIND = "flow_net"
 """Kind of the weights, as their header names it."""
+ADAPTER = "flow_adapter"
+"""Kind of the files that ``fsgan adapt`` writes."""
 BUNDLED = OPEN / "reenactment.safetensors"
 
 
@@ -114,6 +117,28 @@ def load_refiner(path: Path, device: torch.device | str = "cpu") -> Refiner:
 
 
 @cache
-def bundled_refiner(device: torch.device | str = "cpu") -> Refiner | None:
-    """The bundled network."""
-    return load_refiner(BUNDLED, device) if BUNDLED.is_file() else None
+def bundled_refiner(device: torch.device | str = "cpu") -> Refiner:
+    """The bundled network.
+
+    Raises:
+        WeightsError: its file is missing or damaged.
+    """
+    return load_refiner(BUNDLED, device)
+
+
+def adapted_refiner(refiner: Refiner, path: Path) -> Refiner:
+    """A new refiner, fitted to a person by the file that ``fsgan adapt`` wrote; the one given stays as it is.
+
+    Raises:
+        WeightsError: the file is missing, damaged, something else, or made for another network.
+    """
+    tensors, _ = load_weights(path, ADAPTER)
+    place = next(refiner.network.parameters()).device
+    names = sorted({name.rpartition(".")[0] for name in tensors})
+    try:
+        factors = {
+            name: Factors(*(tensors[f"{name}.{part}"].float().to(place) for part in ("up", "down"))) for name in names
+        }
+        return Refiner(adapted(refiner.network, factors))
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path} was made for another network ({error}); run 'fsgan adapt' again") from error

@@ -23,14 +23,12 @@ from ..networks.low_rank import Factors, fresh
 from ..networks.low_rank import changed as changed_weights
 from ..ops.face_model import FaceModel
 from ..stages.landmarks import Landmarker
+from ..stages.refinement import ADAPTER
 from ..weights.checkpoint import save_weights
 from .labelled import Face
 from .loop import Batch
 from .reenactment_pairs import SHAPES, Pair, as_evidence, pair, pair_from, subject
 from .refinement import cropped, distances, importance
-
-KIND = "flow_adapter"
-"""Kind of the files, as their header names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +72,7 @@ class Adaptation:
         tensors = {f"{name}.{part}": getattr(f, part) for name, f in self.factors.items() for part in ("up", "down")}
         halves = {name: value.detach().half() for name, value in tensors.items()}
         figures = {"before": f"{self.before:.5f}", "after": f"{self.after:.5f}"}
-        save_weights(path, halves, KIND, {"steps": self.steps}, **figures)
+        save_weights(path, halves, ADAPTER, {"steps": self.steps}, **figures)
 
 
 def adapt(

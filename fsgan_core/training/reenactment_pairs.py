@@ -27,9 +27,10 @@ from ..ops.head_mesh import Placement, place, points
 from ..ops.landmarks import LIPS_INNER
 from ..ops.mesh import interpolate, rasterize, vertex_normals
 from ..stages.evidence import MARGIN, Evidence, Window, gather
+from ..stages.features import feature_layer
 from ..stages.landmarks import Landmarker
 from ..stages.openings import MOUTH, openness
-from ..stages.views import prepare
+from ..stages.views import View, prepare
 from ..stages.warping import warp
 from .labelled import Face
 from .turned import draw, expression, new_pose, shrunk, with_mouth
@@ -38,6 +39,7 @@ VIEWS = 3
 """Most views of a pair."""
 MIRROR = 0.5
 """Trust in mirrored pixels, as in the engine."""
+WHOLE = Window(0.0, 0.0, WINDOW)
 Bytes = NDArray[np.uint8]
 
 
@@ -189,7 +191,7 @@ def pair(who: Subject, model: FaceModel, landmarker: Landmarker, rng: Generator,
     for steps in (1, int(rng.choice((2, 4, 8)))) if twin else (int(rng.choice((0, 0, 0, 1, 2, 4))),):
         layers = [warp(view, placed, (WINDOW, WINDOW), model, None, steps) for view in views]
         main = views[int(weights.argmax())]
-        found = gather(layers, shares, placed, Window(0.0, 0.0, WINDOW), model, main, MIRROR)
+        found = gather(layers, shares, placed, WHOLE, model, _features(main, aim, model), MIRROR)
         results.append(_packed(target, found))
     return results
 
@@ -200,7 +202,11 @@ def pair_from(target: Face, source: Face, model: FaceModel, rng: Generator) -> P
     placed = place(model.mean, aim)
     view = prepare(source.image, torch.from_numpy(source.landmarks), model)
     layer = warp(view, placed, (WINDOW, WINDOW), model, None)
-    return _packed(picture, gather([layer], [1.0], placed, Window(0.0, 0.0, WINDOW), model, view, MIRROR))
+    return _packed(picture, gather([layer], [1.0], placed, WHOLE, model, _features(view, aim, model), MIRROR))
+
+
+def _features(view: View, aim: Tensor, model: FaceModel) -> Tensor:
+    return torch.cat(feature_layer(WINDOW, view, aim, model), 1)
 
 
 def window_of(image: Bytes, landmarks: NDArray[np.float32], rng: Generator) -> tuple[Bytes, Tensor]:

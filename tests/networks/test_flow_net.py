@@ -47,6 +47,13 @@ def test_doubt_names_what_may_change(channels, paint, shift, light):
     assert [float(values.mean()) for values in found] == pytest.approx([paint, shift, light], abs=0.01)
 
 
+def test_a_tall_mouth_is_left_to_geometry_and_a_smile_is_painted():
+    for height, painted in ((10, 1.0), (30, 0.0)):
+        fields = geometry(missing=1.0)
+        fields[:, CHANNELS.index("mouth"), 64 - height // 2 : 64 + height // 2, 44:84] = 1
+        assert float(doubt(fields).paint[0, 0, 64, 64]) == pytest.approx(painted, abs=0.01)
+
+
 def test_the_sheet_that_is_trusted_more_is_shown_without_a_ghost_of_the_other():
     sheets = torch.stack((torch.zeros(1, 3, WINDOW, WINDOW), torch.ones(1, 3, WINDOW, WINDOW)), 1)
     trust = torch.stack((torch.full((1, 1, HALF, HALF), 0.9), torch.full((1, 1, HALF, HALF), 0.1)), 1)

@@ -123,6 +123,7 @@ def test_defaults_are_the_core_s(nodes: dict[str, Any]) -> None:
     assert default("FSGAN_AnalyzeVideo", "every") == default("FSGAN_SwapVideo", "every") == AnalyzeOptions().every
     assert default("FSGAN_SwapVideo", "quality") == EncodeOptions().quality
     assert default("FSGAN_LoadModels", "steps") == FlowOptions().steps
+    assert default("FSGAN_LoadModels", "refine") is FlowOptions().refine
     assert default("FSGAN_SelectFaces", "likeness") == ReferenceOptions().threshold
 
 

@@ -9,6 +9,7 @@ from fsgan_core.errors import WeightsError
 from fsgan_core.networks.flow_net import WINDOW, FlowNet, FlowNetConfig, doubt, enlarged
 from fsgan_core.ops.head_mesh import place
 from fsgan_core.stages.evidence import Window, gather
+from fsgan_core.stages.features import feature_layer
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.refinement import KIND, Refined, Refiner, load_refiner
@@ -43,7 +44,9 @@ def evidence(target, source=None, size=WINDOW):
     view = prepare(picture(size), face(size=size) if source is None else source, MODEL)
     placed = place(MODEL.mean, target[None])
     layer = warp(view, placed, (size, size), MODEL, None)
-    return gather([layer], [1.0], placed, Window.around(target[None]), MODEL, view, 0.5)
+    window = Window.around(target[None])
+    features = torch.cat(feature_layer(size, view, target[None], MODEL), 1)
+    return gather([layer], [1.0], placed, window, MODEL, window.look(features, 1.0), 0.5)
 
 
 def test_an_untrained_network_changes_nothing():
