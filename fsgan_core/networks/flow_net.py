@@ -85,9 +85,9 @@ def doubt(geometry: Tensor) -> Doubt:
 
 
 def _tall(mouth: Tensor) -> Tensor:
-    """How far an opening is tall rather than wide, ``(B, 1, 1, 1)``: 0 up to 0.4 times its width, 1 from 0.55 on."""
+    """How far an opening is tall rather than wide, ``(B, 1, 1, 1)``: 0 up to 0.3 times its width, 1 from 0.4 on."""
     height, width = (mouth.amax(side, keepdim=True).sum((2, 3), keepdim=True) for side in (3, 2))
-    return ((height / width.clamp_min(1) - 0.4) / 0.15).clamp(0, 1)
+    return ((height / width.clamp_min(1) - 0.3) / 0.1).clamp(0, 1)
 
 
 def _softened(field: Tensor) -> Tensor:

@@ -8,13 +8,18 @@ from fsgan_core.ops.flow import identity
 from fsgan_core.ops.head_mesh import place
 from fsgan_core.ops.landmarks import LEFT_IRIS
 from fsgan_core.stages.eyes import behind_lids
-from fsgan_core.stages.features import draw_features
+from fsgan_core.stages.features import feature_layer
 from fsgan_core.stages.openings import LEFT
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.views import prepare
 
 SIZE = 256
 MODEL = load_face_model()
+
+
+def draw_features(image, view, landmarks, model):
+    colours, cover = feature_layer(image.shape[-1], view, landmarks, model)
+    return image * (1 - cover) + colours
 
 
 def face(**expressions):

@@ -16,6 +16,7 @@ from fsgan_core.stages.warping import Anchor
 
 SIZE = 192
 MODEL = load_face_model()
+GEOMETRY = FlowOptions(refine=False)
 
 
 def face(yaw=0.0, size=SIZE, **expressions):
@@ -48,7 +49,7 @@ def as_image(frame):
 
 def test_a_face_onto_itself_keeps_its_pixels():
     view = prepare(picture(), face(), MODEL)
-    drawn = FlowReenactor(MODEL)([view], [1.0], face()[None], SIZE)
+    drawn = FlowReenactor(MODEL, GEOMETRY)([view], [1.0], face()[None], SIZE)
     inner = (drawn.mask > 0.99) & (drawn.confidence > 0.9)
     assert inner.float().mean() > 0.15
     assert ((drawn.image - as_image(picture())).abs() * inner).max() < 3 / 255
@@ -66,7 +67,7 @@ def test_sharpness_does_not_depend_on_the_number_of_steps():
 
 def test_automatic_steps_follow_the_pose_gap():
     view = prepare(picture(), face(-40.0), MODEL)
-    assert FlowReenactor(MODEL)([view], [1.0], face(40.0)[None], SIZE).steps == 3
+    assert FlowReenactor(MODEL, GEOMETRY)([view], [1.0], face(40.0)[None], SIZE).steps == 3
 
 
 def test_what_lies_beyond_the_head_stays_exactly():
@@ -74,7 +75,7 @@ def test_what_lies_beyond_the_head_stays_exactly():
     frame, landmarks = picture(size), face(size=size) * torch.tensor([0.4, 0.4, 0.4]) + torch.tensor([100.0, 90, 0])
     view = prepare(frame, landmarks, MODEL)
     turned = face(20.0, size) * 0.4 + torch.tensor([100.0, 90, 0])
-    drawn = FlowReenactor(MODEL)([view], [1.0], turned[None], size, Anchor(1.0, 0.0, 0.0), surroundings=True)
+    drawn = FlowReenactor(MODEL, GEOMETRY)([view], [1.0], turned[None], size, Anchor(1.0, 0.0, 0.0), surroundings=True)
     ring = head_reach(MODEL.mean, landmarks[None])[0, :, :2]
     left, top = ring.amin(0).floor().long().tolist()
     right, bottom = ring.amax(0).ceil().long().tolist()
@@ -90,7 +91,7 @@ def test_the_hidden_side_comes_from_the_mirrored_one_and_is_marked():
     frame = picture()
     frame[:, : SIZE // 2] = (200, 40, 40)
     view = prepare(frame, face(70.0), MODEL)  # shows mostly one side
-    drawn = FlowReenactor(MODEL)([view], [1.0], face(0.0)[None], SIZE)
+    drawn = FlowReenactor(MODEL, GEOMETRY)([view], [1.0], face(0.0)[None], SIZE)
     columns = drawn.confidence[0, 0, SIZE // 2] * (drawn.mask[0, 0, SIZE // 2] > 0.99)
     inside = (drawn.mask[0, 0, SIZE // 2] > 0.99).nonzero()[:, 0]
     low, high = columns[inside[: len(inside) // 4]].mean(), columns[inside[-len(inside) // 4 :]].mean()
@@ -101,7 +102,7 @@ def test_the_hidden_side_comes_from_the_mirrored_one_and_is_marked():
 def test_a_view_that_sees_a_place_is_preferred_there():
     left, right = np.full((SIZE, SIZE, 3), 40, np.uint8), np.full((SIZE, SIZE, 3), 220, np.uint8)
     views = [prepare(left, face(-65.0), MODEL), prepare(right, face(65.0), MODEL)]
-    drawn = FlowReenactor(MODEL)(views, [0.5, 0.5], face()[None], SIZE)
+    drawn = FlowReenactor(MODEL, GEOMETRY)(views, [0.5, 0.5], face()[None], SIZE)
     row = drawn.image[0, 0, SIZE // 2, (drawn.mask[0, 0, SIZE // 2] > 0.99)]
     fifth = len(row) // 6
     ends = sorted((float(row[:fifth].mean()), float(row[-fifth:].mean())))
@@ -111,7 +112,7 @@ def test_a_view_that_sees_a_place_is_preferred_there():
 def test_output_follows_the_source_resolution():
     big = prepare(picture(768), face(size=768), MODEL)
     for size in (192, 768):
-        drawn = FlowReenactor(MODEL)([big], [1.0], face(size=size)[None], size)
+        drawn = FlowReenactor(MODEL, GEOMETRY)([big], [1.0], face(size=size)[None], size)
         expected = torch.nn.functional.interpolate(as_image(picture(768)), (size, size), mode="area")
         inner = (drawn.mask > 0.99) & (drawn.confidence > 0.9)
         assert ((drawn.image - expected).abs() * inner).sum() / inner.sum() / 3 < 0.02
@@ -120,11 +121,11 @@ def test_output_follows_the_source_resolution():
 def test_a_closed_mouth_stretched_open_is_missing_and_an_open_one_is_not():
     closed, wide = face(), face(jawOpen=0.8)
     view = prepare(picture(), closed, MODEL)
-    drawn = FlowReenactor(MODEL)([view], [1.0], wide[None], SIZE)
+    drawn = FlowReenactor(MODEL, GEOMETRY)([view], [1.0], wide[None], SIZE)
     assert drawn.missing.max() > 0.9
     x, y = ((wide[13] + wide[14]) / 2)[:2].long().tolist()
     assert drawn.missing[0, 0, y, x] > 0.9 and drawn.openings[0, 0, y, x] > 0.9
-    again = FlowReenactor(MODEL)([prepare(picture(), wide, MODEL)], [1.0], wide[None], SIZE)
+    again = FlowReenactor(MODEL, GEOMETRY)([prepare(picture(), wide, MODEL)], [1.0], wide[None], SIZE)
     assert again.missing.max() < 0.01 and again.openings.max() > 0.9
 
 
@@ -170,7 +171,7 @@ def test_what_lies_outside_the_source_picture_is_not_seen():
     frame = picture()
     half = prepare(frame[:, : SIZE // 2], face(), MODEL)
     assert half.visibility[0, 454] == 0 and prepare(frame, face(-40.0), MODEL).visibility.max() == 1
-    drawn = FlowReenactor(MODEL)([half], [1.0], face()[None], SIZE)
+    drawn = FlowReenactor(MODEL, GEOMETRY)([half], [1.0], face()[None], SIZE)
     row = drawn.image[0, :, SIZE // 2, SIZE // 2 + 8 : SIZE // 2 + 40]
     assert row.diff(dim=1).abs().mean() > 0.01  # mirrored texture, not the border repeated
 
