@@ -1,11 +1,10 @@
-"""The segmentation, completion and blending networks against geometry, smooth and symmetric fill, and plain Poisson.
+"""The segmentation network and the completion model against geometry, smooth and symmetric fill.
 
 Everything is measured on the test split of the training material, on faces never trained on:
 
 1. segmentation: overlap (intersection over union) of the face with drawn occluders, and apart from them;
 2. completion: distance in 8-bit levels and SSIM within holes: half faces, drawn occluders, ellipses;
-3. blending: distance to the exact Poisson solution in levels, seam and colour along the border (CIEDE2000);
-4. time of each backend for a 256 px crop.
+3. time of each backend for a 256 px crop.
 
 Run: ``python benchmarks/crop_networks.py --data FOLDER [--output FOLDER] [--count N]``.
 """
@@ -25,17 +24,12 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fsgan_core.evaluation.metrics import border_color, seam, ssim  # noqa: E402 (the package beside this folder)
-from fsgan_core.ops.masks import erode  # noqa: E402
-from fsgan_core.ops.poisson import poisson_blend  # noqa: E402
-from fsgan_core.stages.blending import BLENDERS, PLAIN_POISSON, BlendOptions, PoissonBlender  # noqa: E402
+from fsgan_core.evaluation.metrics import ssim  # noqa: E402 (the package beside this folder)
+from fsgan_core.stages.blending import BLENDERS  # noqa: E402
 from fsgan_core.stages.completion import COMPLETERS  # noqa: E402
-from fsgan_core.stages.open_blending import membrane  # noqa: E402
-from fsgan_core.stages.open_completion import mirrored  # noqa: E402
-from fsgan_core.stages.open_networks import load_unet  # noqa: E402
 from fsgan_core.stages.pose import load_face_model  # noqa: E402
 from fsgan_core.stages.segmentation import SEGMENTERS, MeshSegmenter  # noqa: E402
-from fsgan_core.training import blending, completion, segmentation_samples  # noqa: E402
+from fsgan_core.training import completion, segmentation_samples  # noqa: E402
 from fsgan_core.training.crop_occluders import cover, read_props  # noqa: E402
 from fsgan_core.training.face_labels import FACE, UNKNOWN  # noqa: E402
 from fsgan_core.training.landmarks import as_image  # noqa: E402
@@ -56,7 +50,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     faces = segmentation_samples.read_labelled(args.data, "test", MODEL, 0)
     props = read_props(args.data)
-    for part in (segmenting, completing, blending_):
+    for part in (segmenting, completing):
         for name, figures in part(faces, props, args.count, args.output):
             print(f"{name:44s}" + "".join(f"{value:9.3f}" for value in figures), flush=True)
     timing()
@@ -127,45 +121,15 @@ def symmetric(fill: Callable[..., Tensor]) -> Callable[[Tensor, Tensor, Tensor],
     return both
 
 
-def blending_(faces, props, count: int, output: Path | None) -> Rows:
-    """Distance to the exact solution, seam and colour at the border."""
-    network = load_unet("blending")
-    for title, exact in (("masks that are right", 1.0), ("misdrawn masks over occluders", 0.0)):
-        options = blending.SampleOptions(covered=1 - exact, exact=exact, matched=0)
-        swaps = blending.Swaps(faces, props, MODEL, options)
-        rows: dict[str, list[float]] = {"learned": [], "exact with the mask given": []}
-        for number in range(count // 2):
-            face, target, true, given = swaps.swap(np.random.default_rng((19, number)))
-            if true.sum() < 400:
-                continue
-            wanted, inside = poisson_blend(face, target, erode(true)), true * given
-            answers = (face + membrane(network, face, target, given), poisson_blend(face, target, erode(given)))
-            for name, answer in zip(rows, answers, strict=True):
-                gap = (answer - wanted).abs().mean(1, keepdim=True)
-                rows[name].append(float(255 * (gap * inside).sum() / inside.sum().clamp_min(1)))
-        yield f"{title}: levels from the exact, mean, median", ()
-        for name, values in rows.items():
-            yield f"  {name}", (float(np.mean(values)), float(np.median(values)))
-    yield "swaps: seam, border colour", ()
-    swaps = blending.Swaps(faces, props, MODEL, blending.SampleOptions(covered=0, exact=1, matched=0))
-    pairs = [swaps.swap(np.random.default_rng((23, number))) for number in range(count // 2)]
-    pairs = [pair for pair in pairs if pair[2].sum() > 400]
-    blenders = {name: make(None) for name, make in BLENDERS.items()} | {"plain Poisson": PoissonBlender(PLAIN_POISSON)}
-    blenders["learned, plain"] = BLENDERS["learned"](BlendOptions(color=False, light=0, exact=True))
-    results = {name: [blend(*pair[:3]) for pair in pairs] for name, blend in blenders.items()}
-    for name, found in results.items():
-        figures = [
-            (seam(one, pair[1], pair[2]), border_color(one, pair[1], pair[2]))
-            for one, pair in zip(found, pairs, strict=True)
-        ]
-        yield f"  {name}", tuple(float(np.mean([row[part] for row in figures])) for part in (0, 1))
-    if output is not None:
-        columns = [
-            torch.cat([pair[1] for pair in pairs]),
-            torch.cat([torch.where(p[2] > 0, p[0], p[1]) for p in pairs]),
-        ]
-        names = ("plain Poisson", "poisson", "learned, plain", "learned")
-        write(output / "blending.jpg", [*columns, *(torch.cat(results[name]) for name in names)], 1)
+def mirrored(values: Tensor, mask: Tensor) -> Tensor:
+    """Values ``(B, C, S, S)`` flipped about the mask's own vertical middle, 0 where that leads beyond the picture."""
+    size = mask.shape[-1]
+    column = torch.arange(size, dtype=mask.dtype)
+    middle = (mask * column).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1e-6)
+    source = (2 * middle).round()[:, None] - column
+    inside = ((source >= 0) & (source <= size - 1)).to(values.dtype)
+    index = source.clamp(0, size - 1).long()[:, None, None].expand(-1, *values.shape[1:3], -1)
+    return values.gather(3, index) * inside[:, None, None]
 
 
 def timing() -> None:

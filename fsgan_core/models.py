@@ -36,7 +36,7 @@ class Backends:
     landmarks: str = "open"
     reenactment: str = "flow"
     segmentation: str = "learned"
-    completion: str = "smooth"
+    completion: str = "learned"
     blending: str = "poisson"
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ..ops.flow import resize
 from ..ops.poisson import harmonic_fill
+from .open_completion import OpenCompleter
 
 _FIELD = 128
 """Side in pixels at which holes are filled; the fill is smooth and is upsampled."""
@@ -49,5 +50,5 @@ class SmoothCompleter:
         return torch.lerp(image, resize(filled, size, size), hole)
 
 
-COMPLETERS: dict[str, Callable[[], Completer]] = {"smooth": SmoothCompleter}
+COMPLETERS: dict[str, Callable[[], Completer]] = {"learned": OpenCompleter, "smooth": SmoothCompleter}
 """Completion backends by name."""

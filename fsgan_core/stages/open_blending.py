@@ -9,6 +9,7 @@ from torch.nn import functional
 from ..networks.unet import UNet
 from ..ops.flow import resize
 from ..ops.masks import erode
+from ..ops.poisson import harmonic_fill
 from ..ops.pull_push import pull_push
 
 _RING = 3
@@ -18,7 +19,7 @@ _RING = 3
 def membrane(network: UNet, face: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """What to add to the face so that it meets the target at the border and keeps its gradients.
 
-    The network works on cells, since the answer is smooth; sharpness is not its business.
+    The network corrects a solution on cells, since the answer is smooth; sharpness is not its business.
 
     Args:
         network: trained by ``training/blending.py``.
@@ -48,15 +49,25 @@ def cells(face: Tensor, target: Tensor, mask: Tensor, size: int) -> tuple[Tensor
 
 
 def solved(network: torch.nn.Module, difference: Tensor, low: Tensor, inside: Tensor) -> Tensor:
-    """The membrane on cells from what :func:`cells` returns, ``(B, 3, size, size)``.
+    """The membrane on cells from what :func:`cells` returns, ``(B, 3, size, size)``."""
+    return corrected(network, difference, low, inside, first_guess(difference, inside))
+
+
+def first_guess(difference: Tensor, inside: Tensor) -> Tensor:
+    """The membrane through the outermost cells as they are, hair and all, ``(B, 3, size, size)``."""
+    whole = (inside > 0.5).to(difference.dtype)
+    return pull_push(harmonic_fill(difference * whole, erode(whole)), whole)
+
+
+def corrected(network: torch.nn.Module, difference: Tensor, low: Tensor, inside: Tensor, guess: Tensor) -> Tensor:
+    """What the network makes of the first guess.
 
     Twice the difference gives twice the membrane: the network sees it in units of its own spread.
     """
     ring = inside * (1 - erode((inside > 0.5).to(inside.dtype), _RING))
     spread = (ring * difference.square()).mean((1, 2, 3), keepdim=True)
-    unit = (3 * spread / ring.mean((1, 2, 3), keepdim=True).clamp_min(1e-6)).sqrt().clamp_min(1e-3)
-    border = difference / unit
-    start = pull_push(border, ring)
-    inputs = torch.cat((border * ring, ring, inside, start, (low - 0.5) / 0.25, border * inside), 1)
+    unit = (spread / ring.mean((1, 2, 3), keepdim=True).clamp_min(1e-6)).sqrt().clamp_min(1e-3)
+    seen, start = difference / unit * inside, guess / unit
+    inputs = torch.cat((seen * ring, ring, inside, start, (low - 0.5) / 0.25, seen - start * inside), 1)
     answer = network(inputs.contiguous(memory_format=torch.channels_last))
     return unit * (start + answer.to(start.dtype))

@@ -1,31 +1,35 @@
-"""Completion by our network: hidden sides and holes are drawn from what else is seen of the face."""
+"""Completion by our linear face model: hidden sides and holes are drawn from what else is seen of the face."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..networks.unet import UNet
+from ..errors import WeightsError
+from ..networks.face_space import FaceSpace, FaceSpaceConfig
 from ..ops.flow import resize
+from ..ops.masks import bounding_boxes
 from ..ops.pull_push import pull_push
-from .open_networks import load_unet
+from ..weights.checkpoint import OPEN, load_weights
 
+FIELD = 128
+"""Side in pixels at which holes are filled."""
 _KNOWN = 0.1
 """Confidence from which on a pixel is kept, as in the smooth completion."""
 
 
 class OpenCompleter:
-    """Our network; see :class:`~fsgan_core.stages.completion.Completer`.
-
-    It corrects the smooth fill at its own size; the correction is enlarged, so that holes are as fine as that size.
+    """Our model; see :class:`~fsgan_core.stages.completion.Completer`.
 
     Args:
-        network: another network than the bundled one.
+        network: another model than the bundled one.
     """
 
-    def __init__(self, network: UNet | None = None) -> None:
-        self.network = network or load_unet("completion")
+    def __init__(self, network: FaceSpace | None = None) -> None:
+        self.network = network or load_face_space()
 
     @torch.inference_mode()
     def __call__(self, image: Tensor, confidence: Tensor, mask: Tensor) -> Tensor:
@@ -33,42 +37,63 @@ class OpenCompleter:
         hole = ((1 - confidence / _KNOWN).clamp(0, 1) * mask).clamp(0, 1)
         if not (hole > 0).any():
             return image
-        filled = completed(self.network.to(image.device), image, hole, mask, self.network.config.size)
+        filled = completed(self.network.to(image.device), image, hole, mask)
         return torch.lerp(image, resize(filled, *image.shape[-2:]).clamp(0, 1), hole)
 
 
-def completed(network: torch.nn.Module, image: Tensor, hole: Tensor, mask: Tensor, size: int) -> Tensor:
-    """The face at the network's size with its hole filled.
+def load_face_space(path: Path = OPEN / "completion.safetensors") -> FaceSpace:
+    """The bundled model on the CPU.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds something else.
+    """
+    tensors, values = load_weights(path, "completion")
+    try:
+        network = FaceSpace(FaceSpaceConfig.of(values))
+        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{path} does not fit the model in its header ({reason}); reinstall the package") from error
+    return network.eval().requires_grad_(False)
+
+
+def completed(network: FaceSpace, image: Tensor, hole: Tensor, mask: Tensor) -> Tensor:
+    """The face with its hole filled, on a field of :data:`FIELD` pixels.
+
+    The model's face is brought to what is seen around the hole by a smooth correction.
 
     Args:
-        network: trained by ``training/completion.py``.
+        network: the model.
         image: ``(B, 3, S, S)``.
         hole: ``(B, 1, S, S)`` in [0, 1], what is to be filled.
         mask: ``(B, 1, S, S)`` where a face is wanted; beyond it nothing is looked at.
-        size: side of the network's picture.
 
     Returns:
-        ``(B, 3, size, size)``, not limited.
+        ``(B, 3, FIELD, FIELD)``, not limited.
     """
-    wanted = functional.adaptive_avg_pool2d(mask, size)
-    unknown = (functional.adaptive_max_pool2d(hole, size) > 0).to(image.dtype)
-    known = (wanted > 0.5).to(image.dtype) * (1 - unknown)
-    coarse = functional.adaptive_avg_pool2d(image, size)
-    smooth = pull_push(coarse, known)
-    flipped = mirrored(torch.cat((coarse * known, known), 1), wanted)
-    inputs = torch.cat(
-        ((smooth - 0.5) / 0.25, unknown, wanted, flipped[:, :3] * 4 - 2 * flipped[:, 3:], flipped[:, 3:]), 1
-    )
-    answer = network(inputs.contiguous(memory_format=torch.channels_last))
-    return smooth + 0.25 * answer.to(smooth.dtype)
+    wanted = (functional.adaptive_avg_pool2d(mask, FIELD) > 0.5).to(image.dtype)
+    known = wanted * (functional.adaptive_max_pool2d(hole, FIELD) == 0)
+    coarse = functional.adaptive_avg_pool2d(image, FIELD)
+    size = network.config.size
+    boxes = bounding_boxes(wanted).to(image.dtype)
+    face, seen = framed(pull_push(coarse, known), boxes, size), framed(known, boxes, size)
+    drawn = unframed(network(face, (seen > 0.99).to(image.dtype)), boxes, FIELD)
+    return drawn + pull_push(coarse - drawn, known)
 
 
-def mirrored(values: Tensor, mask: Tensor) -> Tensor:
-    """Values ``(B, C, S, S)`` flipped about the mask's own vertical middle, 0 where that leads beyond the picture."""
-    size = mask.shape[-1]
-    column = torch.arange(size, device=mask.device, dtype=mask.dtype)
-    middle = (mask * column).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1e-6)
-    source = (2 * middle).round()[:, None] - column
-    inside = ((source >= 0) & (source <= size - 1)).to(values.dtype)
-    index = source.clamp(0, size - 1).long()[:, None, None].expand(-1, *values.shape[1:3], -1)
-    return values.gather(3, index) * inside[:, None, None]
+def framed(values: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """What lies in boxes ``(B, 4)`` (left, top, right, bottom), stretched to ``(B, C, size, size)``."""
+    low, extent = boxes[:, :2], (boxes[:, 2:] - boxes[:, :2]).clamp_min(1)
+    return _sampled(values, (low * 2 + extent) / values.shape[-1] - 1, extent / values.shape[-1], size)
+
+
+def unframed(values: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """The way back from :func:`framed` into squares of a side; beyond the boxes their border is repeated."""
+    low, extent = boxes[:, :2], (boxes[:, 2:] - boxes[:, :2]).clamp_min(1)
+    return _sampled(values, (size - 2 * low) / extent - 1, size / extent, size)
+
+
+def _sampled(values: Tensor, shift: Tensor, scale: Tensor, size: int) -> Tensor:
+    matrix = torch.cat((torch.diag_embed(scale), shift[..., None]), 2)
+    grid = functional.affine_grid(matrix, [len(values), 1, size, size], align_corners=False)
+    return functional.grid_sample(values, grid, padding_mode="border", align_corners=False)

@@ -1,4 +1,4 @@
-"""Trains the completion network on portraits with holes."""
+"""Fits the completion model to portraits; the loop then goes on from there on portraits with holes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from ..networks.unet import UNet, UNetConfig
-from ..stages.open_completion import completed
+from ..networks.face_space import FaceSpace, FaceSpaceConfig, relative
+from ..ops.masks import bounding_boxes
+from ..ops.pull_push import pull_push
+from ..stages.open_completion import FIELD, completed, framed
 from ..stages.pose import load_face_model
 from ..weights.checkpoint import save_weights
 from . import augment
@@ -25,18 +27,15 @@ from .crop_occluders import Props, cover, read_props
 from .face_labels import FACE
 from .landmarks import Numbers, as_image
 from .loop import Batch
-from .segmentation import started
 from .segmentation_samples import PORTRAITS, Labelled, Placed, placed, read_labelled
 from .sheets import tiled
 
-INPUTS = 9
-"""Channels of what :func:`~fsgan_core.stages.open_completion.completed` gives the network."""
 DETAIL = 0.5
 """Weight of gradients against that of colours."""
 CARD = Card(
-    title="Completion network",
+    title="Completion model",
     purpose="Draws the part of a face that nothing shows, such as its hidden side or what was behind an occluder, from "
-    "the rest of the face. It corrects a smooth fill.",
+    "the rest of the face: a linear model of faces (probabilistic PCA) in the box of the face's mask.",
     data=f"{PORTRAITS} Parts of their faces were cut away.",
     licence="MIT",
 )
@@ -45,14 +44,14 @@ CARD = Card(
 class Holes(Dataset[Batch]):
     """Faces with holes; sample ``i`` depends on ``i`` alone."""
 
-    def __init__(self, faces: Sequence[Labelled], props: Props, size: int = 128) -> None:
+    def __init__(self, faces: Sequence[Labelled], props: Props, size: int = FIELD) -> None:
         self.faces, self.props, self.size = faces, props, size
 
     def __getitem__(self, index: int) -> Batch:
         """Bytes: image ``(S, S, 3)``, and ``(1, S, S)`` of 0 and 1: the hole and the face's mask."""
         rng = np.random.default_rng((13, index))
         face = placed(self.faces[int(rng.integers(len(self.faces)))], rng, self.size)
-        mask = (face.labels == FACE) & (face.prior[..., 0] > 128)
+        mask = _mask(face)
         image = augment.color(face.image, rng) if rng.random() < 0.5 else face.image
         hole = _hole(face, self.props, rng) & mask
         if hole.sum() < 20 or (mask & ~hole).sum() < 100:
@@ -60,6 +59,11 @@ class Holes(Dataset[Batch]):
         parts = {"hole": hole[None], "mask": mask[None]}
         result = {name: torch.from_numpy(part.astype(np.uint8)) for name, part in parts.items()}
         return result | {"image": torch.from_numpy(np.ascontiguousarray(image))}
+
+
+def _mask(face: Placed) -> NDArray[np.bool_]:
+    """The face as far as the mesh reaches, which is what is ever drawn."""
+    return np.asarray((face.labels == FACE) & (face.prior[..., 0] > 128))
 
 
 def _hole(face: Placed, props: Props, rng: Generator) -> NDArray[np.bool_]:
@@ -88,7 +92,7 @@ def _hole(face: Placed, props: Props, rng: Generator) -> NDArray[np.bool_]:
 class CompletionTask:
     """The :class:`~fsgan_core.training.loop.Task` of this file."""
 
-    model: UNet
+    model: FaceSpace
     samples: Dataset[Batch]
     validation: Dataset[Batch]
     batch: int = 16
@@ -140,10 +144,25 @@ class CompletionTask:
 def drawn_and_true(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """What the network draws, the truth (both ``(B, 3, S, S)``) and the hole ``(B, 1, S, S)``."""
     true, hole = as_image(batch["image"]), batch["hole"].float()
-    return completed(model, true, hole, batch["mask"].float(), true.shape[-1]).float(), true, hole
+    if not isinstance(model, FaceSpace):
+        raise ValueError(f"got a {type(model).__name__}, expected a FaceSpace")
+    return completed(model, true, hole, batch["mask"].float()), true, hole
 
 
-def task(data: Path, turns: int = 1, batch: int = 16, trials: int = 96) -> CompletionTask:
+def aligned(faces: Sequence[Labelled], count: int, size: int) -> Tensor:
+    """Faces in relative colours in the boxes of their masks, ``(count, 3, size, size)``; 0 beyond the masks."""
+    rng, found = np.random.default_rng(3), list[Tensor]()
+    while len(found) < count:
+        made = placed(faces[len(found) % len(faces)], rng, FIELD)
+        mask = torch.from_numpy((_mask(made))[None, None].astype(np.float32))
+        image, box = as_image(torch.from_numpy(made.image)[None]), bounding_boxes(mask).float()
+        face, seen = framed(pull_push(image, mask), box, size), framed(mask, box, size)
+        middle, spread = relative(face, seen)
+        found.append((face - middle) / spread * seen)
+    return torch.cat(found)
+
+
+def task(data: Path, turns: int = 1, batch: int = 16, trials: int = 96, count: int = 2400) -> CompletionTask:
     """The training task on this material.
 
     Args:
@@ -151,11 +170,10 @@ def task(data: Path, turns: int = 1, batch: int = 16, trials: int = 96) -> Compl
         turns: turned views of each portrait, about half a second each before the training starts.
         batch: samples of a batch.
         trials: samples that are evaluated.
+        count: faces that the model is fitted to.
     """
-    model, props = load_face_model(), read_props(data)
-    config = UNetConfig(size=128, inputs=INPUTS, outputs=3, channels=(24, 48, 96, 128, 160))
-    network = started(UNet(config), "completion", None)
-    train, val = (
-        Holes(read_labelled(data, split, model, views), props) for split, views in (("train", turns), ("val", 0))
-    )
+    model, props, network = load_face_model(), read_props(data), FaceSpace(FaceSpaceConfig())
+    sets = [read_labelled(data, split, model, views) for split, views in (("train", turns), ("val", 0))]
+    network.fit(aligned(sets[0], count, network.config.size))
+    train, val = (Holes(faces, props) for faces in sets)
     return CompletionTask(network, train, val, batch, trials)
