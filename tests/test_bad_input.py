@@ -111,10 +111,11 @@ def test_an_existing_output_is_refused_before_any_work(portrait: Path, tmp_path:
     output.write_bytes(b"precious")
     assert "exists" in fails("swap", "-s", portrait, "-t", portrait, "-o", output)
     assert "exists" in fails("reenact", "-s", portrait, "-t", portrait, "-o", output)
-    report = tmp_path / "new.png"
-    assert "exists" in fails("swap", "-s", portrait, "-t", portrait, "-o", report, "--report", output)
+    report = tmp_path / "out.json"
+    report.write_bytes(b"precious")
+    assert "exists" in fails("swap", "-s", portrait, "-t", portrait, "-o", tmp_path / "new.png", "--report", report)
+    assert not (tmp_path / "new.png").exists() and report.read_bytes() == b"precious"
     assert output.read_bytes() == b"precious"
-    assert not report.exists()
 
 
 def test_a_failed_run_leaves_the_old_output_even_with_overwrite(portrait: Path, tmp_path: Path, fails: Fails) -> None:

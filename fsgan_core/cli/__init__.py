@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except argparse.ArgumentError as error:
         parsers[args.command].error(str(error))
     except KeyboardInterrupt:
-        return _failed(args, "stopped; nothing was written")
+        return _failed(args, f"stopped; {getattr(args, 'stopped', 'nothing was written')}")
     except (FSGANError, ValueError, OSError) as error:
         return _failed(args, str(error))
     except ModuleNotFoundError as error:

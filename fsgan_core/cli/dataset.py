@@ -24,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help=text)
     add_options(build, DatasetOptions, "faces")
     add_stages(build, MEASURING)
+    build.set_defaults(stopped="the same command goes on with the next file")
     add_debug(build)
 
 

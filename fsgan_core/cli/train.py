@@ -43,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     add_device(parser)
     add_options(parser, TrainOptions, "training", leave=("device",))
+    parser.set_defaults(stopped="the same command goes on from the last checkpoint")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -62,10 +63,7 @@ def run(args: argparse.Namespace) -> None:
         arguments = {**phase.arguments, **dict(map(_setting, args.set)), **before}
         check_arguments(known, arguments)
         task = make(args.data, **arguments)
-        try:
-            figures = train(task, options, folder, command(args, options))
-        except KeyboardInterrupt as error:
-            raise FSGANError("stopped; the same command goes on from the last checkpoint") from error
+        figures = train(task, options, folder, command(args, options))
         before = {"start": folder / "model.safetensors"}
         if figures:
             print(f"wrote {folder / 'model.safetensors'}")
