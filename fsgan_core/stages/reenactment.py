@@ -142,7 +142,7 @@ class FlowReenactor:
         fields = (mask, face, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
         mask, face, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
         if surroundings:
-            around = resize(surroundings_flow(layers[main], target, field), size, size)
+            around = surroundings_flow(layers[main], target, (field, size))
             if anchor is not None:  # a crop of its own reaches far beyond the view, where a mirror would show faces
                 around = reflected(around, layers[main].picture)
             image = torch.lerp(sample(layers[main].picture, around, "bicubic"), image, mask)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
-from ..ops.flow import compose, identity, sample, spread
+from ..ops.flow import compose, identity, resize, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, head_rings, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
@@ -130,12 +130,26 @@ def warp(
     )
 
 
-def surroundings_flow(layer: Layer, target: Placement, field: int) -> Tensor:
-    """Flow ``(1, 2, F, F)`` of what moves along with the head, in pixels of the layer's picture."""
+def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -> Tensor:
+    """Flow of what moves along with the head, in pixels of the layer's picture.
+
+    Args:
+        layer: a warped view.
+        target: the face wanted, in pixels of the field.
+        sizes: sides of the field and of the result in pixels.
+
+    Returns:
+        ``(1, 2, size, size)``.
+    """
+    field, size = sizes
     before, after = head_rings(layer.start, layer.start), head_rings(layer.start, target)
     rings = ring_triangles(after.device)
-    draw = rasterize(after, rings, field, field)
-    return layer.base.flow(_carried(before[..., :2], rings, draw, identity(field, field, after)))
+    draw, grid = rasterize(after, rings, field, field), identity(field, field, after)
+    # A pixel less than the rings reach, so that nothing beyond them moves when the field is enlarged.
+    inside = torch.maximum((draw[0] >= 0)[:, None].float(), layer.near)
+    inside = 1 - functional.max_pool2d(1 - inside, 3, 1, 1)
+    motion = (_carried(before[..., :2], rings, draw, grid) - grid) * inside
+    return layer.base.flow(identity(size, size, after) * (field / size) + resize(motion, size, size))
 
 
 def _together(source: Placement, target: Placement) -> Anchor:
