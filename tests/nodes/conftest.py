@@ -41,7 +41,7 @@ class Bar:
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The stand-in."""
-    spec = spec_from_file_location("host_stub", ROOT / "headless" / "host.py")
+    spec = spec_from_file_location("host_stub", ROOT / "headless" / "host" / "__init__.py")
     assert spec is not None
     assert spec.loader is not None
     stand_in = module_from_spec(spec)
