@@ -12,8 +12,10 @@ from ..faces import FaceSequence
 from ..media import Video, is_video, read_image
 from ..media.image import WRITABLE
 from ..models import Models
+from ..ops.smoothing import SmoothingOptions
 from ..pipeline import AnalyzeOptions, analyze, build_appearance_map
 from ..stages.appearance_map import AppearanceMap
+from ..stages.measuring import MeasureOptions
 from ..stages.selection import select
 from ..streams import Clip, Part, Still
 
@@ -115,7 +117,9 @@ def subject(path: Path, clip: Clip, models: Models, frames: int = 100, stride: i
         NoFaceError: there is none.
     """
     part = Part(clip, frames, stride) if clip.rate else clip
-    faces = analyze(part, models, AnalyzeOptions(every=1 if stride > 2 else 3))
+    # Frames far apart are no motion: smoothing over them would mix expressions.
+    apart = AnalyzeOptions(every=1, measuring=MeasureOptions(smoothing=SmoothingOptions(width=0)))
+    faces = analyze(part, models, apart if stride > 2 else AnalyzeOptions())
     if not faces.faces:
         raise NoFaceError(f"found no face in {path.name}")
     return Subject(path, part, max(select(faces, "largest"), key=len))
