@@ -110,8 +110,10 @@ def spread(clip: Clip, frames: int) -> int:
     return max(1, length // frames)
 
 
-def subject(path: Path, clip: Clip, models: Models, frames: int = 100, stride: int = 1) -> Subject:
-    """Measure a clip's face.
+def subject(
+    path: Path, clip: Clip, models: Models, frames: int = 100, stride: int = 1, sparse: bool = False
+) -> Subject:
+    """Measure a clip's face; ``sparse`` says that its frames lie far apart already.
 
     Raises:
         NoFaceError: there is none.
@@ -119,7 +121,7 @@ def subject(path: Path, clip: Clip, models: Models, frames: int = 100, stride: i
     part = Part(clip, frames, stride) if clip.rate else clip
     # Frames far apart are no motion: smoothing over them would mix expressions.
     apart = AnalyzeOptions(every=1, measuring=MeasureOptions(smoothing=SmoothingOptions(width=0)))
-    faces = analyze(part, models, apart if stride > 2 else AnalyzeOptions())
+    faces = analyze(part, models, apart if sparse or stride > 2 else AnalyzeOptions())
     if not faces.faces:
         raise NoFaceError(f"found no face in {path.name}")
     return Subject(path, part, max(select(faces, "largest"), key=len))

@@ -185,7 +185,8 @@ def _densities(bench: Bench, clips: Sequence[Subject]) -> Outcome:
 def _smaller(bench: Bench, one: Subject, factor: float) -> Subject | None:
     """A clip scaled down and measured anew; None where its face is no longer found."""
     try:
-        return subject(one.path, Scaled(one.clip, factor), bench.library.models, bench.library.frames)
+        sparse = isinstance(one.clip, Part) and one.clip.stride > 2
+        return subject(one.path, Scaled(one.clip, factor), bench.library.models, bench.library.frames, sparse=sparse)
     except NoFaceError:
         return None
 
