@@ -16,6 +16,7 @@ from .reenact import ReenactImage, ReenactVideo
 from .regions import LandmarksToMask
 from .stages import BlendFaces, CompleteFaces, CompositeFaces, CropFaces, ReenactFaces, SegmentFaces
 from .swap import SwapImage, SwapVideo
+from .telling import missing_libraries
 
 NODES = (
     *(LoadModels, AnalyzeImages, AnalyzeVideo, SelectFaces, FacesFromHost, LandmarksToMask),
@@ -35,6 +36,6 @@ class Extension(host.ComfyExtension):
     async def get_node_list(self) -> list[type[host.io.ComfyNode]]:
         """Every node class, after registering the folders of models and saying which libraries are missing."""
         # Not in on_load, which older hosts never call.
-        host.missing_libraries()
+        missing_libraries()
         host.register_folders()
         return list(NODES)

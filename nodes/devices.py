@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from . import host
+from .telling import note
 
 if TYPE_CHECKING:
     from ..fsgan_core.models import Models
@@ -69,9 +69,7 @@ class Managed(nn.Module):
                     raise
                 self.limit = step // 2
             # Out of the except clause, which keeps the failed run's tensors alive.
-            logging.warning(
-                "FSGAN: out of memory; %s takes %d instead of %d at a time from here on", self._name, step // 2, step
-            )
+            note(f"out of memory; {self._name} takes {step // 2} instead of {step} at a time from here on")
             host.tidy()
 
     def _careful(self, inputs: Any) -> Any:
@@ -81,7 +79,7 @@ class Managed(nn.Module):
             result = _each(self.network(*inputs), torch.Tensor.float)
         if all(bool(tensor.isfinite().all()) for tensor in _tensors(result)):
             return result
-        logging.warning("FSGAN: %s overflowed in half precision and runs in float32 from here on", self._name)
+        note(f"{self._name} overflowed in half precision and runs in float32 from here on")
         self.half = None
         return self.network(*inputs)
 

@@ -5,15 +5,12 @@ Nothing else in the pack imports a module of the host. What older hosts lack is 
 
 from __future__ import annotations
 
-import functools
 import inspect
 import json
-import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +18,8 @@ import comfy.model_management as management
 import comfy.utils
 import folder_paths
 from comfy_api.latest import ComfyExtension, InputImpl, io, ui
+
+from .telling import told
 
 __all__ = ["ComfyExtension", "io", "ui"]
 
@@ -33,58 +32,21 @@ _SUFFIX = ".safetensors"
 _PREVIEW_SIDE, _PREVIEW_PAUSE = 512, 0.3
 
 
-LIBRARIES = {
-    "scipy": "scipy",
-    "cv2": "opencv-python-headless",
-    "safetensors": "safetensors",
-    "PIL": "pillow",
-    "av": "av",
-    "tqdm": "tqdm",
-}
-"""Packages of requirements.txt by the modules they give."""
-
-
 class Node(io.ComfyNode):
-    """A node that says which package to install where a library is missing."""
+    """A node that names the package of a missing library, and whose report ends with the notes taken meanwhile."""
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         execute = getattr(vars(cls).get("execute"), "__func__", None)
         # ComfyUI runs locked copies of the classes, which have it wrapped already.
         if execute is not None and not hasattr(execute, "__wrapped__"):
-            cls.execute = classmethod(_told(execute))
-
-
-def _told(execute: Callable[..., T]) -> Callable[..., T]:
-    """A node's work, whose missing libraries are named by package."""
-
-    @functools.wraps(execute)
-    def told(*given: Any, **named: Any) -> T:
-        try:
-            return execute(*given, **named)
-        except ModuleNotFoundError as error:
-            module = (error.name or "").partition(".")[0]
-            if module not in LIBRARIES:
-                raise
-            raise ModuleNotFoundError(
-                f"this node needs '{module}', which is not installed; type: pip install {LIBRARIES[module]}"
-            ) from error
-
-    return told
+            cls.execute = classmethod(told(execute))
 
 
 def accepted(kind: Callable[..., T], **values: Any) -> T:
     """Call a constructor of the host with those named values that its version knows."""
     known = inspect.signature(kind).parameters
     return kind(**{name: value for name, value in values.items() if name in known})
-
-
-def missing_libraries() -> list[str]:
-    """Warn of packages that are not installed."""
-    missing = [package for module, package in LIBRARIES.items() if find_spec(module) is None]
-    if missing:
-        logging.warning("FSGAN: its nodes cannot run before you type: pip install %s", " ".join(missing))
-    return missing
 
 
 def register_folders() -> None:

@@ -47,9 +47,9 @@ def test_two_wires_are_enough(nodes: dict[str, Any], name: str) -> None:
 def test_a_missing_library_is_named_and_hides_no_node(
     nodes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    host, widgets = sys.modules["fsgan_pack.nodes.host"], sys.modules["fsgan_pack.nodes.widgets"]
-    monkeypatch.setitem(host.LIBRARIES, "no_such_module", "some-package")
-    assert host.missing_libraries() == ["some-package"]
+    telling, widgets = sys.modules["fsgan_pack.nodes.telling"], sys.modules["fsgan_pack.nodes.widgets"]
+    monkeypatch.setitem(telling.LIBRARIES, "no_such_module", "some-package")
+    assert telling.missing_libraries() == ["some-package"]
     assert "pip install some-package" in caplog.text
     monkeypatch.setitem(sys.modules, "fsgan_pack.fsgan_core.models", None)
     assert widgets.backends("landmarks") == ()

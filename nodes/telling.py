@@ -1,0 +1,80 @@
+"""What nodes tell their users besides results: missing libraries, and notes of what went otherwise than planned."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib.util import find_spec
+from typing import Any
+
+LIBRARIES = {
+    "scipy": "scipy",
+    "cv2": "opencv-python-headless",
+    "safetensors": "safetensors",
+    "PIL": "pillow",
+    "av": "av",
+    "tqdm": "tqdm",
+}
+"""Packages of requirements.txt by the modules they give."""
+
+_notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+
+
+def note(text: str) -> None:
+    """Say something in the console, and in the report of the node that is at work if it has one."""
+    logging.warning("FSGAN: %s", text)
+    notes = _notes.get()
+    if notes is not None:
+        notes.append(text)
+
+
+def missing_libraries() -> list[str]:
+    """Warn of packages that are not installed."""
+    missing = [package for module, package in LIBRARIES.items() if find_spec(module) is None]
+    if missing:
+        logging.warning("FSGAN: its nodes cannot run before you type: pip install %s", " ".join(missing))
+    return missing
+
+
+def told(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """A node's work (a class method's function) with its notes at the end of its report, and libraries by package."""
+
+    @functools.wraps(execute)
+    def work(cls: Any, *given: Any, **named: Any) -> Any:
+        with _noting() as notes, _named_packages():
+            output = execute(cls, *given, **named)
+        if notes:
+            names = [one.display_name for one in cls.define_schema().outputs]
+            output.args = tuple(
+                "\n".join([value, *notes]) if name == "report" else value
+                for name, value in zip(names, output.args, strict=True)
+            )
+        return output
+
+    return work
+
+
+@contextmanager
+def _noting() -> Iterator[list[str]]:
+    notes: list[str] = []
+    token = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(token)
+
+
+@contextmanager
+def _named_packages() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in LIBRARIES:
+            raise
+        raise ModuleNotFoundError(
+            f"this node needs '{module}', which is not installed; type: pip install {LIBRARIES[module]}"
+        ) from error
