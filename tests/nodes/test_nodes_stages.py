@@ -179,7 +179,8 @@ def official(host: Any, nodes: dict[str, Any], tmp_path: Path, monkeypatch: pyte
 def test_converted_networks_are_listed_loaded_and_the_same_by_hand(
     run: Run, nodes: dict[str, Any], official: Path, picture: torch.Tensor
 ) -> None:
-    menus = {one.id: one.values["options"] for one in nodes["FSGAN_LoadModels"].define_schema().inputs[:-1]}
+    inputs = nodes["FSGAN_LoadModels"].define_schema().inputs
+    menus = {one.id: one.values["options"] for one in inputs if "options" in one.values}
     assert menus["weights"] == ["open", "v2"]
     assert menus["completion"][-1] == "v2"
     (models,) = run("FSGAN_LoadModels", weights="v2")
@@ -202,7 +203,8 @@ def test_a_file_of_no_known_set_is_listed_for_its_stage_and_a_changed_one_is_loa
     (official / "my-own.safetensors").write_bytes((official / f"{name}.safetensors").read_bytes())
     (official / "broken.safetensors").write_bytes(b"no weights")
     assert node.fingerprint_inputs() != before
-    menus = {one.id: one.values["options"] for one in node.define_schema().inputs[:-1]}
+    inputs = node.define_schema().inputs
+    menus = {one.id: one.values["options"] for one in inputs if "options" in one.values}
     assert menus["completion"][-1] == "my-own.safetensors"
     assert "my-own.safetensors" not in menus["segmentation"]
     (models,) = run("FSGAN_LoadModels", completion="my-own.safetensors")
