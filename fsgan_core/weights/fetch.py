@@ -17,8 +17,9 @@ from urllib.request import Request, urlopen
 
 from ..errors import WeightsError
 from .catalog import user_folder
-from .convert import MAX_BYTES, convert, sha256
+from .convert import convert, sha256
 from .known_files import KNOWN, KnownFile
+from .unpickling import MAX_BYTES
 
 RECORD = "fetched.json"
 """File with the SHA-256 of everything fetched into a folder, by name."""

@@ -50,7 +50,7 @@ def infer(shapes: Shapes) -> Inferred:
                 return recognise(shapes)
             except (KeyError, IndexError, ValueError) as error:
                 raise WeightsError(
-                    f"found '{mark}' but not the tensors that belong to it ({error}); the file is incomplete"
+                    f"found '{mark}' but not the tensors that belong to it; the file is incomplete, get another copy"
                 ) from error
     if "inner.flat_block.model.0.model.1.weight" in shapes or "in_conv.1.weight" in shapes:
         raise WeightsError(

@@ -161,6 +161,22 @@ def test_declared_sizes_are_checked_before_memory_is_taken(tmp_path, out):
             refused(save(tmp_path / "a.pth", content), out, "declares 40000[0-9]* bytes of tensors in")
 
 
+def test_names_that_are_safe_but_take_any_memory(tmp_path, out):
+    for call in (Call(bytearray, 1 << 50), Call(torch.Tensor, 1 << 40), Call(complex, 1)):
+        for zipped in (True, False):
+            content = {"state_dict": state_of("segmentation"), "best_loss": call}
+            path = save(tmp_path / "a.pth", content, _use_new_zipfile_serialization=zipped)
+            refused(path, out, f"it asks for '[a-z_]*.{call.call[0].__name__}'")
+
+
+def test_tensors_that_are_no_plain_numbers(tmp_path, out):
+    state = state_of("segmentation")
+    state["final.weight"] = state["final.weight"].to(torch.complex64)
+    refused(save(tmp_path / "a.pth", {"state_dict": state}), out, "'final.weight' as torch.complex64")
+    state["final.weight"] = state["final.weight"].real.to_sparse()
+    refused(save(tmp_path / "a.pth", {"state_dict": state}), out, "asks for 'torch._utils._rebuild_sparse_tensor'")
+
+
 def test_zip_bombs(tmp_path, out):
     path = tmp_path / "a.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -192,11 +208,11 @@ def test_damaged_files(tmp_path, out):
 def test_other_files(tmp_path, out):
     path = tmp_path / "a.pth"
     path.write_text("<!DOCTYPE html><title>Download warning</title>")
-    refused(path, out, "read safely")
+    refused(path, out, "begins with b'<!DOCTYPE html>.*a page may have been saved")
     convert(save(tmp_path / "b.pth", state_of("segmentation")), tmp_path / "b.safetensors")
     refused(tmp_path / "b.safetensors", out, "safetensors already")
     refused(tmp_path / "none.pth", out, "no file at")
-    refused(tmp_path, out, "no file at")
+    refused(tmp_path, out, "is not a file; name")
     for content in ([1, 2], {}, {"state_dict": {}}, {"state_dict": {"a": 1}}, {"state_dict": None}, torch.zeros(3)):
         refused(save(path, content), out, "no mapping of names to tensors")
     refused(save(path, {1: torch.zeros(1)}), out, "names are not text")
