@@ -128,7 +128,7 @@ def test_the_ablation_has_the_paper_s_rows(bench: Bench, target: Subject, tmp_pa
     found = ablation_protocol(bench, [Pair(tmp_path / "source.png", tmp_path / "target.png")])
     measures = {one.variant: one.measures for one in found.results}
     assert list(measures) == ["Gr", "Gr+Gc", "Gr+Gb", "Gr+Gc+Gb"]
-    pasted, blended = measures["Gr"]["seam"], measures["Gr+Gc+Gb"]["seam"]
+    pasted, blended = measures["Gr"]["border_color"], measures["Gr+Gc+Gb"]["border_color"]
     assert pasted is not None
     assert blended is not None
     assert pasted > blended
