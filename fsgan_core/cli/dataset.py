@@ -1,4 +1,4 @@
-"""``fsgan dataset``: training material from a folder of one's own photos and videos."""
+"""``fsgan dataset``: training material from a folder of one's own photos and videos; the data engine's head."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from ..errors import FSGANError
 from ..training.dataset_build import build_file, check_folder, finish, media_files
 from ..training.dataset_choice import DatasetOptions
 from ..training.dataset_report import write_report
+from ..training.ict_files import write_arrays
 from .clips import watched
 from .engine import MEASURING, add_stages, load_models
 from .flags import add_debug, add_options, read_options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the action and its flags."""
+    """Add the actions and their flags."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     text = "find, follow, crop and label the faces of a folder; a build that was stopped goes on with the next file"
     build = actions.add_parser("build", help=text)
@@ -25,10 +26,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_options(build, DatasetOptions, "faces")
     add_stages(build, MEASURING)
     build.set_defaults(stopped="the same command goes on with the next file")
+    head = actions.add_parser("ict", help="convert the ICT-FaceKit head for the data engine")
+    head.add_argument("folder", type=Path, help="FaceXModel of ICT-FaceKit, with its OBJ files")
+    text = "file to write; the data engine reads ict/ict_facekit_light_f16.npz in the folder of its material"
+    head.add_argument("--output", "-o", type=Path, required=True, metavar="FILE.npz", help=text)
     add_debug(build)
+    add_debug(head)
 
 
 def run(args: argparse.Namespace) -> None:
+    """Do the action."""
+    {"build": _build, "ict": _convert}[args.action](args)
+
+
+def _convert(args: argparse.Namespace) -> None:
+    write_arrays(args.folder, args.output)
+    print(f"wrote {args.output}")
+
+
+def _build(args: argparse.Namespace) -> None:
     """Build the dataset and say what was kept."""
     if not args.folder.is_dir():
         raise FSGANError(f"no folder {args.folder}; name one with photos and videos")

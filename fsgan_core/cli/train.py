@@ -32,7 +32,7 @@ ARCHITECTURES = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument("task", choices=sorted({*TASKS, *ARCHITECTURES}), help="the network to train")
-    text = f"an official architecture, for data of 'fsgan dataset build': {_listed(ARCHITECTURES)}"
+    text = f"an official architecture, for data of 'fsgan dataset build' or the engine's: {_listed(ARCHITECTURES)}"
     parser.add_argument("--arch", metavar="NAME", help=text)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the training material")
     text = "folder of the run: checkpoint, log, sheets of samples and, at the end, weights with their card"

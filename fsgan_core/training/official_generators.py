@@ -22,11 +22,10 @@ from .card import Card
 from .loop import Batch
 from .losses import adversarial_loss, critic_loss, pixel_loss, stepwise_loss, stepwise_segmentation_loss
 from .official_nets import Mask, export, initialise, reconstruction, start_from
-from .official_pairs import Pairs, batches, first_batch, half_way, picture_levels
+from .official_pairs import PairSource, batches, first_batch, half_way, picture_levels
 from .run_files import grid
 
 _SHOWN = 6
-DATA = "The user's own pictures, through fsgan dataset build. Who is in them, and under which terms, is for the user."
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class GeneratorTask:
     def __init__(
         self,
         network: MultiScaleResUNet,
-        pairs: tuple[Pairs, Pairs],
+        pairs: tuple[PairSource, PairSource],
         pose: Callable[[Batch], Problem],
         plan: Plan,
         helpers: Sequence[nn.Module] = (),
@@ -104,7 +103,7 @@ class GeneratorTask:
         self.judge, judges = reconstruction(plan.identity_only)
         self.helpers = [*helpers, *judges]
         purpose = f"The {plan.stage} stage in the architecture of the FSGAN paper, for fsgan swap --models DIR."
-        self.card = Card(title=f"FSGAN {plan.stage} network", purpose=purpose, data=DATA)
+        self.card = Card(title=f"FSGAN {plan.stage} network", purpose=purpose, data=pairs[0].about)
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches of pairs."""

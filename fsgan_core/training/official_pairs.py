@@ -22,9 +22,16 @@ from .loop import Batch
 
 MARGIN = 1.2
 """Side of a crop over the longer side of the face."""
+OWN = "The user's own pictures, through fsgan dataset build. Who is in them, and under which terms, is for the user."
 
 
-class Pairs(Dataset[Batch]):
+class PairSource(Dataset[Batch]):
+    """Endless pairs, and what a model card says of where they come from."""
+
+    about: str
+
+
+class Pairs(PairSource):
     """Endless pairs; item ``i`` depends on ``i`` alone.
 
     Args:
@@ -35,6 +42,8 @@ class Pairs(Dataset[Batch]):
     Raises:
         FSGANError: the dataset has no such pair.
     """
+
+    about = OWN
 
     def __init__(self, tracks: Sequence[FaceTrack], side: int, same: bool = True) -> None:
         people: dict[str, list[tuple[FaceTrack, int]]] = {}

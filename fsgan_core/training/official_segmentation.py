@@ -26,9 +26,9 @@ from .card import Card
 from .dataset import FaceTrack, face_placement, read_dataset
 from .loop import Batch
 from .losses import segmentation_loss
-from .official_generators import DATA, Plan
+from .official_generators import Plan
 from .official_nets import export, initialise, start_from
-from .official_pairs import MARGIN, batches, first_batch, pictures
+from .official_pairs import MARGIN, OWN, batches, first_batch, pictures
 from .portraits import read_picture
 from .run_files import grid
 
@@ -97,7 +97,7 @@ class SegmentationTask:
             start_from(self.model, Path(plan.start))
         self.crops, self.held_out, self.plan = crops, held_out, plan
         self.card = Card(
-            title="FSGAN segmentation network", purpose="Which pixels are face, for fsgan swap --models DIR.", data=DATA
+            title="FSGAN segmentation network", purpose="Which pixels are face, for fsgan swap --models DIR.", data=OWN
         )
 
     def batches(self, seed: int) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""Training of the official architectures on users' own datasets (paper section 4, published experiments).
+"""Training of the official architectures on users' datasets or drawn pairs (paper section 4, published experiments).
 
 ``fsgan train reenactment|completion|blending|segmentation --arch ... --data DATASET``. The default recipes are the
 published curriculum: the base alone at 128 px, then base and enhancer at 256 px. What is written is a weight file as
@@ -19,6 +19,7 @@ from ..networks.ms_res_unet import MultiScaleResUNet, MultiScaleResUNetConfig
 from ..ops.landmarks import to_ibug68
 from ..ops.official_masks import image_pyramid, transfer
 from .dataset import read_dataset
+from .drawn_pairs import drawn_pairs, is_material
 from .loop import Batch, Task
 from .losses import blend_target
 from .official_generators import (
@@ -32,7 +33,7 @@ from .official_generators import (
     with_points,
 )
 from .official_nets import face_mask, generator
-from .official_pairs import Pairs, picture_levels, pictures
+from .official_pairs import Pairs, PairSource, picture_levels, pictures
 from .official_segmentation import segmentation
 
 
@@ -99,7 +100,7 @@ def task(data: Path, stage: str, arch: str, **arguments: Any) -> Task:
     """The training of an official architecture.
 
     Args:
-        data: folder made by ``fsgan dataset build``.
+        data: folder made by ``fsgan dataset build``, or, but for the segmentation, material of the data engine.
         stage: ``reenactment``, ``completion``, ``blending`` or ``segmentation``.
         arch: its architecture; only that of the reenactment has two.
         arguments: fields of :class:`Plan`.
@@ -118,7 +119,9 @@ def _reenacted(reenact: MultiScaleResUNet, batch: Batch, plan: Plan) -> tuple[Te
     return drawn, pictures(batch["target"]), landmarks
 
 
-def _pairs(data: Path, plan: Plan, same: bool = True) -> tuple[Pairs, Pairs]:
+def _pairs(data: Path, plan: Plan, same: bool = True) -> tuple[PairSource, PairSource]:
+    if is_material(data):
+        return drawn_pairs(data, plan.resolution, same)
     train, held = (Pairs(read_dataset(data, split), plan.resolution, same) for split in ("train", "all"))
     try:
         held = Pairs(read_dataset(data, "val"), plan.resolution, same)
