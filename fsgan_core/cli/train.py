@@ -85,12 +85,18 @@ def command(args: argparse.Namespace, options: TrainOptions) -> str:
     """What does the same again, without the user's folders."""
     words = ["fsgan train", args.task, *([f"--arch {args.arch}"] if args.arch else [])]
     words += [*([f"--recipe {Path(args.recipe).name}"] if args.recipe else [])]
-    words += ["--data DIR --out DIR", *(f"--set {setting}" for setting in args.set)]
+    words += ["--data DIR --out DIR", *(f"--set {_shown(setting)}" for setting in args.set)]
     for option in describe(TrainOptions):
         value, flag = getattr(options, option.name), option.name.replace("_", "-")
         if value != option.default and option.name != "device":
             words.append(f"--{'no-' * (value is False)}{flag}" + ("" if option.type is bool else f" {value}"))
     return " ".join(words)
+
+
+def _shown(word: str) -> str:
+    """A setting as a card may show it: of a file its name alone."""
+    name, value = _setting(word)
+    return f"{name}={Path(value).name}" if isinstance(value, str) else word
 
 
 def _setting(word: str) -> tuple[str, Any]:

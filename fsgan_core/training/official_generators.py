@@ -60,6 +60,7 @@ class Plan:
         start: weights to go on from.
         reenactment: file of the trained reenactment network, for completion and blending.
         segmentation: file of the trained segmentation network; without it the landmarks' mesh says what is face.
+        features: file of a trained feature network, which then judges instead of those that are found.
     """
 
     stage: str = ""
@@ -74,6 +75,7 @@ class Plan:
     start: str | Path = ""
     reenactment: str = ""
     segmentation: str = ""
+    features: str = ""
 
 
 class GeneratorTask:
@@ -100,7 +102,7 @@ class GeneratorTask:
             start_from(network, Path(plan.start))
         self.model: nn.Module = network
         self.pairs, self.pose, self.plan = pairs, pose, plan
-        self.judge, judges = reconstruction(plan.identity_only)
+        self.judge, judges = reconstruction(plan.identity_only, plan.features)
         self.helpers = [*helpers, *judges]
         purpose = f"The {plan.stage} stage in the architecture of the FSGAN paper, for fsgan swap --models DIR."
         self.card = Card(title=f"FSGAN {plan.stage} network", purpose=purpose, data=pairs[0].about)

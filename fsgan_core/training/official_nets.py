@@ -64,20 +64,26 @@ def frozen(network: nn.Module) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def reconstruction(identity_only: bool = False) -> tuple[Reconstruction, list[nn.Module]]:
+def reconstruction(identity_only: bool = False, features: str = "") -> tuple[Reconstruction, list[nn.Module]]:
     """The reconstruction loss with the perceptual networks that are at hand, and those networks.
 
-    Official ones where there are (identity and attributes half each, as v2, or identity alone), else our own small
-    feature network, else pixels alone.
+    The named one, else official ones where there are (identity and attributes half each, as v2, or identity alone),
+    else our own small feature network, else pixels alone.
 
     Args:
         identity_only: leave the attributes out.
+        features: file of a feature network.
+
+    Raises:
+        WeightsError: the named file is missing, damaged or of another network.
     """
     files = [find(ID), None if identity_only else find(ATTRIBUTES)]
     found = [path for path in files if path is not None]
     own = OPEN / f"{OWN}.safetensors"
     if not found and own.is_file():
         found = [own]
+    if features:
+        found = [Path(features)]
     judges = [frozen(load_network(path, "vgg")) for path in found]
     if not judges:
         return Reconstruction(pixels=1.0), []

@@ -22,7 +22,9 @@ from .loop import Batch
 
 MARGIN = 1.2
 """Side of a crop over the longer side of the face."""
-OWN = "The user's own pictures, through fsgan dataset build. Who is in them, and under which terms, is for the user."
+OWN_PICTURES = (
+    "The user's own pictures, through fsgan dataset build. Who is in them, and under which terms, is for the user."
+)
 
 
 class PairSource(Dataset[Batch]):
@@ -43,7 +45,7 @@ class Pairs(PairSource):
         FSGANError: the dataset has no such pair.
     """
 
-    about = OWN
+    about = OWN_PICTURES
 
     def __init__(self, tracks: Sequence[FaceTrack], side: int, same: bool = True) -> None:
         people: dict[str, list[tuple[FaceTrack, int]]] = {}

@@ -28,7 +28,7 @@ from .loop import Batch
 from .losses import segmentation_loss
 from .official_generators import Plan
 from .official_nets import export, initialise, start_from
-from .official_pairs import MARGIN, OWN, batches, first_batch, pictures
+from .official_pairs import MARGIN, OWN_PICTURES, batches, first_batch, pictures
 from .portraits import read_picture
 from .run_files import grid
 
@@ -96,9 +96,8 @@ class SegmentationTask:
         if plan.start:
             start_from(self.model, Path(plan.start))
         self.crops, self.held_out, self.plan = crops, held_out, plan
-        self.card = Card(
-            title="FSGAN segmentation network", purpose="Which pixels are face, for fsgan swap --models DIR.", data=OWN
-        )
+        purpose = "Which pixels are face, for fsgan swap --models DIR."
+        self.card = Card(title="FSGAN segmentation network", purpose=purpose, data=OWN_PICTURES)
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches of crops."""

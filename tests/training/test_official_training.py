@@ -26,7 +26,7 @@ from fsgan_core.training.official_tasks import task
 from fsgan_core.training.recipes import read_recipe
 from fsgan_core.training.run_files import read_log
 from fsgan_core.weights.catalog import verify
-from fsgan_core.weights.checkpoint import load_weights
+from fsgan_core.weights.checkpoint import load_weights, save_weights
 
 TINY = {"width": 4, "max_width": 8, "batch": 2, "workers": 0}
 
@@ -58,7 +58,8 @@ def test_every_architecture_trains_and_verifies(trained):
         assert f"for {name}" in verify(final(folder) / "model.safetensors")
         (sheet,) = (final(folder) / "sheets").iterdir()
         assert cv2.imread(str(sheet)).shape[0] == 6 * 66
-        assert "user's own pictures" in (final(folder) / "model.md").read_text()
+        card = (final(folder) / "model.md").read_text()
+        assert "user's own pictures" in card and str(folder.parent) not in card, "no folder of the user's"
     adversarial = read_log(trained["blending", "msrunet-v2"] / "64" / "log.csv")[0]
     assert {"reconstruction", "adversarial", "critic", "difference"} <= adversarial.keys()
 
@@ -110,6 +111,21 @@ def test_with_one_level_the_base_is_trained_alone(dataset, tmp_path):
         name.split(".")[0] for name, value in made.model.named_parameters() if not torch.equal(value, before[name])
     }
     assert changed == {"base"}
+
+
+def test_a_named_feature_network_judges(dataset, tmp_path):
+    network = build("vgg", {"widths": [2, 2, 2, 2, 2]})
+    save_weights(tmp_path / "features.safetensors", network.state_dict(), "vgg", {"widths": [2, 2, 2, 2, 2]})
+    plain, judged = (
+        task(dataset, "reenactment", "msrunet-v2", resolution=32, levels=1, features=str(path), adversarial=0, **TINY)
+        for path in ("", tmp_path / "features.safetensors")
+    )
+    batch = first_batch(plain.pairs[0], 2, torch.device("cpu"))
+    assert len(judged.judge.judges) == 1
+    one, other = (made.judge(pictures(batch["source"]), pictures(batch["target"])) for made in (plain, judged))
+    assert other > 0 and other != one
+    with pytest.raises(WeightsError):
+        task(dataset, "reenactment", "msrunet-v2", features=str(tmp_path / "none.safetensors"), **TINY)
 
 
 def test_a_coarse_half_alone_goes_into_the_base(tmp_path):
