@@ -141,14 +141,14 @@ class FlowReenactor:
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
         fields = (mask, face, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
         mask, face, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
+        if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
+            image, painted = refined.painted(image, size / field)
+            confidence = 1 - (1 - confidence) * (1 - painted)
         if surroundings:
             around = surroundings_flow(layers[main], target, (field, size))
             if anchor is not None:  # a crop of its own reaches far beyond the view, where a mirror would show faces
                 around = reflected(around, layers[main].picture)
             image = torch.lerp(sample(layers[main].picture, around, "bicubic"), image, mask)
-        if refined is not None:
-            image, painted = refined.painted(image, size / field)
-            confidence = 1 - (1 - confidence) * (1 - painted)
         steps = max(layer.steps for layer in layers)
         return Reenactment(image.clamp(0, 1), face, confidence, openings, lacking, steps)
 

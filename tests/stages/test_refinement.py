@@ -106,6 +106,16 @@ def test_paint_lies_where_the_window_lies_at_any_size():
         assert torch.allclose(image, painted.expand(-1, 3, -1, -1), atol=1e-5)
 
 
+def test_paint_stays_on_the_face_and_leaves_its_surroundings():
+    refining, geometry = engines()
+    view, turned = prepare(picture(), face(), MODEL), face(25.0)[None]
+    plain, refined = (engine([view], [1.0], turned, 192, surroundings=True) for engine in (geometry, refining))
+    change, beyond = (refined.image - plain.image).abs(), plain.mask < 1e-6
+    assert beyond.float().mean() > 0.1
+    assert change.mean() > 1e-3
+    assert (change * beyond).max() == 0
+
+
 def test_a_window_beyond_the_crop_is_cut():
     refined = Refiner(network())(evidence(face(size=256)), Window(-30.0, 70.0, 80.0))
     image, painted = refined.painted(torch.rand(1, 3, 100, 100), 1.0)
