@@ -10,9 +10,18 @@ _TOOLTIPS = {
     "detection": "What finds faces." + _FOREIGN,
     "landmarks": "What measures faces." + _FOREIGN,
     "reenactment": "What turns the source's face into the target's pose and expression.",
-    "segmentation": "What decides which pixels are face.",
-    "completion": "What fills places that no source picture shows.",
-    "blending": "What joins the face to the picture, where the node itself does not say.",
+    "segmentation": (
+        "What decides which pixels are face. learned: a network, which leaves hair, hands and glasses in front of the "
+        "face; mesh: all that the face's outline holds."
+    ),
+    "completion": (
+        "What fills places that no source picture shows. learned: from a model of faces; smooth: with the colours "
+        "around them."
+    ),
+    "blending": (
+        "What joins the face to the picture, where the node itself does not say. poisson: without a seam, in the "
+        "target's light; multiband: soft in coarse detail, sharp in fine; feather: a plain soft edge."
+    ),
 }
 
 
