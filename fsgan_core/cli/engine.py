@@ -9,7 +9,7 @@ from typing import Any
 from ..models import MENUS, Backends, Models
 from ..options import describe
 from ..stages.blending import BlendOptions
-from ..stages.official_files import SETS
+from ..stages.official_files import SETS, is_official
 from ..stages.reenactment import FlowOptions
 from .flags import add_device, add_options, chosen_device, read_options
 
@@ -50,9 +50,21 @@ def chosen_backends(args: argparse.Namespace) -> Backends:
 
 
 def load_models(args: argparse.Namespace) -> Models:
-    """Build the stages as the flags of :func:`add_stages` say."""
+    """Build the stages as the flags of :func:`add_stages` say; name those that a folder of weights has no file for."""
+    _note_missing(args)
     flow, blend = read_options(args, FlowOptions), read_options(args, BlendOptions)
     return Models.load(chosen_backends(args), chosen_device(args.device), flow, blend)
+
+
+def _note_missing(args: argparse.Namespace) -> None:
+    models = getattr(args, "models", "open")
+    if models in ("open", "v1", "v2"):
+        return
+    backends = Backends.of(models)
+    for stage in SETS:
+        name = getattr(backends, stage)
+        if not is_official(stage, name) and getattr(args, stage, "") is None:
+            print(f"note: {models} has no file for {stage}; our own '{name}' does it (another: --{stage})")
 
 
 def weights_used(args: argparse.Namespace) -> str:

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
                 bar.write(f"{ran.title}: {words}", sys.stdout)
             for file in ran.files:
                 bar.write(f"wrote {args.output_dir / file}", sys.stdout)
+                args.stopped = f"what was written before stays in {args.output_dir}"
 
 
 def _pack() -> ModuleType:

@@ -52,7 +52,7 @@ def _where(args: argparse.Namespace) -> None:
     for folder in folders(_extra(args)):
         print(f"{folder}{'' if folder.is_dir() else ' (no such folder)'}")
     for known in listing(_extra(args)):
-        print(f"  {known.file.name:42} {known.converted or known.original or 'missing'}")
+        print(f"  {known.file.name:46} {known.converted or known.original or 'missing'}")
 
 
 def _verify(args: argparse.Namespace) -> None:

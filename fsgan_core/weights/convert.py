@@ -99,7 +99,7 @@ def _check_paths(path: Path, output: Path, overwrite: bool) -> None:
     if output.suffix != ".safetensors":
         raise WeightsError(f"found the output name {output.name}, expected one that ends in .safetensors")
     if output.exists() and (not overwrite or not output.is_file()):
-        raise WeightsError(f"{output} exists; choose another name or allow overwriting")
+        raise WeightsError(f"{output} exists; choose another name with -o, or --overwrite it")
     if not output.parent.is_dir():
         raise WeightsError(f"no folder {output.parent} to write into; make it first")
 

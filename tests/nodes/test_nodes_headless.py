@@ -219,6 +219,26 @@ def test_numbers_have_their_range_and_switches_their_words(ran: Callable[..., li
         assert message in ran(path, "--set", f"FSGAN_SwapImage.{words}")[0]
 
 
+def test_stopped_in_the_middle_says_what_is_there(
+    ran: Callable[..., list[str]], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = shown(**{"4": node("PreviewImage", images=["1", 0])})
+    assert len(ran(graph)) == 2
+    nodes = sys.modules[f"{command.PACK}.headless.core_nodes"]
+    preview = nodes.previewed
+
+    def stopped(images: Any, number: str, lineage: Any) -> Any:
+        if number == "4":
+            raise KeyboardInterrupt
+        return preview(images, number, lineage)
+
+    monkeypatch.setattr(nodes, "previewed", stopped)
+    assert ran(graph) == [f"fsgan run: stopped; what was written before stays in {out}"]
+    assert (out / "preview_2_00002_.png").is_file()
+    assert not (out / "preview_4_00002_.png").exists()
+    assert ran({number: graph[number] for number in "14"}) == ["fsgan run: stopped; nothing was written"]
+
+
 def test_only_what_outputs_need_is_run(ran: Callable[..., list[str]]) -> None:
     idle = {"7": node("LoadImage", image="nothing.png"), "8": node("KSampler", seed=1)}
     assert len(ran(shown(**idle))) == 1

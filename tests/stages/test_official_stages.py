@@ -1,5 +1,6 @@
 """Official networks of a few channels as stages: equal to the original's step, choosable, saying what is missing."""
 
+import argparse
 from dataclasses import replace
 from fractions import Fraction
 
@@ -7,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from fsgan_core.cli import main
+from fsgan_core.cli import engine, main
 from fsgan_core.errors import WeightsError
 from fsgan_core.faces import FaceSequence, Track
-from fsgan_core.models import Backends, Models
+from fsgan_core.models import MENUS, Backends, Models
 from fsgan_core.networks import build
 from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.ops.official_masks import soft_erosion
@@ -260,6 +261,19 @@ def test_a_folder_does_what_it_can(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match="holds no converted weights"):
         official_files.folder_choice(tmp_path / "empty")
+
+
+def test_command_line_names_the_stages_that_a_folder_lacks(tmp_path, capsys):
+    write(tmp_path, ("v1", "blending"), "mine")
+    parser = argparse.ArgumentParser()
+    engine.add_stages(parser, tuple(MENUS))
+    engine.load_models(parser.parse_args(["--models", str(tmp_path), "--completion", "smooth"]))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(";")[0] for line in lines] == [
+        f"note: {tmp_path} has no file for {stage}" for stage in ("reenactment", "segmentation")
+    ]
+    engine.load_models(parser.parse_args([]))
+    assert not capsys.readouterr().out
 
 
 def test_command_line_says_what_is_missing(portrait, tmp_path, fails):
