@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -79,7 +81,7 @@ class Heads:
 
 
 def read_heads(data: Path, split: str, rig: Rig, model: FaceModel, cache: Path | None = None) -> Heads:
-    """The portraits of one split as heads; built once and kept.
+    """The portraits of one split as heads; built once and kept until a picture, a label or the head changes.
 
     Faces that the frame cuts off, or that the set's index calls occluded (sunglasses too), are left out.
 
@@ -97,16 +99,28 @@ def read_heads(data: Path, split: str, rig: Rig, model: FaceModel, cache: Path |
     hidden = _tagged(data, "occluded")
     faces = [face for face in read_faces(data, split) if _framed(face) and face.name not in hidden]
     path = (cache or cache_folder()) / f"heads-{split}.safetensors"
-    names = [face.name for face in faces]
+    made_of = {
+        "version": VERSION,
+        "rig": zlib.crc32(rig.neutral.cpu().numpy().tobytes()),
+        "faces": list(map(_print, faces)),
+    }
     if path.is_file():
         tensors, kept = load_weights(path, KIND)
-        if kept == {"version": VERSION, "names": names}:
+        if kept == made_of:
             return Heads(**tensors)
     heads = build_heads(faces, rig, model, _tagged(data, "glasses"))
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {field.name: getattr(heads, field.name) for field in fields(heads)}
-    save_weights(path, tensors, KIND, {"version": VERSION, "names": names})
+    # Several processes of one training may be here at once.
+    with TemporaryDirectory(dir=path.parent) as folder:
+        save_weights(Path(folder) / path.name, tensors, KIND, made_of)
+        (Path(folder) / path.name).replace(path)
     return heads
+
+
+def _print(face: Face) -> str:
+    """Name and contents: another picture or label under a name is another face."""
+    return f"{face.name} {zlib.crc32(face.landmarks.tobytes(), zlib.crc32(face.image.tobytes())):08x}"
 
 
 def cache_folder() -> Path:

@@ -100,6 +100,10 @@ def test_heads_are_built_once_and_cut_faces_left_out(tmp_path, faces, rig, model
     monkeypatch.setattr("fsgan_core.training.heads.build_heads", lambda *_: pytest.fail("built again"))
     again = read_heads(tmp_path, "train", rig, model, tmp_path / "cache")
     assert torch.equal(first.sheet, again.sheet) and torch.equal(first.neutral, again.neutral)
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == ["heads-train.safetensors"]
+    cv2.imwrite(str(tmp_path / "faces_ai" / f"{faces[0].name}.png"), 255 - faces[0].image)
+    monkeypatch.setattr("fsgan_core.training.heads.build_heads", lambda *_: first)
+    assert read_heads(tmp_path, "train", rig, model, tmp_path / "cache") is first, "a picture has changed"
     kept = tmp_path / "cache" / "heads-train.safetensors"
     kept.write_bytes(b"no safetensors")
     with pytest.raises(WeightsError):
