@@ -6,7 +6,8 @@ import torch
 from fsgan_core.errors import WeightsError
 from fsgan_core.networks import ARCHITECTURES, build
 from fsgan_core.weights import catalog
-from fsgan_core.weights.checkpoint import save_weights
+from fsgan_core.weights.checkpoint import OPEN, save_weights
+from fsgan_core.weights.convert import sha256
 
 REENACTMENT = "nfv_msrunet_256_1_2_reenactment_v2.1"
 STAGES = {"reenactment", "completion", "blending", "segmentation", "pose"}
@@ -21,6 +22,14 @@ def places(tmp_path, monkeypatch):
     for folder in (named, host, user):
         folder.mkdir()
     return named, host, user
+
+
+def test_every_bundled_file_has_a_card_with_its_hash():
+    cards = "".join(path.read_text() for path in OPEN.glob("*.md"))
+    files = sorted(OPEN.glob("*.safetensors"))
+    assert len(files) > 5
+    for path in files:
+        assert f"`{path.name}`" in cards and sha256(path) in cards, path.name
 
 
 def test_known_files_are_complete_and_distinct():
