@@ -11,6 +11,7 @@ import torch
 
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting
+from .reports import quality_of
 from .sources import source_map, steps
 from .types import Faces, stages
 
@@ -77,7 +78,7 @@ class EvaluateSwap(host.Node):
             person = source_map(source, loaded, progress)
             analysis = _analysis(result if target is None else target, before, known, batch, loaded, progress)
             faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
-            quality = _quality(person, loaded)
+            quality = quality_of(person, loaded)
             for one in progress.watch(beside(drawn, before, faces)):
                 quality.look(replace(one, target=None) if target is None else one)
         worst = quality.worst_sheet()
@@ -191,15 +192,6 @@ def _analysis(
     from ..fsgan_core.pipeline import analyze
 
     return analyze(Watched(clip, progress), models)
-
-
-def _quality(person: Any, models: Models) -> Quality:
-    from ..fsgan_core.evaluation.identity import load_if_installed
-    from ..fsgan_core.evaluation.inspection import Inspector, Reference
-    from ..fsgan_core.evaluation.quality import Quality
-
-    embedder = load_if_installed(models.device)
-    return Quality(Inspector([Reference.of(person, models, embedder)], models, embedder))
 
 
 def _nothing() -> torch.Tensor:

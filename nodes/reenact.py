@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting, person
-from .reports import Account
+from .reports import Account, quality_of
 from .types import Faces, stages, used
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class ReenactImage(host.Node):
             inputs=[
                 *_inputs(widgets.socket(host.io.Image, "target", "The pictures whose pose and expression are taken.")),
                 widgets.batch(),
+                widgets.measure(),
             ],
             outputs=[
                 widgets.output(host.io.Image, "image", "The portrait, once for each picture of the target."),
@@ -67,7 +68,7 @@ class ReenactImage(host.Node):
         size = pictures.clip(target).size
         analysis = fitting(known, size, count) if known else analyzed(target, given["batch"], loaded, progress)
         faces = chosen(analysis, widgets.rule(face, face_number))
-        account, options = Account(), moved(given)
+        account, options = noting(picture, landmarks, loaded, given), moved(given)
         results = in_time(picture, landmarks, faces, count, loaded, options)
         drawn = [result.frame for result in account.noted(progress.watch(results, _frame_of))]
         image = pictures.merged(source.expand(count, -1, -1, -1), drawn)
@@ -92,6 +93,7 @@ class ReenactVideo(host.Node):
                 *_inputs(widgets.socket(host.io.Video, "target", "The video whose motion and sound are taken.")),
                 widgets.number("every", 3, (1, 60, 1), "Look for new faces every so many frames.", advanced=True),
                 widgets.number("quality", 18, (0, 51, 1), quality, advanced=True),
+                widgets.measure(),
             ],
             outputs=[
                 widgets.output(host.io.Video, "video", "The portrait in motion, with the target's times and sound."),
@@ -105,7 +107,7 @@ class ReenactVideo(host.Node):
         from ..fsgan_core.pipeline import AnalyzeOptions, analyze
         from ..fsgan_core.provenance import Marking
 
-        loaded, account = stages(given.get("models"), pictures.clip(source).size), Account()
+        loaded = stages(given.get("models"), pictures.clip(source).size)
         known: Faces | None = given.get("faces")
         with videos.opened(target) as window:
             progress = host.Progress(PASSES + (1 if known else 1 + PASSES) * window.frame_count_hint)
@@ -119,6 +121,7 @@ class ReenactVideo(host.Node):
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
             faces = chosen(analysis, widgets.rule(face, face_number))
             results = in_time(picture, landmarks, faces, analysis.frame_count, loaded, moved(given))
+            account = noting(picture, landmarks, loaded, given)
             frames = (result.frame for result in account.noted(progress.watch(results, _frame_of)))
             mark = Marking(operation="face reenactment", weights=used(given.get("models")))
             video = videos.written(frames, window, mark, given["quality"])
@@ -136,6 +139,15 @@ def portrait(source: Any, models: Models, progress: host.Progress) -> tuple[Fram
         raise ValueError(f"found {len(source)} pictures as the source, expected one portrait; pick one of the batch")
     face = person(analyzed(source, "clip", models, progress), "source")
     return pictures.frames(source)[0], face.landmarks[0]
+
+
+def noting(picture: Frame, landmarks: Any, models: Models, given: dict[str, Any]) -> Account:
+    """What writes the report, and measures the result against the portrait unless the node is told not to."""
+    from ..fsgan_core.evaluation.inspection import single_view
+
+    if not given.get("measure", True):
+        return Account()
+    return Account(quality_of(single_view(picture, landmarks, models), models))
 
 
 def moved(given: dict[str, Any]) -> ReenactOptions:

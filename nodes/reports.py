@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from ..fsgan_core.evaluation.quality import Quality
     from ..fsgan_core.faces import Analysis
+    from ..fsgan_core.models import Models
     from ..fsgan_core.pipeline import Rendered
+    from ..fsgan_core.stages.appearance_map import AppearanceMap
 
 
 class Account:
-    """Notes taken while results pass by."""
+    """Notes taken while results pass by; with ``quality`` each is measured too."""
 
-    def __init__(self) -> None:
+    def __init__(self, quality: Quality | None = None) -> None:
+        self.quality = quality
         self.done: dict[int, set[int]] = {}
         self.kept: list[int] = []
         self.count = 0
@@ -29,15 +33,29 @@ class Account:
             if not changed:
                 self.kept.append(index)
             self.count += 1
+            if self.quality:
+                self.quality.look(result)
             yield result
 
     def words(self, status: str) -> str:
-        """Lines for the ``report`` output, such as "1 face swapped, in 9 of 10 frames"."""
+        """Lines for the ``report`` output: "1 face swapped, in 9 of 10 frames", then what was measured."""
         frames = len(set().union(*self.done.values())) if self.done else 0
         lines = [f"{plural(len(self.done), 'face')} {status}, in {frames} of {plural(self.count, 'frame')}"]
         if self.kept:
             lines.append(f"no face, kept as {'it was' if len(self.kept) == 1 else 'they were'}: {listed(self.kept)}")
+        if self.quality:
+            lines.append(self.quality.words())
         return "\n".join(lines)
+
+
+def quality_of(source: AppearanceMap, models: Models) -> Quality:
+    """What measures results against a source; without identity where its package is not installed."""
+    from ..fsgan_core.evaluation.identity import load_if_installed
+    from ..fsgan_core.evaluation.inspection import Inspector, Reference
+    from ..fsgan_core.evaluation.quality import Quality
+
+    embedder = load_if_installed(models.device)
+    return Quality(Inspector([Reference.of(source, models, embedder)], models, embedder))
 
 
 def plural(count: int, noun: str) -> str:

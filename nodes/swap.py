@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting
-from .reports import Account
+from .reports import Account, quality_of
 from .sources import source_map, steps
 from .types import Faces, used
 
@@ -47,6 +47,7 @@ class SwapImage(host.Node):
             inputs=[
                 *_inputs(widgets.socket(host.io.Image, "target", "The pictures that are kept, except for the face.")),
                 widgets.batch(),
+                widgets.measure(),
             ],
             outputs=[
                 widgets.output(host.io.Image, "image", "The target with the source's face; as many as came in."),
@@ -69,7 +70,7 @@ class SwapImage(host.Node):
         analysis = fitting(known, clip.size, count) if known else analyzed(target, given["batch"], loaded, progress)
         faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
         masks = user_masks(given.get("mask"), mask_mode, clip.size, count)
-        account = Account()
+        account = Account(quality_of(person, loaded) if given.get("measure", True) else None)
         found = swap(clip, faces, [person], loaded, options, masks)
         results = list(account.noted(progress.watch(found, _frame_of)))
         image = pictures.merged(target, [result.frame for result in results])
@@ -94,6 +95,7 @@ class SwapVideo(host.Node):
                 *_inputs(widgets.socket(host.io.Video, "target", "The video that is kept, except for the face.")),
                 widgets.number("every", 3, (1, 60, 1), "Look for new faces every so many frames.", advanced=True),
                 widgets.number("quality", 18, (0, 51, 1), quality, advanced=True),
+                widgets.measure(),
             ],
             outputs=[
                 widgets.output(host.io.Video, "video", "The target with the source's face, its times and its sound."),
@@ -121,7 +123,7 @@ class SwapVideo(host.Node):
             else:
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
                 faces = chosen(analysis, widgets.rule(face, face_number))
-            account = Account()
+            account = Account(quality_of(person, loaded) if given.get("measure", True) else None)
             results = progress.watch(swap(window, faces, [person], loaded, options, masks[0]), _frame_of)
             frames = (result.frame for result in account.noted(results))
             mark = Marking(operation="face swap", weights=used(given.get("models")))

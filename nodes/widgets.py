@@ -142,6 +142,12 @@ def report() -> io.Output:
     return output(io.String, "report", "What was done, and which frames were left as they were.")
 
 
+def measure() -> io.Input:
+    """Whether results are measured."""
+    text = "Measure identity, pose, expression, sharpness and seam of every frame for the report; takes some time."
+    return switch("measure", True, text, advanced=True, optional=True)
+
+
 def rule(face: str, face_number: int) -> str | int:
     """A choice of :func:`which` as the core knows it."""
     return face_number if face == "by number" else face
