@@ -26,7 +26,7 @@ ACTIONS = {
     "ablation": "the paper's four variants on pairs of clips, segmentation fixed",
     "limits": "quality against number of steps, pose gap, face size, landmark density",
     "faceforensics": "swap the pairs of a FaceForensics++ folder and measure its methods beside ours",
-    "all": "swap, self, ablation and limits; without DATA on the demo's material",
+    "all": "swap, self, ablation and limits",
 }
 """The protocols."""
 _FEW = 3
@@ -38,8 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="PROTOCOL")
     for name, text in ACTIONS.items():
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        count = "?" if name == "all" else None
-        action.add_argument("data", type=Path, metavar="DATA", nargs=count, help="folder of clips, or CSV of pairs")
+        count, text = "?", "folder of clips, or CSV of pairs (default: the demo's portraits set in motion)"
+        if name == "faceforensics":
+            count, text = None, "folder of FaceForensics++"
+        action.add_argument("data", type=Path, metavar="DATA", nargs=count, help=text)
         _configure(action)
         if name == "faceforensics":
             action.add_argument("--compression", default="", metavar="NAME", help="raw, c23 or c40 (default: the best)")

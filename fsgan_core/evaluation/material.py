@@ -154,12 +154,18 @@ def read_pairs(path: Path, root: Path) -> list[Pair]:
     """Pairs from a CSV, its paths relative to a folder.
 
     Raises:
-        MediaError: a column or a file is missing.
+        MediaError: it is no such table, or a file is missing.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise MediaError(f"{path} is no CSV in UTF-8 ({error}); save it as that") from error
     if rows and not {"source", "target"} <= set(rows[0]):
         raise MediaError(f"{path} has the columns {', '.join(rows[0])}; expected source, target")
+    for number, row in enumerate(rows, 2):
+        if not (row["source"] and row["target"]):
+            raise MediaError(f"line {number} of {path} lacks a file; expected source,target")
     found = [Pair(root / row["source"], root / row["target"]) for row in rows]
     lost = [str(one) for pair in found for one in (pair.source, pair.target) if not one.is_file()]
     if lost:

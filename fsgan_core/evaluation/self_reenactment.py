@@ -57,7 +57,8 @@ def self_protocol(
         the table by bins, and the same rows by :data:`FINE_BINS` as a curve, the first of the limits.
     """
     about = (
-        "The most frontal frame of a clip and those turned farthest to either side reenact it, by pose gap. " + _READ
+        "The most frontal frame of a clip and those turned farthest to either side reenact it, by pose gap; a gap that "
+        "no clip has is left out. " + _READ
     )
     table = Outcome("self", "Self-reenactment by pose gap", about, _COLUMNS)
     curve = Outcome("limit-pose", "Limit: pose gap", about, _COLUMNS, curve=_CURVE, axis="pose gap (degrees)")

@@ -134,7 +134,11 @@ def _built(kind: type, given: dict[str, str]) -> Any:
     for option in describe(kind):
         if option.name in given:
             read: Callable[[str], Any] = _yes if option.type is bool else option.type
-            values[option.path] = read(given.pop(option.name))
+            word = given.pop(option.name)
+            try:
+                values[option.path] = read(word)
+            except ValueError as error:
+                raise ValueError(f"found '{word}' for {option.name} in a variant: {error}") from error
             if option.choices and values[option.path] not in option.choices:
                 raise ValueError(
                     f"{option.name} is '{values[option.path]}', expected one of {', '.join(option.choices)}"

@@ -62,6 +62,21 @@ def test_a_part_is_walked_again_and_again() -> None:
     assert (part.size, part.rate) == ((4, 4), 15)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a,b\n1,2\n", "expected source, target"),
+        (b"source,target\na.jpg\n", "line 2 .* lacks a file"),
+        (b"source,target\na.jpg,b.mp4\n", "a.jpg, which is not there"),
+        (b"\xff\xfe\x00\n", "no CSV in UTF-8"),
+    ],
+)
+def test_a_bad_table_is_refused_with_what_is_wrong(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "pairs.csv").write_bytes(content)
+    with pytest.raises(MediaError, match=message):
+        pairs(tmp_path / "pairs.csv")
+
+
 def test_a_file_without_a_face_is_left_out_with_a_note(tmp_path: Path, models: Models, face: Frame) -> None:
     write_image(tmp_path / "wall.png", Image(np.full((64, 64, 3), 99, np.uint8)), marking=None)
     write_image(tmp_path / "face.png", Image(face), marking=None)

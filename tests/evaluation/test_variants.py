@@ -32,6 +32,7 @@ def test_words_set_options_of_every_kind() -> None:
         ("best", "no variant 'best'"),
         ("x:colour=yes", "none of"),
         ("x:closest=maybe", "yes or no"),
+        ("x:steps=many", "found .many. for steps"),
         ("x:steps", "option=value"),
         ("x:inside=both", "expected one of"),
         ("x:blending=glue", "no backend 'glue'"),
