@@ -38,10 +38,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="PROTOCOL")
     for name, text in ACTIONS.items():
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        count, text = "?", "folder of clips, or CSV of pairs (default: the demo's portraits set in motion)"
+        text = "folder of clips, or CSV of pairs (default: the demo's portraits set in motion)"
         if name == "faceforensics":
-            count, text = None, "folder of FaceForensics++"
-        action.add_argument("data", type=Path, metavar="DATA", nargs=count, help=text)
+            action.add_argument("data", type=Path, metavar="DIR", help="folder of FaceForensics++")
+        else:
+            action.add_argument("data", type=Path, metavar="DATA", nargs="?", help=text)
         _configure(action)
         if name == "faceforensics":
             action.add_argument("--compression", default="", metavar="NAME", help="raw, c23 or c40 (default: the best)")
@@ -112,7 +113,7 @@ def _pairs(args: argparse.Namespace, bench: Bench) -> list[Pair]:
         found = [Pair(source, target) for source, target in made.items()]
     elif args.action == "faceforensics":
         found = faceforensics(args.data, args.compression, args.methods)
-    elif args.action == "self" and args.data.suffix.lower() in SUFFIXES:
+    elif args.action in ("self", "limits") and args.data.suffix.lower() in SUFFIXES:
         found = [Pair(args.data, args.data)]
     elif args.action in ("self", "limits") and args.data.is_dir():
         found = [Pair(path, path) for path in files(args.data)]

@@ -79,6 +79,7 @@ class Quality:
         return {
             "measures": {name: round(value, 4) for name, value in self.means().items()},
             "not_measured": list(self.inspector.missing),
+            "not_drawn": dict(self.reasons),
             "warnings": self.warnings(),
             "worst": [{"index": one.index, "track": one.track, "why": one.why} for one in self.worst],
         }
@@ -89,6 +90,7 @@ class Quality:
         for name, measure in {**MEASURES, **CLIP_MEASURES}.items():
             if name in found and name != "frames":
                 lines.append(f"{measure.heading}: {found[name]:.{measure.digits}f}")
+        lines += [f"not drawn {count} times: {why}" for why, count in self.reasons.most_common()]
         lines += [f"not measured: {words}" for words in self.inspector.missing]
         lines += [f"note: {words}" for words in self.warnings()]
         lines += [f"frame {one.index}: {one.why}" for one in self.worst if one.severity >= 1]

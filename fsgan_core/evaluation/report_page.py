@@ -62,9 +62,9 @@ def _pictures(path: Path, report: Report, quality: Quality, mark: Marking, overw
 def _table(quality: Quality) -> Section:
     found, known = quality.means(), {**MEASURES, **CLIP_MEASURES}
     rows = tuple((known[name].heading, f"{found[name]:.{known[name].digits}f}") for name in known if name in found)
-    return Section(
-        "Means over the run", rows=(*rows, *(("not measured", words) for words in quality.inspector.missing))
-    )
+    left = tuple((f"not drawn {count} times", why) for why, count in quality.reasons.most_common())
+    missing = tuple(("not measured", words) for words in quality.inspector.missing)
+    return Section("Means over the run", rows=(*rows, *left, *missing))
 
 
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:

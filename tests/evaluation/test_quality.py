@@ -58,6 +58,8 @@ def test_frames_without_a_face_are_a_warning_with_their_reason(quality: Quality)
     quality.frames = 10
     quality.reasons.update(["it is dark"] * 9)
     assert quality.warnings() == ["no face was drawn in 9 of 10 frames: it is dark"]
+    assert quality.summary()["not_drawn"] == {"it is dark": 9}
+    assert "not drawn 9 times: it is dark" in quality.words().splitlines()
 
 
 def test_the_worst_of_a_frame_is_what_is_farthest_beyond_its_limit() -> None:
