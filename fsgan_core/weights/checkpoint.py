@@ -72,6 +72,9 @@ def load_network(path: Path, kind: str) -> nn.Module:
     """
     tensors, config = load_weights(path, kind)
     try:
+        # First without memory: a header may ask for any size, the tensors are what is there.
+        with torch.device("meta"):
+            build(kind, config).load_state_dict(tensors, strict=True, assign=True)
         network = build(kind, config)
         network.load_state_dict(tensors, strict=True)
     except (RuntimeError, ValueError) as error:
@@ -104,4 +107,14 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[s
     found = metadata.get("fsgan_kind")
     if found != kind:
         raise WeightsError(f"{path} holds '{found}' weights, expected '{kind}'; name a file of that kind")
-    return tensors, json.loads(metadata.get("fsgan_config", "{}"))
+    return tensors, _config(path, metadata.get("fsgan_config", "{}"))
+
+
+def _config(path: Path, text: str) -> dict[str, Any]:
+    try:
+        config = json.loads(text)
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path} has the configuration {text[:80]!r}, expected a JSON object; convert it again")
+    return config

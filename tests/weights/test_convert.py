@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from fsgan_core.cli import main
 from fsgan_core.errors import WeightsError
@@ -306,6 +306,21 @@ def test_the_command_line_writes_beside_the_checkpoint(tmp_path, capsys):
     assert str(tmp_path / "a.safetensors") in capsys.readouterr().out
     assert main(["weights", "verify", str(tmp_path / "a.safetensors")]) == 0
     assert "seg_unet for segmentation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("{", "has the configuration '{', expected a JSON object"),
+        ("[1]", "expected a JSON object"),
+        ('{"evil": 1}', "does not fit the network in its header"),
+        ('{"width": 1000000}', "does not fit the network in its header .Error.s. in loading state_dict"),
+    ],
+)  # fmt: skip
+def test_headers_that_lie(out, config, words):
+    save_file(state_of("segmentation"), out, metadata={"fsgan_kind": "seg_unet", "fsgan_config": config})
+    with pytest.raises(WeightsError, match=words):
+        load_network(out, "seg_unet")
 
 
 def test_verify_takes_every_official_file_there_is(tmp_path, capsys, fails, monkeypatch):
