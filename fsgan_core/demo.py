@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from .errors import FSGANError, NoFaceError
@@ -197,12 +198,13 @@ class Demo:
         )
 
 
-def write_material(folder: Path, models: Models) -> dict[Path, Path]:
+def write_material(folder: Path, models: Models, frames: int | None = None) -> dict[Path, Path]:
     """Write material to measure with: both portraits, and each set in motion by the bundled motion.
 
     Args:
         folder: made if it is not there; files of these names are replaced.
         models: the stages.
+        frames: the first so many of the motion; None: all.
 
     Returns:
         sources and the targets they go onto.
@@ -219,7 +221,8 @@ def write_material(folder: Path, models: Models) -> dict[Path, Path]:
         write_image(stills[-1], image, marking=None, overwrite=True)
         clips.append(folder / f"{name}-moving.mp4")
         with VideoWriter(clips[-1], rate=motion.rate, marking=REENACTMENT, overwrite=True) as writer:
-            for result in reenact(image.frame, faces[0].landmarks[0], motion.faces[0], models):
+            moving = reenact(image.frame, faces[0].landmarks[0], motion.faces[0], models)
+            for result in islice(moving, frames):
                 writer.write(result.frame)
     return dict(zip(stills, reversed(clips), strict=True))
 

@@ -109,7 +109,9 @@ def _outcomes(args: argparse.Namespace, bench: Bench, found: Sequence[Pair]) -> 
 def _pairs(args: argparse.Namespace, bench: Bench) -> list[Pair]:
     """What DATA means."""
     if args.data is None:
-        made = write_material(args.output / "material", bench.library.models)
+        # The first frames are enough for swaps; the others are spread over a clip.
+        frames = args.frames if args.action in ("swap", "ablation") else None
+        made = write_material(args.output / "material", bench.library.models, frames)
         found = [Pair(source, target) for source, target in made.items()]
     elif args.action == "faceforensics":
         found = faceforensics(args.data, args.compression, args.methods)
