@@ -67,7 +67,8 @@ class EditImage(host.Node):
         progress = host.Progress((1 if known else 1 + PASSES) * count)
         analysis = fitting(known, clip.size, count) if known else analyzed(image, batch, loaded, progress)
         faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
-        results = account.noted(progress.watch(edit(clip, faces, controls, loaded), _frame_of))
+        live = _frame_of if count > 1 else None  # one picture is shown when it is done, not twice
+        results = account.noted(progress.watch(edit(clip, faces, controls, loaded), live))
         changed = pictures.merged(image, [result.frame for result in results])
         return host.io.NodeOutput(changed, account.words("edited"), ui=host.ui.PreviewImage(changed[:1], cls=cls))
 
