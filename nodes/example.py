@@ -58,7 +58,7 @@ class ExampleVideo(host.Node):
             description="Four seconds with sound to try a workflow with. Put Load Video in its place for your own.",
             search_aliases=["sample video", "test clip", "fsgan"],
             inputs=[],
-            outputs=[widgets.output(host.io.Video, "video", "Grace Hopper's portrait (US Navy), made to look around and smile by this pack.")],
+            outputs=[widgets.output(host.io.Video, "video", "Grace Hopper's portrait (US Navy), moved by this pack.")],
         )
 
     @classmethod
