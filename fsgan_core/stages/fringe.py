@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ..ops.face_model import FaceModel
@@ -32,12 +31,15 @@ def bare(views: Sequence[View], weights: Sequence[float], landmarks: Tensor, fie
     Returns:
         ``(1, 1, F, F)`` in [0, 1]; 1 below the brows and where nobody looked for what covers a face.
     """
+    seen = [(view, view.shown, weight) for view, weight in zip(views, weights, strict=True)]
+    result = landmarks.new_ones(1, 1, field, field)
+    if all(shown is None for _, shown, _ in seen):
+        return result
     number, corners = rasterize(landmarks, model.triangles, field, field, facing(landmarks, model.triangles) > 0)
     above = (model.mean[list(_BROWS), 1].mean() - model.mean[None, :, 1:2]) / _RAMP
     forehead = interpolate(above, model.triangles, number, corners).clamp(0, 1)
-    result = torch.ones_like(forehead)
-    for view, weight in zip(views, weights, strict=True):
-        if view.shown is not None:
-            share = view.shown.at(interpolate(view.landmarks[..., :2], model.triangles, number, corners))
+    for view, shown, weight in seen:
+        if shown is not None:
+            share = shown.at(interpolate(view.landmarks[..., :2], model.triangles, number, corners))
             result = result - weight * forehead * (1 - share)
     return result
