@@ -1,10 +1,11 @@
-"""The segmentation network and the completion model against geometry, smooth and symmetric fill.
+"""The segmentation network, the completion model and the blending network against what needs no weights.
 
 Everything is measured on the test split of the training material, on faces never trained on:
 
 1. segmentation: overlap (intersection over union) of the face with drawn occluders, and apart from them;
 2. completion: distance in 8-bit levels and SSIM within holes: half faces, drawn occluders, ellipses;
-3. time of each backend for a 256 px crop.
+3. blending: distance to the exact solution of Poisson's equation in levels in crude swaps, and time of both;
+4. time of each backend for a 256 px crop.
 
 Run: ``python benchmarks/crop_networks.py --data FOLDER [--output FOLDER] [--count N]``.
 """
@@ -25,11 +26,14 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fsgan_core.evaluation.metrics import ssim  # noqa: E402 (the package beside this folder)
+from fsgan_core.ops.masks import erode  # noqa: E402
+from fsgan_core.ops.poisson import harmonic_fill  # noqa: E402
 from fsgan_core.stages.blending import BLENDERS  # noqa: E402
 from fsgan_core.stages.completion import COMPLETERS  # noqa: E402
+from fsgan_core.stages.open_blending import learned_fill, load_membrane_net  # noqa: E402
 from fsgan_core.stages.pose import load_face_model  # noqa: E402
 from fsgan_core.stages.segmentation import SEGMENTERS, MeshSegmenter  # noqa: E402
-from fsgan_core.training import completion, segmentation_samples  # noqa: E402
+from fsgan_core.training import blending, completion, segmentation_samples  # noqa: E402
 from fsgan_core.training.crop_occluders import cover, read_props  # noqa: E402
 from fsgan_core.training.face_labels import FACE, UNKNOWN  # noqa: E402
 from fsgan_core.training.landmarks import as_image  # noqa: E402
@@ -50,7 +54,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     faces = segmentation_samples.read_labelled(args.data, "test", MODEL, 0)
     props = read_props(args.data)
-    for part in (segmenting, completing):
+    for part in (segmenting, completing, joining):
         for name, figures in part(faces, props, args.count, args.output):
             print(f"{name:44s}" + "".join(f"{value:9.3f}" for value in figures), flush=True)
     timing()
@@ -108,6 +112,32 @@ def completing(faces, props, count: int, output: Path | None) -> Rows:
         yield f"  {name}", (float(gap), float(alike))
         if output is not None and name == "learned":
             write(output / "completion.jpg", [known, torch.lerp(known, found, hole), true * mask])
+
+
+def joining(faces, props, count: int, output: Path | None) -> Rows:
+    """Mean distance in levels, the worst swap's mean, 99.9 % of pixels, milliseconds of the network and the solver."""
+    network = load_membrane_net()
+    yield "swaps: levels in the face; worst swap; 99.9 % of pixels; ms learned, exact", ()
+    for size, share in ((256, 1.0), (256, 0.0), (512, 0.0), (1024, 0.0)):
+        swaps = blending.Swaps(faces, props, MODEL, blending.SampleOptions(size=size, matched=share))
+        pairs = [swaps.swap(np.random.default_rng((19, number))) for number in range(count * 256 // size)]
+        gaps, times, shown = [], [], []
+        for face, target, mask in pairs:
+            inner, difference = erode(mask), target - face
+            starts = [time.process_time()]
+            found = learned_fill(network, difference, inner)
+            starts.append(time.process_time())
+            exact = harmonic_fill(difference, inner)
+            times.append(np.diff([*starts, time.process_time()]))
+            gaps.append(255 * (found - exact).abs().mean(1)[inner[:, 0] > 0])
+            pasted, *results = (torch.where(mask > 0, face + part, target) for part in (0 * exact, exact, found))
+            shown.append((pasted, *results, 0.5 + 10 * (found - exact)))
+        means = [float(gap.mean()) for gap in gaps if len(gap)]
+        figures = float(np.mean(means)), max(means), float(torch.cat(gaps).quantile(0.999))
+        yield f"  {size} px, light {'matched' if share else 'as it is'}", (*figures, *1e3 * np.median(times, 0))
+        if output is not None and size == 256:
+            columns = [torch.cat(column).clamp(0, 1) for column in zip(*shown, strict=True)]
+            write(output / f"blending-{'matched' if share else 'plain'}.jpg", columns)
 
 
 def symmetric(fill: Callable[..., Tensor]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:

@@ -1,5 +1,7 @@
 """Poisson blending: error against a direct solver in double precision, and time against OpenCV and SciPy.
 
+"learned" is the network of ``--blending learned``, which knows no mixed mode.
+
 A face-like ragged mask with a slit and holes in synthetic pictures. Times are CPU time of one thread, the minimum of
 several runs; "x cv2" above 1 means faster than ``cv2.seamlessClone``. That function solves another
 problem (on the mask's bounding rectangle), hence its errors inside and its changes outside the mask. All results are
@@ -26,6 +28,7 @@ from scipy.sparse.linalg import splu
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fsgan_core.ops.poisson import poisson_blend  # noqa: E402 (the package beside this folder)
+from fsgan_core.stages.open_blending import learned_fill, load_membrane_net  # noqa: E402
 
 Image = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,6 +66,13 @@ def table(size: int, mode: str, device: str, batch: int) -> None:
             seconds(lambda: poisson_blend(*many, mode), device, 3) / batch,
         ),
     ]
+    if mode == "normal":
+        network = load_membrane_net().to(device)
+
+        def learned() -> torch.Tensor:
+            return images[0] + learned_fill(network, images[1] - images[0], masks)
+
+        rows.append(("learned", lambda: learned()[-1].cpu().double().numpy(), seconds(learned, device)))
     print(f"{size} px, {mode:7s}{'':16s}{'max':>7s}{'mean':>7s}{'outside':>9s}{'ms':>9s}{'x cv2':>7s}{'x LU':>7s}")
     for name, run, spent in rows:
         result = run().clip(0, 1)

@@ -104,7 +104,7 @@ def solve_membrane(
     unknown = mask > 0.5
     result = torch.zeros_like(values)
     squared = torch.as_tensor(screening, dtype=values.dtype, device=values.device).square().expand(len(values), 1, 1, 1)
-    for items, (top, left, bottom, right) in _windows(unknown):
+    for items, (top, left, bottom, right) in windows(unknown):
         part = (items, slice(None), slice(top, bottom), slice(left, right))
         free = unknown[part].to(values.dtype)
         degree = _degree(values[0, 0])[top:bottom, left:right]
@@ -118,7 +118,7 @@ def solve_membrane(
     return torch.where(whole[:, None, None, None], mean, result)
 
 
-def _windows(unknown: Tensor) -> Iterator[tuple[Tensor, tuple[int, int, int, int]]]:
+def windows(unknown: Tensor) -> Iterator[tuple[Tensor, tuple[int, int, int, int]]]:
     """Group the items to solve by the window around their mask: indices and (top, left, bottom, right).
 
     A window depends on its own mask alone, so that an item is solved on the same grid whatever shares its batch. It

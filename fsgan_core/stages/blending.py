@@ -9,14 +9,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..networks.unet import UNet
+from ..networks.membrane_net import MembraneNet
 from ..ops.color import ColorMatch, apply_color_match, estimate_color_match
 from ..ops.light import border_membrane, match_light
 from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
 from ..ops.poisson import MODES, mixed_membrane, poisson_blend
-from .open_blending import membrane
-from .open_networks import load_unet
+from .open_blending import learned_fill, load_membrane_net
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,26 +120,24 @@ class PoissonBlender:
 
 
 class OpenBlender:
-    """Blend gradients by a network that solves Poisson's equation, after matching colour and light.
-
-    Where the mask is a little wrong and the border lies on hair or a hand, the network goes by the rest of the border.
+    """Blend gradients by a network that was trained to solve Poisson's equation, after matching colour and light.
 
     Args:
-        options: see :class:`BlendOptions`.
+        options: see :class:`BlendOptions`; the border is met exactly, ``exact`` only leaves the soft edge away.
         network: another network than the bundled one.
     """
 
-    def __init__(self, options: BlendOptions | None = None, network: UNet | None = None) -> None:
+    def __init__(self, options: BlendOptions | None = None, network: MembraneNet | None = None) -> None:
         self.options = options or BlendOptions()
-        self.network = network or load_unet("blending")
+        self.network = network or load_membrane_net()
 
     @torch.inference_mode()
     def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
         """See :class:`Blender`."""
         options = self.options
         face = match_appearance(source, target, mask, options, color)
-        face = face + membrane(self.network.to(target.device), face, target, mask)
         inner = erode((mask > 0.5).to(target.dtype))
+        face = face + learned_fill(self.network.to(target.device), target - face, inner)
         if options.mode == "mixed":
             face = face + mixed_membrane(face, target, inner)
         return _overlay(face, target, inner if options.exact else feather(mask, options.feather))
@@ -174,6 +171,7 @@ def _overlay(face: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 BLENDERS: dict[str, Callable[[BlendOptions | None], Blender]] = {
     "poisson": PoissonBlender,
+    "learned": OpenBlender,
     "multiband": MultibandBlender,
     "feather": FeatherBlender,
 }

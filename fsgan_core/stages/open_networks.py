@@ -23,7 +23,7 @@ def load_unet(kind: str, path: Path | None = None) -> UNet:
     """A bundled network on the CPU, ready for inference.
 
     Args:
-        kind: ``"segmentation"``, ``"completion"`` or ``"blending"``.
+        kind: ``"segmentation"``, the only one so far.
         path: another file of that kind.
 
     Raises:

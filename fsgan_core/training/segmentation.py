@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from .loop import Batch
 from .segmentation_samples import PORTRAITS, SampleOptions, Samples, read_labelled, unpack
 from .sheets import tiled, tinted
 
+Network = TypeVar("Network", bound=nn.Module)
 FACE, HAIR = 1, 2
 """Channels of the answer; 0 is the rest, as in FSGAN."""
 CARD = Card(
@@ -95,7 +97,7 @@ class SegmentationTask:
         save_weights(path, tensors, "segmentation", self.model.config, licence="MIT", **header)
 
 
-def started(network: UNet, kind: str, start: Path | None) -> UNet:
+def started(network: Network, kind: str, start: Path | None) -> Network:
     """A network with the weights of an earlier run of that kind, if one is given; in channels-last memory.
 
     Raises:

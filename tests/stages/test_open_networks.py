@@ -50,12 +50,12 @@ def test_a_network_comes_from_its_file_in_half_precision(tmp_path):
     tensors = {
         name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()
     }
-    save_weights(path, tensors, "blending", config)
+    save_weights(path, tensors, "segmentation", config)
     image = torch.rand(1, 4, 32, 32)
     with torch.inference_mode():
-        assert (load_unet("blending", path)(image) - network(image)).abs().max() < 0.01
+        assert (load_unet("segmentation", path)(image) - network(image)).abs().max() < 0.01
     with pytest.raises(WeightsError, match="expected 'completion'"):
         load_unet("completion", path)
-    save_weights(path, {}, "blending", config)
+    save_weights(path, {}, "segmentation", config)
     with pytest.raises(WeightsError, match="does not fit"):
-        load_unet("blending", path)
+        load_unet("segmentation", path)

@@ -7,9 +7,10 @@ import torch
 from torch.utils.data import default_collate
 
 from fsgan_core.networks.face_space import FaceSpace, FaceSpaceConfig
+from fsgan_core.networks.membrane_net import MembraneConfig, MembraneNet
 from fsgan_core.networks.unet import UNet, UNetConfig
 from fsgan_core.ops.masks import erode
-from fsgan_core.ops.poisson import poisson_blend
+from fsgan_core.ops.poisson import harmonic_fill, poisson_blend
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.training import blending, completion, segmentation
 from fsgan_core.training.crop_occluders import Props
@@ -104,42 +105,54 @@ def test_completion_is_fitted_and_learns(faces):
 
 
 def test_the_poisson_loss_is_the_distance_to_the_exact_solution(faces):
-    options = blending.SampleOptions(size=64, field=32, covered=0, exact=1, matched=0)
+    options = blending.SampleOptions(size=96, covered=0, exact=1, holed=0, matched=0)
     swaps = blending.Swaps(faces, Props(), MODEL, options)
-    face, target, true, given = swaps.swap(np.random.default_rng((11, 3)))
-    assert torch.equal(true, given) and true.sum() > 200
-    item, inner = swaps[3], erode(true)
-    exact = (poisson_blend(face, target, inner) - face) * true
-    shown = torch.nn.functional.adaptive_avg_pool2d(exact, 32)[0]
-    close = item["membrane"].float() * item["counted"].float() - shown
-    assert close.abs().max() < 0.01
+    face, target, mask = swaps.swap(np.random.default_rng((11, 3)))
+    inner, item = erode(mask), swaps[3]
+    assert torch.equal(inner[0].to(torch.uint8), item["mask"]) and inner.sum() > 200
+    exact = (poisson_blend(face, target, inner) - face) * inner
+    assert ((item["answer"].float() - exact[0]) * inner[0]).abs().max() < 0.002
 
-    assert 0 < blending.distance(Zero(), default_collate([item])).item() < 0.5
+    loss = blending.distance(Zero(), default_collate([item])).item()
+    assert loss == pytest.approx(255 * exact.abs().sum().item() / (3 * inner.sum().item()), rel=1e-2)
 
 
 class Zero(torch.nn.Module):
-    """Leaves the first guess as it is."""
+    """Continues by nothing."""
 
-    def forward(self, inputs):
-        return torch.zeros_like(inputs[:, :3])
+    def forward(self, values, unknown):
+        return values * (1 - unknown)
 
 
-def test_blending_learns_two_swaps_and_colours_may_be_mixed(faces):
+def test_masks_of_swaps_have_holes_when_wanted(faces):
+    whole, holed = (
+        blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=96, covered=0, exact=1, holed=share))
+        for share in (0, 1)
+    )
+    lost = [
+        one.swap(np.random.default_rng(k))[2].sum() - other.swap(np.random.default_rng(k))[2].sum()
+        for k, (one, other) in enumerate([(whole, holed)] * 4)
+    ]
+    assert min(lost) >= 0 and max(lost) > 5
+
+
+def test_blending_learns_two_swaps_which_may_be_turned_and_mixed(faces):
     torch.manual_seed(0)
-    options = blending.SampleOptions(size=64, field=32)
-    swaps = blending.Swaps(faces, Props(), MODEL, options)
+    swaps = blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=96))
     kept = [swaps[0], swaps[1]]
-    network = UNet(UNetConfig(size=32, inputs=blending.INPUTS, channels=(16, 24, 32)))
+    network = MembraneNet(MembraneConfig(width=8))
     task = blending.BlendingTask(network, blending.Rendered(swaps, 2), kept, 2)
-    assert sorted(float(task.samples[index]["low"].sum()) for index in (4, 5)) == sorted(
-        float(one["low"].sum()) for one in kept
+    assert sorted(int(task.samples[index]["mask"].sum()) for index in (4, 5)) == sorted(
+        int(one["mask"].sum()) for one in kept
     )
-    before, after = learned(task, default_collate(kept), 60)
-    assert after < 0.6 * before
-    mixed = blending.varied(default_collate(kept))
-    assert mixed["difference"].shape == (2, 3, 32, 32) and torch.equal(
-        mixed["inside"].sum((2, 3)), default_collate(kept)["inside"].float().sum((2, 3))
-    )
+    batch, before = default_collate(kept), task.evaluate(network)["levels"]
+    learned(task, batch, 30)
+    assert task.evaluate(network)["levels"] < 0.6 * before
+    # Other colours and turns of an exact solution are exact solutions.
+    turned = blending.varied(batch)
+    exact = harmonic_fill(turned["answer"], turned["mask"])
+    assert (exact - turned["answer"]).abs().max() < 0.01
+    assert not torch.equal(turned["answer"], batch["answer"].float())
 
 
 def learned(task, batch, steps):
