@@ -1,4 +1,4 @@
-"""Multigrid whose coarse grids are learned: a membrane in two V-cycles, without setting up exact coarse operators.
+"""Multigrid whose coarse grids are learned: a membrane in two cycles, without setting up exact coarse operators.
 
 Values spread on a grid of cells as currents in a network of resistors. Two neighbouring unknown pixels are joined by
 a conductance of 1, and so is an unknown pixel to each known neighbour. Four cells make a cell of the next grid. What
@@ -38,7 +38,9 @@ class MembraneConfig:
     own: int = 2
     """grids with a network of their own; all coarser ones share the last"""
     cycles: int = 2
-    """V-cycles"""
+    """cycles"""
+    twice: int = 2
+    """grid that a cycle visits twice, for little, where the pixels are grid 0; large pictures need it"""
     before: int = 1
     """relaxations of a cycle on its way down"""
     after: int = 2
@@ -203,7 +205,7 @@ class MembraneNet(nn.Module):
         return torch.where(unknown > 0, (x + mean)[..., :height, :width], values)
 
     def _cycle(self, number: int, steps: Sequence[Step], level: int, inverse: Tensor, scaled: Tensor) -> Tensor:
-        """One V-cycle from zero: nearly the ``x`` with ``x - pull(0, x) = scaled``."""
+        """One cycle from zero: nearly the ``x`` with ``x - pull(0, x) = scaled``."""
         if level == len(steps):
             return (scaled.flatten(2) @ inverse).view_as(scaled)
         step, before = steps[level], self.config.before
@@ -211,7 +213,12 @@ class MembraneNet(nn.Module):
         x = scaled * relaxations[0]
         for relaxation in relaxations[1:before]:
             x = torch.lerp(x, step.fine.pull(scaled.clone(), x), relaxation)
-        x = step.up(x, self._cycle(number, steps, level + 1, inverse, step.down(step.fine.pull(scaled - x, x))))
+        down = step.down(step.fine.pull(scaled - x, x))
+        coarse = self._cycle(number, steps, level + 1, inverse, down)
+        if level + 1 == self.config.twice and level + 1 < len(steps):
+            left = step.coarse.pull(down - coarse, coarse)
+            coarse = coarse + self._cycle(number, steps, level + 1, inverse, left)
+        x = step.up(x, coarse)
         for relaxation in relaxations[before:]:
             x = torch.lerp(x, step.fine.pull(scaled.clone(), x), relaxation)
         return x

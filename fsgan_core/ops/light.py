@@ -8,6 +8,8 @@ amount that dies away inwards.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +18,7 @@ from .color import oklab_to_srgb, srgb_to_oklab
 from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 from .poisson import harmonic_fill
 
+Fill = Callable[[Tensor, Tensor], Tensor]
 _FIELD = 128
 
 
@@ -47,7 +50,9 @@ def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 
     return oklab_to_srgb(after + gain * (ours - before))
 
 
-def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float = 0.1) -> Tensor:
+def border_membrane(
+    source: Tensor, target: Tensor, mask: Tensor, bound: float = 0.1, fill: Fill | None = None
+) -> Tensor:
     """What to add to the source so that it meets the target at the border.
 
     The difference is measured on a band inside the border, smoothed along it, and continued inwards by a screened
@@ -60,6 +65,7 @@ def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float =
         mask: ``(B, 1, H, W)``, inside where > 0.5.
         bound: difference in [0, 1] that keeps a quarter of its influence; the correction hardly exceeds three quarters
             of it.
+        fill: what continues values ``(B, 3, h, w)`` into a mask ``(B, 1, h, w)`` instead of the screened membrane.
 
     Returns:
         ``(B, 3, H, W)``.
@@ -71,7 +77,8 @@ def border_membrane(source: Tensor, target: Tensor, mask: Tensor, bound: float =
     low = lowpass(torch.cat((difference * trusted, trusted + 0.1 * band), 1), 0.04 * size, _FIELD)
     correction = low[:, :3] / low[:, 3:].clamp_min(1e-6)
     # What is continued is smooth, so the membrane may be coarse too.
-    filled = harmonic_fill(correction, (inside > 0.99).to(inside.dtype), (8 / size)[:, None, None, None])
+    whole = (inside > 0.99).to(inside.dtype)
+    filled = fill(correction, whole) if fill else harmonic_fill(correction, whole, (8 / size)[:, None, None, None])
     return F.interpolate(filled, mask.shape[-2:], mode="bilinear", align_corners=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -120,10 +121,10 @@ class PoissonBlender:
 
 
 class OpenBlender:
-    """Blend gradients by a network that was trained to solve Poisson's equation, after matching colour and light.
+    """Blend gradients as :class:`PoissonBlender` does, with a network that was trained to solve Poisson's equation.
 
     Args:
-        options: see :class:`BlendOptions`; the border is met exactly, ``exact`` only leaves the soft edge away.
+        options: see :class:`BlendOptions`.
         network: another network than the bundled one.
     """
 
@@ -134,13 +135,13 @@ class OpenBlender:
     @torch.inference_mode()
     def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
         """See :class:`Blender`."""
-        options = self.options
+        options, fill = self.options, partial(learned_fill, self.network.to(target.device))
         face = match_appearance(source, target, mask, options, color)
         inner = erode((mask > 0.5).to(target.dtype))
-        face = face + learned_fill(self.network.to(target.device), target - face, inner)
+        joined = fill(target - face, inner) if options.exact else border_membrane(face, target, mask, fill=fill)
         if options.mode == "mixed":
-            face = face + mixed_membrane(face, target, inner)
-        return _overlay(face, target, inner if options.exact else feather(mask, options.feather))
+            joined = joined + mixed_membrane(face, target, inner)
+        return _overlay(face + joined, target, inner if options.exact else feather(mask, options.feather))
 
 
 def match_appearance(

@@ -57,6 +57,8 @@ class SampleOptions:
     """share of masks that are right; the others are too large here and too small there, as a network draws them"""
     holed: float = 0.35
     """share of masks with holes, slits or single pixels missing"""
+    odd: float = 0.3
+    """share of masks that are no face's but of any shape, most of them cut off by the edge of the picture"""
     matched: float = 0.5
     """share of faces whose light is matched before, as the blenders do"""
 
@@ -71,7 +73,7 @@ class Swaps(Dataset[Batch]):
         """float16 ``(3, S, S)`` target minus face with its membrane under the mask, and the mask ``(1, S, S)``."""
         face, target, mask = self.swap(np.random.default_rng((11, index)))
         inner = erode(mask)
-        if inner.sum() < self.options.size:
+        if not self.options.size <= inner.sum() < inner.numel():
             return self[index + 1_000_003]
         answer = harmonic_fill(target - face, inner, tolerance=_TOLERANCE)
         return {"answer": answer[0].half(), "mask": inner[0].to(torch.uint8)}
@@ -92,6 +94,8 @@ class Swaps(Dataset[Batch]):
         true = drawn_on * torch.from_numpy(((other.labels == FACE) & (alpha < 0.1)).astype(np.float32))
         true = functional.max_pool2d(erode(true, 2), 3, 1, 1)
         mask = true if rng.random() < self.options.exact else drawn_on * _misdrawn(true, rng)
+        if rng.random() < self.options.odd:
+            mask = _odd(self.options.size, rng)
         target = _image(picture)
         if rng.random() < self.options.matched:
             face = match_light(face, target, mask)
@@ -118,6 +122,14 @@ def _misdrawn(mask: Tensor, rng: Generator) -> Tensor:
     shift = cv2.resize(rng.normal(0.04, 0.16, (10, 10)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     soft = cv2.GaussianBlur(mask[0, 0].numpy(), (0, 0), 6)
     return torch.from_numpy((soft + shift > 0.5).astype(np.float32))[None, None]
+
+
+def _odd(size: int, rng: Generator) -> Tensor:
+    """Islands and lakes, of a few large ones up to many small ones."""
+    across = int(rng.integers(2, 12))
+    shape = rng.normal(rng.uniform(-0.3, 0.6), 1, (across, across)).astype(np.float32)
+    drawn = cv2.resize(shape, (size, size), interpolation=cv2.INTER_CUBIC) > 0
+    return torch.from_numpy(drawn.astype(np.float32))[None, None]
 
 
 def _holed(mask: Tensor, rng: Generator) -> Tensor:

@@ -105,7 +105,7 @@ def test_completion_is_fitted_and_learns(faces):
 
 
 def test_the_poisson_loss_is_the_distance_to_the_exact_solution(faces):
-    options = blending.SampleOptions(size=96, covered=0, exact=1, holed=0, matched=0)
+    options = blending.SampleOptions(size=96, covered=0, exact=1, holed=0, odd=0, matched=0)
     swaps = blending.Swaps(faces, Props(), MODEL, options)
     face, target, mask = swaps.swap(np.random.default_rng((11, 3)))
     inner, item = erode(mask), swaps[3]
@@ -126,7 +126,7 @@ class Zero(torch.nn.Module):
 
 def test_masks_of_swaps_have_holes_when_wanted(faces):
     whole, holed = (
-        blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=96, covered=0, exact=1, holed=share))
+        blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=96, covered=0, exact=1, holed=share, odd=0))
         for share in (0, 1)
     )
     lost = [
@@ -134,6 +134,12 @@ def test_masks_of_swaps_have_holes_when_wanted(faces):
         for k, (one, other) in enumerate([(whole, holed)] * 4)
     ]
     assert min(lost) >= 0 and max(lost) > 5
+
+
+def test_masks_of_any_shape_reach_the_edge_of_the_picture(faces):
+    swaps = blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=64, holed=0, odd=1))
+    masks = torch.stack([swaps[number]["mask"] for number in range(8)]).float()
+    assert 0.1 < masks.mean() < 0.9 and (masks[..., 0, :].amax((1, 2)) > 0).sum() > 3
 
 
 def test_blending_learns_two_swaps_which_may_be_turned_and_mixed(faces):
