@@ -33,7 +33,7 @@ from fsgan_core.stages.completion import COMPLETERS  # noqa: E402
 from fsgan_core.stages.open_blending import learned_fill, load_membrane_net  # noqa: E402
 from fsgan_core.stages.pose import load_face_model  # noqa: E402
 from fsgan_core.stages.segmentation import SEGMENTERS, MeshSegmenter  # noqa: E402
-from fsgan_core.training import blending, completion, segmentation_samples  # noqa: E402
+from fsgan_core.training import blending_samples, completion, segmentation_samples  # noqa: E402
 from fsgan_core.training.crop_occluders import cover, read_props  # noqa: E402
 from fsgan_core.training.face_labels import FACE, UNKNOWN  # noqa: E402
 from fsgan_core.training.landmarks import as_image  # noqa: E402
@@ -119,7 +119,9 @@ def joining(faces, props, count: int, output: Path | None) -> Rows:
     network = load_membrane_net()
     yield "swaps: levels in the face; worst swap; 99.9 % of pixels; ms learned, exact", ()
     for size, share in ((256, 1.0), (256, 0.0), (512, 0.0), (1024, 0.0)):
-        swaps = blending.Swaps(faces, props, MODEL, blending.SampleOptions(size=size, matched=share))
+        swaps = blending_samples.Swaps(
+            faces, props, MODEL, blending_samples.SampleOptions(size=size, matched=share, odd=0)
+        )
         pairs = [swaps.swap(np.random.default_rng((19, number))) for number in range(count * 256 // size)]
         gaps, times, shown = [], [], []
         for face, target, mask in pairs:

@@ -1,10 +1,10 @@
-"""A small U-Net for the segmentation, completion and blending of crops; only configurations differ."""
+"""A small U-Net for the segmentation of crops."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,12 +63,6 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairs)
         self.decoder = nn.ModuleList(Residual(fine) for fine, _ in pairs)
         self.head = nn.Conv2d(widths[0], fold * config.outputs, 3, 1, 1)
-
-    def silenced(self) -> UNet:
-        """The same network, untrained, answering 0: what corrects a first guess starts from that guess."""
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(cast(Tensor, self.head.bias))
-        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, inputs, S, S)`` to ``(B, outputs, S, S)``, S a multiple of what the configuration says."""

@@ -7,28 +7,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import WeightsError
 from ..networks.membrane_net import MembraneConfig, MembraneNet
 from ..ops.poisson import windows
-from ..weights.checkpoint import OPEN, load_weights
+from .open_networks import load_own
 
 
-def load_membrane_net(path: Path = OPEN / "blending.safetensors") -> MembraneNet:
-    """The bundled network on the CPU.
+def load_membrane_net(path: Path | None = None) -> MembraneNet:
+    """The bundled network on the CPU, or that of another file.
 
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.
     """
-    tensors, values = load_weights(path, "blending")
-    try:
-        network = MembraneNet(MembraneConfig.of(values))
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except (RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(
-            f"{path} does not fit the network in its header ({reason}); reinstall the package"
-        ) from error
-    return network.eval().requires_grad_(False)
+    return load_own("blending", lambda values: MembraneNet(MembraneConfig.of(values)), path)
 
 
 def learned_fill(network: MembraneNet, values: Tensor, mask: Tensor) -> Tensor:

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import WeightsError
 from ..networks.face_space import FaceSpace, FaceSpaceConfig
 from ..ops.flow import resize
 from ..ops.masks import bounding_boxes
 from ..ops.pull_push import pull_push
-from ..weights.checkpoint import OPEN, load_weights
+from .open_networks import load_own
 
 FIELD = 128
 """Side in pixels at which holes are filled."""
@@ -41,20 +40,13 @@ class OpenCompleter:
         return torch.lerp(image, resize(filled, *image.shape[-2:]).clamp(0, 1), hole)
 
 
-def load_face_space(path: Path = OPEN / "completion.safetensors") -> FaceSpace:
-    """The bundled model on the CPU.
+def load_face_space(path: Path | None = None) -> FaceSpace:
+    """The bundled model on the CPU, or that of another file.
 
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.
     """
-    tensors, values = load_weights(path, "completion")
-    try:
-        network = FaceSpace(FaceSpaceConfig.of(values))
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except (RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path} does not fit the model in its header ({reason}); reinstall the package") from error
-    return network.eval().requires_grad_(False)
+    return load_own("completion", lambda values: FaceSpace(FaceSpaceConfig.of(values)), path)
 
 
 def completed(network: FaceSpace, image: Tensor, hole: Tensor, mask: Tensor) -> Tensor:

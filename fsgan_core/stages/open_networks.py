@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import WeightsError
@@ -15,12 +17,13 @@ from ..networks.unet import UNet, UNetConfig
 from ..ops.flow import identity, sample
 from ..weights.checkpoint import OPEN, load_weights
 
+Network = TypeVar("Network", bound=nn.Module)
 EYES = (33, 263)
 """Outer eye corners; the line through them is made level."""
 
 
 def load_unet(kind: str, path: Path | None = None) -> UNet:
-    """A bundled network on the CPU, ready for inference.
+    """A bundled U-Net on the CPU, ready for inference.
 
     Args:
         kind: ``"segmentation"``, the only one so far.
@@ -29,10 +32,24 @@ def load_unet(kind: str, path: Path | None = None) -> UNet:
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.
     """
+    return folded(load_own(kind, lambda values: UNet(UNetConfig.of(values)), path))
+
+
+def load_own(kind: str, make: Callable[[dict[str, Any]], Network], path: Path | None = None) -> Network:
+    """One of our networks on the CPU in float32, ready for inference.
+
+    Args:
+        kind: of the bundled file.
+        make: builds the network from the configuration in its header.
+        path: another file of that kind.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds something else.
+    """
     path = path or OPEN / f"{kind}.safetensors"
     tensors, values = load_weights(path, kind)
     try:
-        network = UNet(UNetConfig.of(values))
+        network = make(values)
         network.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
         )
@@ -41,7 +58,7 @@ def load_unet(kind: str, path: Path | None = None) -> UNet:
         raise WeightsError(
             f"{path} does not fit the network in its header ({reason}); reinstall the package"
         ) from error
-    return folded(network)
+    return network.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)

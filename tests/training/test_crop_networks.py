@@ -12,7 +12,7 @@ from fsgan_core.networks.unet import UNet, UNetConfig
 from fsgan_core.ops.masks import erode
 from fsgan_core.ops.poisson import harmonic_fill, poisson_blend
 from fsgan_core.stages.pose import load_face_model
-from fsgan_core.training import blending, completion, segmentation
+from fsgan_core.training import blending, blending_samples, completion, segmentation
 from fsgan_core.training.crop_occluders import Props
 from fsgan_core.training.face_labels import FACE, HAIR
 from fsgan_core.training.segmentation_samples import (
@@ -105,8 +105,8 @@ def test_completion_is_fitted_and_learns(faces):
 
 
 def test_the_poisson_loss_is_the_distance_to_the_exact_solution(faces):
-    options = blending.SampleOptions(size=96, covered=0, exact=1, holed=0, odd=0, matched=0)
-    swaps = blending.Swaps(faces, Props(), MODEL, options)
+    options = blending_samples.SampleOptions(size=96, covered=0, exact=1, holed=0, odd=0, matched=0)
+    swaps = blending_samples.Swaps(faces, Props(), MODEL, options)
     face, target, mask = swaps.swap(np.random.default_rng((11, 3)))
     inner, item = erode(mask), swaps[3]
     assert torch.equal(inner[0].to(torch.uint8), item["mask"]) and inner.sum() > 200
@@ -126,7 +126,9 @@ class Zero(torch.nn.Module):
 
 def test_masks_of_swaps_have_holes_when_wanted(faces):
     whole, holed = (
-        blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=96, covered=0, exact=1, holed=share, odd=0))
+        blending_samples.Swaps(
+            faces, Props(), MODEL, blending_samples.SampleOptions(size=96, covered=0, exact=1, holed=share, odd=0)
+        )
         for share in (0, 1)
     )
     lost = [
@@ -137,17 +139,17 @@ def test_masks_of_swaps_have_holes_when_wanted(faces):
 
 
 def test_masks_of_any_shape_reach_the_edge_of_the_picture(faces):
-    swaps = blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=64, holed=0, odd=1))
+    swaps = blending_samples.Swaps(faces, Props(), MODEL, blending_samples.SampleOptions(size=64, holed=0, odd=1))
     masks = torch.stack([swaps[number]["mask"] for number in range(8)]).float()
     assert 0.1 < masks.mean() < 0.9 and (masks[..., 0, :].amax((1, 2)) > 0).sum() > 3
 
 
 def test_blending_learns_two_swaps_which_may_be_turned_and_mixed(faces):
     torch.manual_seed(0)
-    swaps = blending.Swaps(faces, Props(), MODEL, blending.SampleOptions(size=96))
+    swaps = blending_samples.Swaps(faces, Props(), MODEL, blending_samples.SampleOptions(size=96))
     kept = [swaps[0], swaps[1]]
     network = MembraneNet(MembraneConfig(width=8))
-    task = blending.BlendingTask(network, blending.Rendered(swaps, 2), kept, 2)
+    task = blending.BlendingTask(network, blending_samples.Rendered(swaps, 2), kept, 2)
     assert sorted(int(task.samples[index]["mask"].sum()) for index in (4, 5)) == sorted(
         int(one["mask"].sum()) for one in kept
     )
