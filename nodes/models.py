@@ -20,7 +20,7 @@ _TOOLTIPS = {
     ),
     "blending": (
         "What joins the face to the picture, where the node itself does not say. poisson: without a seam, in the "
-        "target's light; learned: the same in less time; multiband: soft in "
+        "target's light; learned: the same by a network; multiband: soft in "
         "coarse detail, sharp in fine; feather: a plain soft edge."
     ),
 }
