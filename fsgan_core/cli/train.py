@@ -18,7 +18,16 @@ from ..training.loop import Task, TrainOptions, train
 from ..training.recipes import check_arguments, read_recipe
 from .flags import add_device, add_options, chosen_device, read_options
 
-TASKS = ("detection", "landmarks", "features", "refinement", "segmentation", "completion", "blending")
+TASKS = (
+    "detection",
+    "landmarks",
+    "local_landmarks",
+    "features",
+    "refinement",
+    "segmentation",
+    "completion",
+    "blending",
+)
 """Our own networks; each is a module of ``fsgan_core.training`` with a function ``task(data, ...)``."""
 ARCHITECTURES = {
     "reenactment": ("msrunet-v2", "msrunet-v1"),

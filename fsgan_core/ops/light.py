@@ -20,10 +20,17 @@ from .poisson import harmonic_fill
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 _FIELD = 128
+_BORDER, _INSIDE = 0.04, 0.24
+"""Standard deviations of the low-pass near the border and in the middle, in sides of the face."""
+_REACH = 0.15
+"""How far the border reaches inwards, likewise."""
 
 
-def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 1.0, scale: float = 0.08) -> Tensor:
+def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 1.0) -> Tensor:
     """Replace the source's low frequencies by the target's, in OKLab.
+
+    Near the border much of them, so that cheeks and brow pass into what is around them; in the middle only what
+    changes across the whole face, since the shading of eyes, nose and mouth is part of who someone is.
 
     Details are scaled with the lightness they sit on, as light would, but at most 1.5 times, so that noise in
     shadows stays there; those of hue at most 1.2 times. Places where the two differ unlike their surroundings (an
@@ -34,7 +41,6 @@ def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 
         target: ``(B, 3, H, W)`` in [0, 1].
         mask: ``(B, 1, H, W)``.
         strength: 0 keeps the source's light, 1 takes the target's.
-        scale: standard deviation of the low-pass, in sides of the face (:func:`~fsgan_core.ops.lowpass.face_size`).
 
     Returns:
         ``(B, 3, H, W)`` in [0, 1], meaningful where the mask is not 0.
@@ -43,9 +49,16 @@ def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 
     field, weight, cells = pooled(torch.cat((ours, theirs), 1), mask, _FIELD)
     size = cells * face_size(mask)
     trusted = _inliers(field[:, 3:] - field[:, :3], weight, size)
-    low = weighted_lowpass(field, trusted, scale * size, shape=(mask.shape[-2], mask.shape[-1]))
+    shape = (mask.shape[-2], mask.shape[-1])
+    border = weighted_lowpass(field, trusted, _BORDER * size, shape=shape)
+    inside = weighted_lowpass(field, trusted, _INSIDE * size, shape=shape)
+    # A wide mean flattens what rises across the whole face: what it leaves over is filtered again (Tukey's twicing).
+    rest = field - weighted_lowpass(field, trusted, _INSIDE * size)
+    inside = inside + weighted_lowpass(rest, trusted, _INSIDE * size, shape=shape)
+    near = (2 - 2 * lowpass((mask > 0.5).to(mask.dtype), _REACH * face_size(mask))).clamp(0, 1)
+    low = torch.lerp(inside, border, near)
     before, after = low[:, :3], torch.lerp(low[:, :3], low[:, 3:], strength)
-    ratio = (after[:, :1] + 0.05) / (before[:, :1] + 0.05)
+    ratio = (after[:, :1] + 0.05) / (before[:, :1] + 0.05).clamp_min(0.02)
     gain = torch.cat((ratio.clamp(1 / 1.5, 1.5), ratio.clamp(1 / 1.5, 1.2).expand(-1, 2, -1, -1)), 1)
     return oklab_to_srgb(after + gain * (ours - before))
 

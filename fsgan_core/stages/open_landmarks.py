@@ -1,20 +1,28 @@
-"""The bundled dense landmark network: a loose crop, then an aligned one; while tracking only the aligned one."""
+"""The bundled landmark networks: a loose crop, an aligned one (while tracking only that), then a closer look.
+
+The first network finds the face's shape as a whole; the second moves every point to where a larger crop shows it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from ..errors import WeightsError
 from ..networks.landmark_net import LandmarkNet, LandmarkNetConfig, fused
+from ..networks.local_landmark_net import LocalLandmarkNet, LocalLandmarkNetConfig
 from ..weights.checkpoint import OPEN, load_weights
 from .landmark_crops import Floats as Matrix
 from .landmark_crops import box_placement, cut, inverse, moved, shape_placement
 from .landmarks import Floats, Frame, Landmarks, check_faces
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +34,18 @@ class LandmarkOptions:
 
 
 class OpenLandmarker:
-    """Our network; see :class:`~fsgan_core.stages.landmarks.Landmarker`."""
+    """Our networks; see :class:`~fsgan_core.stages.landmarks.Landmarker`.
 
-    def __init__(self, network: LandmarkNet, options: LandmarkOptions | None = None) -> None:
-        self.network = network
+    Args:
+        network: finds the shape.
+        options: see :class:`LandmarkOptions`.
+        local: takes the closer look; without it the shape stays as found.
+    """
+
+    def __init__(
+        self, network: LandmarkNet, options: LandmarkOptions | None = None, local: LocalLandmarkNet | None = None
+    ) -> None:
+        self.network, self.local = network, local
         self.options = options or LandmarkOptions()
 
     @torch.inference_mode()
@@ -48,6 +64,8 @@ class OpenLandmarker:
         found, scores = self._measure(each, [shape_placement(face, size) for face in coarse])
         # A face is one in both crops; what only looks like one after aligning is not.
         scores = np.minimum(scores, limits)
+        if self.local is not None:
+            found = self._closer(self.local, each, found)
         ends = np.cumsum([len(rows) for rows in boxes])[:-1].tolist()
         split = zip(np.split(found, ends), np.split(scores, ends), strict=True)
         return [Landmarks(points, scores) for points, scores in split] if len(frames) else []
@@ -56,32 +74,75 @@ class OpenLandmarker:
         """Landmarks ``(N, 478, 3)`` in pixels of the frames and scores ``(N,)``, one face for each frame given."""
         config, device = self.network.config, self.network.mean.device
         found, scores = [np.zeros((0, config.points, 3))], [np.zeros(0)]
-        for start in range(0, len(placements), self.options.batch):
-            part = slice(start, start + self.options.batch)
-            faces = zip(frames[part], placements[part], strict=True)
-            crops = np.stack([cut(frame, matrix, config.size) for frame, matrix in faces])
-            points, logits = self.network(torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255)
-            inside = points.double().cpu().numpy() * config.size
-            backs = [moved(face, inverse(matrix)) for face, matrix in zip(inside, placements[part], strict=True)]
-            found.append(np.stack(backs))
+        for part in self._parts(len(placements)):
+            points, logits = self.network(_crops(frames[part], placements[part], config.size, device))
+            found.append(_back(points, placements[part], config.size))
             scores.append(logits.sigmoid().cpu().numpy())
         return np.concatenate(found).astype(np.float32), np.concatenate(scores).astype(np.float32)
 
+    def _closer(self, network: LocalLandmarkNet, frames: Sequence[Frame], faces: Floats) -> Floats:
+        """Landmarks ``(N, 478, 3)`` in pixels of the frames, moved to where a larger crop shows them."""
+        size, device = network.config.size, network.bias.device
+        found = [np.zeros((0, *faces.shape[1:]))]
+        for part in self._parts(len(faces)):
+            placements = [shape_placement(face, size) for face in faces[part]]
+            inside = [moved(face, matrix) / size for face, matrix in zip(faces[part], placements, strict=True)]
+            start = torch.from_numpy(np.stack(inside)).float().to(device)
+            found.append(_back(network(_crops(frames[part], placements, size, device), start), placements, size))
+        return np.concatenate(found).astype(np.float32)
+
+    def _parts(self, count: int) -> Iterator[slice]:
+        step = self.options.batch
+        return (slice(start, start + step) for start in range(0, count, step))
+
+
+def _crops(frames: Sequence[Frame], placements: Sequence[Matrix], size: int, device: torch.device) -> Tensor:
+    """The frames' crops ``(N, 3, S, S)`` in [0, 1]."""
+    crops = np.stack([cut(frame, matrix, size) for frame, matrix in zip(frames, placements, strict=True)])
+    return torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
+
+
+def _back(points: Tensor, placements: Sequence[Matrix], size: int) -> Matrix:
+    """Landmarks in units of their crops as pixels of the frames."""
+    inside = points.double().cpu().numpy() * size
+    return np.stack([moved(face, inverse(matrix)) for face, matrix in zip(inside, placements, strict=True)])
+
 
 def load_open_landmarker(
-    device: torch.device | str = "cpu", path: Path = OPEN / "landmarks.safetensors"
+    device: torch.device | str = "cpu",
+    path: Path = OPEN / "landmarks.safetensors",
+    local: Path | None = OPEN / "local_landmarks.safetensors",
 ) -> OpenLandmarker:
-    """The bundled landmark network, ready on a device.
+    """The bundled landmark networks, ready on a device.
+
+    Args:
+        device: where to compute.
+        path: weights of the first network.
+        local: weights of the second; None goes without.
 
     Raises:
-        WeightsError: the file is missing, damaged, or holds something else.
+        WeightsError: a file is missing, damaged, or holds something else.
     """
-    tensors, values = load_weights(path, "landmarks")
+    network = fused(_filled(path, "landmarks", lambda values: LandmarkNet(LandmarkNetConfig.of(values))))
+    closer = None
+    if local is not None:
+        closer = _filled(local, "local_landmarks", lambda values: LocalLandmarkNet(LocalLandmarkNetConfig.of(values)))
+        closer = _ready(closer, device)
+    return OpenLandmarker(_ready(network, device), local=closer)
+
+
+def _filled(path: Path, kind: str, make: Callable[[Mapping[str, Any]], Network]) -> Network:
+    """A network with the weights of a file."""
+    tensors, values = load_weights(path, kind)
     try:
-        network = LandmarkNet(LandmarkNetConfig.of(values))
+        network = make(values)
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except (RuntimeError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path} does not fit the network in its header ({reason}); fetch it again") from error
-    network = fused(network).to(device)
-    return OpenLandmarker(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    return network
+
+
+def _ready(network: Network, device: torch.device | str) -> Network:
+    network = network.eval().to(device)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -91,7 +91,7 @@ class LandmarkTask:
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches; batch ``i`` is made of seed ``seed + i`` alone."""
         order = Numbers(seed, self.batch)
-        yield from DataLoader(self.samples, batch_sampler=order, num_workers=self.workers, worker_init_fn=_one_thread)
+        yield from DataLoader(self.samples, batch_sampler=order, num_workers=self.workers, worker_init_fn=one_thread)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Weighted distance in eye distances, and the presence score's cross-entropy."""
@@ -137,7 +137,8 @@ class LandmarkTask:
         save_weights(path, tensors, "landmarks", self.model.config, licence="MIT", **header)
 
 
-def _one_thread(_worker: int) -> None:
+def one_thread(_worker: int) -> None:
+    """Let a worker of a loader compute in one thread."""
     cv2.setNumThreads(1)
 
 
