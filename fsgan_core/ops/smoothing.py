@@ -62,7 +62,7 @@ def smooth(
         options: see :class:`SmoothingOptions`.
         period: of angles, for instance 360; jumps from its one end to the other are no motion.
         jitter: movement that is never taken for real, in the series' unit. The noise is measured in the series
-            itself, which misses slow wobble such as that of per-frame landmarks: about 0.4 % of the face's size.
+            itself, which misses slow wobble such as that of per-frame landmarks: about 0.2 % of the face's size.
 
     Returns:
         the smoothed series, same shape, dtype, device and kind.

@@ -130,7 +130,7 @@ def test_two_faces_are_learnt(tmp_path):
     network.train()
     figures = train(learning, TrainOptions(steps=150, every=150, warmup=10, lr=5e-3, ema=0.9), tmp_path)
     assert figures["mean"] < 0.7 * before
-    landmarker = load_open_landmarker("cpu", tmp_path / "model.safetensors")
+    landmarker = load_open_landmarker("cpu", tmp_path / "model.safetensors", None)
     face = source.faces[0]
     (found,) = landmarker([face.image], [np.zeros((1, 4), np.float32)], [face.landmarks[None]])
     assert error(found.points[0], face.landmarks) < 0.7 * before

@@ -172,7 +172,7 @@ def test_pairs_show_one_person_twice_or_two(dataset):
             points = one["target_landmarks"]
             # A mirror image has its landmarks exchanged: the subject's right eye stays on the picture's left.
             assert points[33, 0] < points[263, 0]
-            seen.add(round(float(points[4, 0]), 1))
+            seen.add(round(float(points[4, 0]), 2))
     assert len(seen) > 3
     with pytest.raises(FSGANError, match="found 0 people with two pictures, expected at least 1; add videos"):
         Pairs([], 64)
