@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..ops.flow import identity, sample
+from ..ops.pooling import box_max, box_mean, halved
 
 WINDOW = 256
 """Side of the window around the face in pixels; the face is 160 pixels high."""
@@ -28,6 +29,8 @@ CHANNELS = (
 far it moved (in quarters of the distance between the outer eye corners), which way it faces and faced before."""
 _DOUBTED = ("mask", "missing", "unseen", "strain")
 _NORMAL, _BEFORE = (slice(i := CHANNELS.index(f"{name}_x"), i + 3) for name in ("normal", "normal_before"))
+_SOFT = 5
+"""Side in pixels of the squares over which fields are grown and softened."""
 REACH = 6.0
 """Longest shift of a sheet, in pixels of the window."""
 
@@ -77,21 +80,17 @@ def doubt(geometry: Tensor) -> Doubt:
     turned = geometry[:, _NORMAL] - geometry[:, _BEFORE]
     turned = mask * (1 - torch.exp(-(turned.square().sum(1, keepdim=True) / 0.2**2)))
     paint = 1 - (1 - torch.maximum(unseen, lacking)) * (1 - moved)
-    paint = _softened(functional.max_pool2d(paint, 5, 1, 2))
     mouth = geometry[:, (i := CHANNELS.index("mouth")) : i + 1]
-    paint = paint * (1 - _tall(mouth) * _softened(functional.max_pool2d(mouth, 5, 1, 2)))
-    near = _softened(functional.max_pool2d(mask, 5, 1, 2))
-    return Doubt(paint * near, (1 - (1 - paint) * (1 - turned)) * near, _softened(turned))
+    around = box_max(torch.cat((paint, mouth, mask), 1), _SOFT)
+    paint, inside, near, light = box_mean(torch.cat((around, turned), 1), _SOFT).split(1, 1)
+    paint = paint * (1 - _tall(mouth) * inside)
+    return Doubt(paint * near, (1 - (1 - paint) * (1 - turned)) * near, light)
 
 
 def _tall(mouth: Tensor) -> Tensor:
     """How far an opening is tall rather than wide, ``(B, 1, 1, 1)``: 0 up to 0.3 times its width, 1 from 0.4 on."""
     height, width = (mouth.amax(side, keepdim=True).sum((2, 3), keepdim=True) for side in (3, 2))
     return ((height / width.clamp_min(1) - 0.3) / 0.1).clamp(0, 1)
-
-
-def _softened(field: Tensor) -> Tensor:
-    return functional.avg_pool2d(field, 5, 1, 2, count_include_pad=False)
 
 
 class Judgement(NamedTuple):
@@ -157,11 +156,10 @@ class Judge(nn.Module):
     def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Judgement:
         """Judge sheets ``(B, S, 3, N, N)`` with their trust, each by itself."""
         batch, count = sheets.shape[:2]
-        small = functional.avg_pool2d(sheets.flatten(0, 1), 2) - 0.5
-        each = geometry.repeat_interleave(count, 0)
-        x = self.stem(torch.cat((small, trust.flatten(0, 1), each), 1))
+        each = geometry[:, None].expand(-1, count, -1, -1, -1)
+        x = self.stem(torch.cat((halved(sheets) - 0.5, trust, each), 2).flatten(0, 1))
         x = x + functional.interpolate(self.up(self.down(x)), scale_factor=2.0, mode="bilinear")
-        y = self.out(x).float().unflatten(0, (batch, count))
+        y = self.out(x).float().contiguous().unflatten(0, (batch, count))
         return Judgement(REACH * torch.tanh(y[:, :, :2]), 4 * torch.tanh(y[:, :, 2:]))
 
 
@@ -194,7 +192,7 @@ class Painter(nn.Module):
         light = self.light(torch.relu(x)).float()
         for lift, up, skip in zip(reversed(self.lifts), reversed(self.ups), levels[-2::-1], strict=True):
             x = up(skip + functional.interpolate(lift(x), scale_factor=2.0, mode="nearest"))
-        y = self.out(x).float()
+        y = self.out(x).float().contiguous()  # planes, so that what follows need not stride
         gain = torch.tanh(light) if self.config.light else torch.zeros_like(light)
         return Painting(torch.tanh(y[:, :3]), torch.sigmoid(y[:, 3:] - 1), gain)
 
@@ -214,7 +212,7 @@ class FlowNet(nn.Module):
             zero = sheets.new_zeros(*sheets.shape[:2], 3, sheets.shape[-1] // 4, sheets.shape[-1] // 4)
             return Judgement(zero[:, :, :2], zero[:, :, 2:])
         found = self.judge(sheets, trust, geometry)
-        limit = functional.avg_pool2d(doubts.shift, 2)[:, None]
+        limit = halved(doubts.shift)[:, None]
         return Judgement(found.shift * limit, found.belief * limit)
 
     def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor, features: Tensor) -> Tensor:
@@ -229,7 +227,7 @@ def merge(sheets: Tensor, trust: Tensor, judgement: Judgement) -> Tensor:
     batch, count, _, size, _ = sheets.shape
     shift = enlarged(judgement.shift.flatten(0, 1), size)
     moved = sample(sheets.flatten(0, 1), identity(size, size, shift) + shift).unflatten(0, (batch, count))
-    weight = _softened((trust.flatten(0, 1) + 1e-4) ** 2)
+    weight = box_mean((trust.flatten(0, 1) + 1e-4) ** 2, _SOFT)
     weight = enlarged(weight, size) * enlarged(judgement.belief.flatten(0, 1), size).exp()
     weight = weight.unflatten(0, (batch, count))
     return (moved * weight).sum(1) / weight.sum(1)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .pooling import box_mean
+
 
 def identity(height: int, width: int, like: Tensor) -> Tensor:
     """The flow ``(1, 2, H, W)`` that leaves a picture as it is, on the device and of the type of ``like``."""
@@ -77,9 +79,9 @@ def spread(values: Tensor, known: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
     Returns:
         the field, 0 where still unknown, and the grown ``known``.
     """
+    values = torch.where(known, values, 0)
     for _ in range(rounds):
-        weight = known.to(values.dtype)
-        total = functional.avg_pool2d(torch.cat((values * weight, weight), 1), 3, 1, 1)
+        total = box_mean(torch.cat((values, known.to(values.dtype)), 1), 3)
         grown = total[:, :-1] / total[:, -1:].clamp_min(1e-6)
         values, known = torch.where(known, values, grown), total[:, -1:] > 0
-    return values * known, known
+    return values, known

@@ -114,9 +114,13 @@ def interpolate(values: Tensor, triangles: Tensor, number: Tensor, barycentric: 
     Returns:
         ``(B, C, H, W)``, 0 where there is no triangle.
     """
-    corners = triangles[number.clamp_min(0)]
-    batch = torch.arange(len(values), device=values.device)[:, None, None, None]
-    return (values[batch, corners] * barycentric[..., None]).sum(3).permute(0, 3, 1, 2)
+    batch = torch.arange(len(values), device=values.device)[:, None, None]
+    place = batch * len(triangles) + number.clamp_min(0)
+    # Whole triangles are looked up: three times fewer places, and each is one row of memory.
+    corners = values[:, triangles].flatten(2).flatten(0, 1).index_select(0, place.flatten())
+    a, b, c = corners.view(*number.shape, 3, -1).unbind(3)
+    u, v, w = barycentric[..., None].unbind(3)
+    return (a * u + b * v + c * w).permute(0, 3, 1, 2)
 
 
 def _barycentric(corners: Tensor, x: Tensor, y: Tensor) -> Tensor:

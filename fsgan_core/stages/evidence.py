@@ -20,6 +20,7 @@ from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, points
 from ..ops.landmarks import LEFT_IRIS, RIGHT_IRIS
 from ..ops.mesh import facing, interpolate, rasterize, strain, vertex_normals
+from ..ops.pooling import halved
 from .openings import MOUTH, missing, recessed
 from .warping import Layer
 
@@ -55,7 +56,9 @@ class Window:
     def look(self, picture: Tensor, scale: float) -> Tensor:
         """A picture ``(1, C, S, S)`` of ``scale`` pixels per pixel of the field, in the window ``(1, C, N, N)``."""
         factor = max(1, int(self.side * scale / WINDOW))
-        return sample(functional.avg_pool2d(picture, factor), self.places(WINDOW, picture) * (scale / factor))
+        if factor > 1:
+            picture = functional.avg_pool2d(picture, factor)
+        return sample(picture, self.places(WINDOW, picture) * (scale / factor))
 
     def inside(self, landmarks: Tensor, size: int) -> Tensor:
         """Landmarks ``(1, P, 3)`` of the field in pixels of a window ``size`` pixels wide."""
@@ -106,7 +109,7 @@ def gather(
     for layer, weight in zip(layers, weights, strict=True):
         fields = torch.cat((layer.flow, layer.mirror_flow, layer.seen, layer.mirrored, layer.near), 1)
         maps = sample(fields, places)
-        seen, mirrored, near = functional.avg_pool2d(maps[:, 4:], 2).split(1, 1)
+        seen, mirrored, near = halved(maps[:, 4:]).split(1, 1)
         sheets += [sample(layer.picture, maps[:, :2]), sample(layer.picture, maps[:, 2:4])]
         trust += [weight * seen * near, weight * mirror * mirrored**2 * (1 - seen) * near]
         unseen = unseen * (1 - seen) * (1 - 0.5 * mirrored)
@@ -142,6 +145,6 @@ def _irises(vertices: Tensor, size: int) -> Tensor:
     for centre, *rim in (RIGHT_IRIS, LEFT_IRIS):
         middle = vertices[:, centre, :2]
         radius = (vertices[:, rim, :2] - middle[:, None]).norm(dim=2).mean(1).clamp_min(0.5)
-        away = (grid - middle[:, :, None, None]).norm(dim=1, keepdim=True)
+        away = torch.hypot(*(grid - middle[:, :, None, None]).split(1, 1))
         discs = torch.maximum(discs, (radius[:, None, None, None] - away + 0.5).clamp(0, 1))
     return discs

@@ -53,10 +53,9 @@ class _Window:
         """Rows and columns."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
-    def fading(self, like: Tensor) -> Tensor:
-        """``(1, 1, h, w)`` samples: 1 in the middle, 0 at the window's edges."""
-        places = identity(self.height * _FINE, self.width * _FINE, like)
-        size = like.new_tensor((self.width * _FINE, self.height * _FINE))[:, None, None]
+    def fading(self, places: Tensor) -> Tensor:
+        """1 in the middle, 0 at the window's edges; ``(1, 1, 4, N)`` for samples ``(1, 2, 4, N)``."""
+        size = places.new_tensor((self.width * _FINE, self.height * _FINE))[:, None, None]
         inward = torch.minimum(places, size - places).amin(1, keepdim=True)
         return smoothstep(2 * inward / (self.reach * _FINE))
 
@@ -91,48 +90,64 @@ def _drawn(region: int, view: View, target: Placement, window: _Window, model: F
     front = facing(vertices, model.triangles) > 0
     size = (window.height * _FINE, window.width * _FINE)
     number, weights = rasterize(recessed(vertices), model.triangles, *size, front)
+    places = _folded(identity(*size, weights))
+    number, weights = _folded(number[:, None])[:, 0], _folded(weights.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     known = torch.cat((view.landmarks[..., :2], view.visibility[..., None], target.shape), -1)
     flow, seen, surface = interpolate(known, model.triangles, number, weights).split((2, 1, 3), 1)
     hit = (number >= 0)[:, None].to(flow.dtype)
     inside = hit * (model.regions[number.clamp_min(0)] == region)[:, None]
     # What is behind an opening is seen as well as its edge.
     seen = torch.lerp(seen, view.visibility[0, list(RINGS[region])].mean().expand_as(seen), inside)
-    cover = (2 * seen - 0.5).clamp(0, 1) * hit * window.fading(seen)
+    cover = ((2 * seen - 0.5).clamp(0, 1) * hit * window.fading(places)).mean(2)
     ratio = float(view.placement.scale / target.scale)
     picture, shrink = detail(view, ratio)
-    grid = identity(*size, flow) * (ratio * shrink / _FINE)
-    skin = _looked_up(picture, flow * shrink, hit - inside, grid)
-    if region == MOUTH:
-        flow, drawing, lacking = behind_lips(view, target, (number, weights), model)
-    else:
-        flow, drawing, lacking = behind_lids(view, target, surface, region)
-    behind = _looked_up(picture, flow * shrink, inside, grid)
-    behind = torch.lerp(behind, _mean(drawing + 0 * flow[:, :1], lacking * inside), _mean(lacking, inside))
-    share = functional.avg_pool2d(inside, _FINE)
-    return torch.lerp(skin, behind, share), functional.avg_pool2d(cover, _FINE)
+    grid = places * (ratio * shrink / _FINE)
+    colours = _looked_up(picture, flow * shrink, hit - inside, grid)
+    through = inside[0, 0].amax(0).nonzero()[:, 0]
+    if len(through):
+        number, weights, inside = number[..., through], weights[:, :, through], inside[..., through]
+        if region == MOUTH:
+            flow, drawing, lacking = behind_lips(view, target, (number, weights), model)
+        else:
+            flow, drawing, lacking = behind_lids(view, target, surface[..., through], region)
+        behind = _looked_up(picture, flow * shrink, inside, grid[..., through])
+        behind = torch.lerp(
+            behind, _mean(drawing.expand(-1, -1, *flow.shape[2:]), lacking * inside), _mean(lacking, inside)
+        )
+        colours[..., through] = torch.lerp(colours[..., through], behind, inside.mean(2, keepdim=True))
+    return colours.view(1, 3, window.height, window.width), cover.view(1, 1, window.height, window.width)
+
+
+def _folded(samples: Tensor) -> Tensor:
+    """Samples ``(1, C, 2h, 2w)`` as the four of each of N = h w pixels, ``(1, C, 4, N)``."""
+    return functional.pixel_unshuffle(samples, _FINE).view(1, samples.shape[1], _FINE**2, -1)
 
 
 def _looked_up(picture: Tensor, flow: Tensor, member: Tensor, grid: Tensor) -> Tensor:
-    """Colours of pixels. Their samples' mean place is looked up, so that what does not move stays as sharp as it is.
+    """Colours of pixels ``(1, 3, 1, N)``.
 
-    Where the samples come from far apart, on both sides of closed lips, each is looked up by itself.
+    Their samples' mean place is looked up, so that what does not move stays as sharp as it is. Where the samples come
+    from far apart, on both sides of closed lips, each is looked up by itself.
 
     Args:
         picture: ``(1, 3, H, W)``.
-        flow: ``(1, 2, h, w)`` a place in it for each sample.
-        member: ``(1, 1, h, w)`` which samples count; of the others the motion of those is taken.
-        grid: ``(1, 2, h, w)`` the samples themselves, in the picture's scale.
+        flow: ``(1, 2, 4, N)`` a place in it for each sample.
+        member: ``(1, 1, 4, N)`` which samples count; of the others the motion of those is taken.
+        grid: ``(1, 2, 4, N)`` the samples themselves, in the picture's scale.
     """
     motion = flow - grid
     mean = _mean(motion, member)
-    away = (motion - functional.interpolate(mean, scale_factor=_FINE)).norm(dim=1, keepdim=True) * member
-    apart = (functional.max_pool2d(away, _FINE) / _FINE - 0.75).clamp(0, 1)
-    each = _mean(sample(picture, flow, "bicubic"), member)
-    together = sample(picture, mean + functional.avg_pool2d(grid, _FINE), "bicubic")
-    return torch.lerp(together, each, apart).clamp(0, 1)
+    away = torch.hypot(*(motion - mean).split(1, 1)) * member
+    apart = (away.amax(2, keepdim=True) / _FINE - 0.75).clamp(0, 1)
+    colours = sample(picture, mean + grid.mean(2, keepdim=True), "bicubic")
+    torn = apart.flatten().nonzero()[:, 0]
+    if len(torn):
+        each = _mean(sample(picture, flow[..., torn], "bicubic"), member[..., torn])
+        colours[..., torn] = torch.lerp(colours[..., torn], each, apart[..., torn])
+    return colours.clamp(0, 1)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Mean of each pixel's samples."""
+    """Mean of each pixel's samples ``(1, C, 4, N)``: ``(1, C, 1, N)``."""
     weight = weight + 1e-6
-    return functional.avg_pool2d(values * weight, _FINE) / functional.avg_pool2d(weight, _FINE)
+    return (values * weight).mean(2, keepdim=True) / weight.mean(2, keepdim=True)

@@ -15,18 +15,21 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..networks.flow_net import featured
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
+from ..ops.pooling import box_mean
 from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
 from .views import View
 from .warping import Anchor, Layer, surroundings_flow, warp
+
+_SOFT = 5
+"""Over how many pixels of the field a weight is averaged, so that no hard edge shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +140,9 @@ class FlowReenactor:
         for layer, share in zip(layers, weights, strict=True):
             unseen = unseen * (1 - layer.seen) * (1 - 0.5 * layer.mirrored)
             lacking = lacking + share * layer.missing
-        mask = _soft(layers[0].mask, 3)
+        mask = box_mean(layers[0].mask, 3)
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
-        fields = (mask, face, 1 - unseen * mask, _soft(layers[0].openings, 3), _soft(lacking))
+        fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, _SOFT))
         mask, face, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
             image, painted = refined.painted(image, size / field)
@@ -173,7 +176,7 @@ class FlowReenactor:
             mirrored = self.options.mirror * layer.mirrored**2 * (1 - layer.seen)
             for side, (flow, trust) in enumerate(((layer.flow, layer.seen), (layer.mirror_flow, mirrored))):
                 # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
-                weight = _soft((share * trust + 1e-4) ** 2)
+                weight = box_mean((share * trust + 1e-4) ** 2, _SOFT)
                 if refined is not None:
                     shift, belief = refined.sheet(2 * index + side, field)
                     flow, weight = sample(flow, identity(field, field, flow) + shift), weight * belief.exp()
@@ -193,11 +196,6 @@ def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor
     low, high = max(0, int(rows[0]) - 4) * size // field, min(field, int(rows[-1]) + 5) * size // field
     image[:, :, low:high] = sample(picture, resize(flow, size, size)[:, :, low:high], "bicubic")
     return image
-
-
-def _soft(weight: Tensor, width: int = 5) -> Tensor:
-    """Round off the corners of a field so that no hard edge shows."""
-    return functional.avg_pool2d(weight, width, 1, width // 2, count_include_pad=False)
 
 
 REENACTORS = {"flow": FlowReenactor}

@@ -18,6 +18,7 @@ from ..ops.flow import compose, identity, resize, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, head_rings, points, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
+from ..ops.pooling import box_max
 from .openings import missing, recessed
 from .views import View, detail, facing_camera
 
@@ -121,7 +122,7 @@ def warp(
         seen=maps[:, 2:3],
         mirrored=maps[:, 5:6],
         mask=mask,
-        near=functional.max_pool2d(mask, 7, 1, 3),
+        near=box_max(mask, 7),
         openings=(regions > 0)[:, None].float(),
         missing=missing(start.shape, target.shape, regions),
         steps=steps,
@@ -147,7 +148,7 @@ def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -
     draw, grid = rasterize(after, rings, field, field), identity(field, field, after)
     # A pixel less than the rings reach, so that nothing beyond them moves when the field is enlarged.
     inside = torch.maximum((draw[0] >= 0)[:, None].float(), layer.near)
-    inside = 1 - functional.max_pool2d(1 - inside, 3, 1, 1)
+    inside = 1 - box_max(1 - inside, 3)
     motion = (_carried(before[..., :2], rings, draw, grid) - grid) * inside
     return layer.base.flow(identity(size, size, after) * (field / size) + resize(motion, size, size))
 

@@ -1,0 +1,22 @@
+"""Mean and maximum over squares."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from fsgan_core.ops.pooling import box_max, box_mean, halved
+
+
+@pytest.mark.parametrize("width", [3, 5, 7])
+def test_boxes_agree_with_torch(width: int) -> None:
+    """Inside and at the border, of sides that differ."""
+    values = torch.rand(2, 3, 11, 16, generator=torch.Generator().manual_seed(0)) - 0.5
+    mean = functional.avg_pool2d(values, width, 1, width // 2, count_include_pad=False)
+    torch.testing.assert_close(box_mean(values, width), mean)
+    torch.testing.assert_close(box_max(values, width), functional.max_pool2d(values, width, 1, width // 2))
+
+
+def test_halved_is_the_mean_of_four() -> None:
+    """Of any leading dimensions."""
+    values = torch.rand(1, 2, 3, 8, 6, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(halved(values)[0], functional.avg_pool2d(values[0], 2))
