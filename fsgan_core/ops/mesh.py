@@ -92,14 +92,8 @@ def rasterize(
     pixel = (owner // len(triangles) * height + row) * width + column
     key = (_ordered(_depths(drawn, triangle, row, column)) << 32) | (owner % len(triangles))
     number = key.new_full((len(vertices) * height * width,), _NOTHING).scatter_reduce(0, pixel, key, "amin")
-    number = torch.where(number == _NOTHING, len(triangles), number & 0xFFFFFFFF)
-    number = number.view(-1, height, width)
-    hit = number < len(triangles)
-    item, row, column = hit.nonzero(as_tuple=True)
-    weights = _barycentric(corners.view(len(vertices), -1, 3, 3)[item, number[hit]], column + 0.5, row + 0.5)
-    barycentric = vertices.new_zeros(*number.shape, 3)
-    barycentric[hit] = weights
-    return torch.where(hit, number, -1), barycentric
+    number = torch.where(number == _NOTHING, -1, number & 0xFFFFFFFF).view(-1, height, width)
+    return number, _barycentric(corners.view(len(vertices), -1, 3, 3), number)
 
 
 def interpolate(values: Tensor, triangles: Tensor, number: Tensor, barycentric: Tensor) -> Tensor:
@@ -114,24 +108,30 @@ def interpolate(values: Tensor, triangles: Tensor, number: Tensor, barycentric: 
     Returns:
         ``(B, C, H, W)``, 0 where there is no triangle.
     """
-    batch = torch.arange(len(values), device=values.device)[:, None, None]
-    place = batch * len(triangles) + number.clamp_min(0)
     # Whole triangles are looked up: three times fewer places, and each is one row of memory.
-    corners = values[:, triangles].flatten(2).flatten(0, 1).index_select(0, place.flatten())
-    a, b, c = corners.view(*number.shape, 3, -1).unbind(3)
+    a, b, c = _looked_up(values[:, triangles].flatten(2), number).unflatten(3, (3, -1)).unbind(3)
     u, v, w = barycentric[..., None].unbind(3)
     return (a * u + b * v + c * w).permute(0, 3, 1, 2)
 
 
-def _barycentric(corners: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Barycentric coordinates ``(..., 3)`` of points against triangles ``(..., 3, 3)``; 0 area gives infinities."""
+def _looked_up(rows: Tensor, number: Tensor) -> Tensor:
+    """Rows ``(B, T, C)`` by their numbers ``(B, H, W)``: ``(B, H, W, C)``; -1 gives any."""
+    first = torch.arange(len(rows), device=rows.device)[:, None, None] * rows.shape[1]
+    found = rows.flatten(0, 1).index_select(0, (first + number.clamp_min(0)).flatten())
+    return found.view(*number.shape, -1)
+
+
+def _barycentric(corners: Tensor, number: Tensor) -> Tensor:
+    """Barycentric coordinates ``(B, H, W, 3)`` of pixels in triangles ``(B, T, 3, 3)``, by their numbers."""
     a, b, c = corners[..., :2].unbind(-2)
-    (abx, aby), (acx, acy) = (b - a).unbind(-1), (c - a).unbind(-1)
-    px, py = x - a[..., 0], y - a[..., 1]
-    area = abx * acy - aby * acx
+    ab, ac = b - a, c - a
+    area = ab[..., :1] * ac[..., 1:] - ab[..., 1:] * ac[..., :1]
+    ax, ay, abx, aby, acx, acy, area = _looked_up(torch.cat((a, ab, ac, area), 2), number).unbind(3)
+    px = torch.arange(number.shape[2], device=number.device) + 0.5 - ax
+    py = (torch.arange(number.shape[1], device=number.device) + 0.5)[:, None] - ay
     v = (px * acy - py * acx) / area
     w = (abx * py - aby * px) / area
-    return torch.stack((1 - v - w, v, w), -1)
+    return torch.where((number >= 0)[:, None], torch.stack((1 - v - w, v, w), 1), 0).permute(0, 2, 3, 1)
 
 
 def _row_span(corners: Tensor, height: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:

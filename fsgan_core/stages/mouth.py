@@ -13,6 +13,9 @@ from ..ops.mesh import interpolate, rasterize
 from .openings import MOUTH
 from .views import View
 
+_HALF = len(LIPS_INNER) // 2
+_UPPER, _LOWER = [LIPS_INNER[0], *LIPS_INNER[:_HALF:-1], LIPS_INNER[_HALF]], list(LIPS_INNER[: _HALF + 1])
+"""Points of the inner lips from one corner to the other; those of the same number lie above each other."""
 _TEETH = 0.11
 """How far below the upper lip a mouth moves with the skull, in distances between the outer eye corners."""
 _SHOWN = 0.055
@@ -62,9 +65,7 @@ def plain_mouth(image: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
     """
     triangles, shape = model.triangles[model.regions == MOUTH], place(model.mean, landmarks).shape
     number, weights = rasterize(landmarks, triangles, *image.shape[-2:])
-    heights = torch.zeros_like(shape[..., :1])
-    for high, low in _pairs():
-        heights[0, [high, low]] = (shape[0, low, :2] - shape[0, high, :2]).norm()
+    heights = _at_lips(_apart(shape).norm(dim=1, keepdim=True), shape.shape[1])
     values = interpolate(torch.cat((_places(shape), heights), -1), triangles, number, weights)
     across, down, height = values.split(1, 1)
     colours = (_plain(across, down * height, height) * _light(image, landmarks)).clamp(0, 1)
@@ -98,21 +99,13 @@ def _plain(across: Tensor, below: Tensor, height: Tensor) -> Tensor:
     return torch.lerp(torch.lerp(cavity, tongue, raised), teeth * shade, shown)
 
 
-def _pairs() -> list[tuple[int, int]]:
-    """Points of the inner lips, upper and lower, from one corner to the other."""
-    half = len(LIPS_INNER) // 2
-    upper = (LIPS_INNER[0], *LIPS_INNER[:half:-1], LIPS_INNER[half])
-    return list(zip(upper, LIPS_INNER[: half + 1], strict=True))
-
-
 def _places(shape: Tensor) -> Tensor:
     """Per landmark ``(1, 478, 2)``: across the mouth in [-1, 1] and from the upper (0) to the lower lip (1)."""
     places = torch.zeros_like(shape[..., :2])
-    pairs = _pairs()
-    for index, (high, low) in enumerate(pairs):
-        across = 2 * index / (len(pairs) - 1) - 1
-        places[0, high] = places.new_tensor((across, 0.0))
-        places[0, low] = places.new_tensor((across, 1.0 if high != low else 0.5))
+    across = torch.linspace(-1, 1, len(_LOWER), dtype=shape.dtype, device=shape.device)
+    places[0, _UPPER, 0] = places[0, _LOWER, 0] = across
+    places[0, _LOWER, 1] = 1
+    places[0, [_LOWER[0], _LOWER[-1]], 1] = 0.5
     return places
 
 
@@ -121,10 +114,17 @@ def _edges(view: View, target: Placement) -> Tensor:
 
     The way from the view's upper to its lower lip, x and y in its pixels; height of the view's and the wanted opening.
     """
-    edges = torch.zeros(1, view.landmarks.shape[1], 4, device=view.landmarks.device)
-    for high, low in _pairs():
-        heights = [
-            (shape[0, low, :2] - shape[0, high, :2]).norm()[None] for shape in (view.placement.shape, target.shape)
-        ]
-        edges[0, [high, low]] = torch.cat((view.landmarks[0, low, :2] - view.landmarks[0, high, :2], *heights))
-    return edges
+    heights = (_apart(face.shape).norm(dim=1, keepdim=True) for face in (view.placement, target))
+    return _at_lips(torch.cat((_apart(view.landmarks), *heights), 1), view.landmarks.shape[1])
+
+
+def _apart(landmarks: Tensor) -> Tensor:
+    """The way from the upper to the lower lip, x and y ``(P, 2)``, in landmarks ``(1, 478, 3)``."""
+    return landmarks[0, _LOWER, :2] - landmarks[0, _UPPER, :2]
+
+
+def _at_lips(values: Tensor, count: int) -> Tensor:
+    """Values ``(P, C)`` at both ends of each such way, among ``count`` landmarks ``(1, count, C)``; 0 elsewhere."""
+    result = values.new_zeros(1, count, values.shape[1])
+    result[0, _UPPER] = result[0, _LOWER] = values
+    return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..ops.landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS
 from ..ops.masks import smoothstep
@@ -46,9 +47,6 @@ def missing(source: Tensor, target: Tensor, regions: Tensor) -> Tensor:
     Returns:
         ``(B, 1, H, W)`` in [0, 1]: 0 where the source's opening is at least 0.6 of the wanted area, 1 below 0.25.
     """
-    result = torch.zeros_like(regions, dtype=source.dtype)
-    for region in RINGS:
-        ratio = (openness(source, region) + _CLOSED) / (openness(target, region) + _CLOSED)
-        part = smoothstep((0.6 - ratio) / 0.35)
-        result = torch.where(regions == region, part[:, None, None], result)
-    return result[:, None]
+    before, after = (torch.stack([openness(face, region) for region in RINGS], 1) for face in (source, target))
+    lacking = smoothstep((0.6 - (before + _CLOSED) / (after + _CLOSED)) / 0.35)
+    return functional.pad(lacking, (1, 0)).gather(1, regions.flatten(1)).view(regions.shape)[:, None]

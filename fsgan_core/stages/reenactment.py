@@ -143,7 +143,7 @@ class FlowReenactor:
         mask = box_mean(layers[0].mask, 3)
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
         fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, _SOFT))
-        mask, face, confidence, openings, lacking = (resize(values, size, size).clamp(0, 1) for values in fields)
+        mask, face, confidence, openings, lacking = resize(torch.cat(fields, 1), size, size).clamp(0, 1).split(1, 1)
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
             image, painted = refined.painted(image, size / field)
             confidence = 1 - (1 - confidence) * (1 - painted)

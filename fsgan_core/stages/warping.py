@@ -91,7 +91,8 @@ def warp(
     base = _together(view.placement, target) if anchor is None else replace(anchor, scale=anchor.scale * size / field)
     start = _moved(view.placement, base)
     steps = steps or max(1, math.ceil(angle(start.rotation, target.rotation).item() / 30))
-    path = [points(between(start, target, step / steps)) for step in range(steps + 1)]
+    way = [start, *(between(start, target, step / steps) for step in range(1, steps)), target]
+    path = [points(face) for face in way]
     draws = [_draw(vertices, field, model) for vertices in path[1:]]
     grid = identity(field, field, target.shape)
     total = grid
