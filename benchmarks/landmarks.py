@@ -1,7 +1,8 @@
 """Landmarks on labelled portraits and on the test media: error, jitter, presence, agreement of backends, time.
 
 ``python benchmarks/landmarks.py [--material DIR] [--backend NAME ...]``; media folder from ``FSGAN_MEDIA``. Errors are
-mean distances of the inner 51 iBUG points in percent of the distance between the outer eye corners.
+mean distances of the inner 51 iBUG points in percent of the distance between the outer eye corners. "dense" is the
+default backend without its second network.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ from fsgan_core.ops.face_model import poses  # noqa: E402
 from fsgan_core.ops.smoothing import smooth  # noqa: E402
 from fsgan_core.stages.detection import DETECTORS, Detector  # noqa: E402
 from fsgan_core.stages.landmarks import LANDMARKERS, Landmarker  # noqa: E402
+from fsgan_core.stages.measuring import JITTER  # noqa: E402
+from fsgan_core.stages.open_landmarks import load_open_landmarker  # noqa: E402
 from fsgan_core.stages.pose import load_face_model  # noqa: E402
 from fsgan_core.training.labelled import Face, read_faces  # noqa: E402
 from fsgan_core.training.landmarks import error, jittered_box  # noqa: E402
 
 Floats = NDArray[np.float32]
 Frame = NDArray[np.uint8]
+BACKENDS = {**LANDMARKERS, "dense": lambda device: load_open_landmarker(device, local=None)}
 MEDIA = Path(os.environ.get("FSGAN_MEDIA", ROOT.parent / "shared" / "media"))
 
 
@@ -99,7 +103,7 @@ def steadiness(landmarker: Landmarker, detector: Detector) -> None:
     for name, frames in (("noisy still", noisy), ("lp_d9, 60 frames", quiet)):
         box = detector(frames[:1])[0].boxes[:1]
         searched, tracked = (follow(landmarker, frames, box, flag) for flag in (False, True))
-        jitter = 0.004 * float(np.median(np.ptp(tracked[..., :2], axis=1)))
+        jitter = JITTER * float(np.median(np.ptp(tracked[..., :2], axis=1)))
         calm = smooth(tracked, jitter=jitter)
         print(f"{name:>18}: boxes {wobble(searched):.2f}, tracked {wobble(tracked):.2f}, smoothed {wobble(calm):.2f} %")
 
@@ -157,14 +161,14 @@ def main() -> None:
     """Print all figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--material", type=Path, help="training material, for its labelled test split")
-    parser.add_argument("--backend", nargs="*", default=list(LANDMARKERS), choices=list(LANDMARKERS))
+    parser.add_argument("--backend", nargs="*", default=list(BACKENDS), choices=list(BACKENDS))
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     detector, landmarkers = DETECTORS["open"]("cpu"), {}
     for name in options.backend:
         try:
-            landmarkers[name] = LANDMARKERS[name]("cpu")
+            landmarkers[name] = BACKENDS[name]("cpu")
         except WeightsError as problem:
             print(f"{name} left out: {problem}")
     for name, landmarker in landmarkers.items():

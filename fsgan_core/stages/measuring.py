@@ -18,6 +18,9 @@ from .landmarks import Landmarker
 
 Floats = NDArray[np.float32]
 
+JITTER = 0.002
+"""Movement of landmarks that is never taken for real, in sizes of the face; see :mod:`~fsgan_core.ops.smoothing`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureOptions:
@@ -111,7 +114,7 @@ def _sequence(note: _Notes, model: FaceModel, options: MeasureOptions) -> FaceSe
     landmarks, scores = note.landmarks[kept], np.where(seen, note.scores, 0)[kept].astype(np.float32)
     if len(landmarks) > 1:
         size = float(np.median(np.ptp(landmarks[scores > 0, :, :2], axis=1)))
-        landmarks = smooth(landmarks, (scores > 0).astype(np.float32), options.smoothing, jitter=0.002 * size)
+        landmarks = smooth(landmarks, (scores > 0).astype(np.float32), options.smoothing, jitter=JITTER * size)
     pose = poses(model, torch.from_numpy(landmarks).to(model.mean.device)).cpu().numpy().astype(np.float32)
     track = Track(note.track.start + low, note.track.boxes[kept])
     return FaceSequence(track, landmarks.astype(np.float32), pose, scores)

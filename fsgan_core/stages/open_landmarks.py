@@ -5,22 +5,22 @@ The first network finds the face's shape as a whole; the second moves every poin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import WeightsError
 from ..networks.landmark_net import LandmarkNet, LandmarkNetConfig, fused
 from ..networks.local_landmark_net import LocalLandmarkNet, LocalLandmarkNetConfig
-from ..weights.checkpoint import OPEN, load_weights
+from ..weights.checkpoint import OPEN
 from .landmark_crops import Floats as Matrix
 from .landmark_crops import box_placement, cut, inverse, moved, shape_placement
 from .landmarks import Floats, Frame, Landmarks, check_faces
+from .open_networks import load_own
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -123,26 +123,13 @@ def load_open_landmarker(
     Raises:
         WeightsError: a file is missing, damaged, or holds something else.
     """
-    network = fused(_filled(path, "landmarks", lambda values: LandmarkNet(LandmarkNetConfig.of(values))))
+    network = fused(load_own("landmarks", lambda values: LandmarkNet(LandmarkNetConfig.of(values)), path))
     closer = None
     if local is not None:
-        closer = _filled(local, "local_landmarks", lambda values: LocalLandmarkNet(LocalLandmarkNetConfig.of(values)))
+        closer = load_own("local_landmarks", lambda values: LocalLandmarkNet(LocalLandmarkNetConfig.of(values)), local)
         closer = _ready(closer, device)
     return OpenLandmarker(_ready(network, device), local=closer)
 
 
-def _filled(path: Path, kind: str, make: Callable[[Mapping[str, Any]], Network]) -> Network:
-    """A network with the weights of a file."""
-    tensors, values = load_weights(path, kind)
-    try:
-        network = make(values)
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except (RuntimeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path} does not fit the network in its header ({reason}); fetch it again") from error
-    return network
-
-
 def _ready(network: Network, device: torch.device | str) -> Network:
-    network = network.eval().to(device)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -141,13 +141,19 @@ def build(
     """Draw and measure portraits into a folder, each a JPEG, and ``points.npy`` ``(count, 478, 3)`` at last.
 
     Args:
-        folder: made when missing; a finished one is left alone.
+        folder: made when missing; a finished one of as many crops is left alone.
         faces: the portraits, those to be seen more often several times.
         tools: face model and teacher.
         count: of crops, about a twentieth of a second each.
         seed: of everything random.
+
+    Raises:
+        FSGANError: the folder holds another number of crops.
     """
     if (folder / POINTS).exists():
+        found = len(np.load(folder / POINTS, mmap_mode="r", allow_pickle=False))
+        if found != count:
+            raise FSGANError(f"found {found} crops in {folder}, expected {count}; delete it or name another 'cache'")
         return
     folder.mkdir(parents=True, exist_ok=True)
     model, teacher = tools

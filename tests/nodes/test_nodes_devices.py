@@ -89,7 +89,7 @@ def test_every_network_of_a_set_is_the_host_s_to_move(
     monkeypatch.setattr(sys.modules["comfy.model_management"], "load_models_gpu", load)
     run("FSGAN_SwapImage", target=picture, source=picture.flip(2))
     names, room = asked[0]
-    assert {"Detector", "LandmarkNet"} <= set(names)
+    assert {"Detector", "LandmarkNet", "LocalLandmarkNet"} <= set(names)
     assert room >= 500 << 20
     devices = sys.modules["fsgan_pack.nodes.devices"]
     assert devices.room((3840, 2160)) > 4 * room, "a larger picture needs more"

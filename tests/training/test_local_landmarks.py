@@ -81,6 +81,8 @@ def test_drawn_faces_are_kept_in_a_folder(face, landmarks, tmp_path):
     kept = read(tmp_path / "kept")
     assert len(kept) == 3
     assert [one.picture for one in kept] == [measured(made, None).picture for made in again(faces, 3)]
+    with pytest.raises(FSGANError, match="found 3 crops .* expected 4; delete it"):
+        build(tmp_path / "kept", faces, (MODEL, None), 4, 0)
     (tmp_path / "kept" / "000001.jpg").write_bytes(b"no picture")
     with pytest.raises(FSGANError, match="no JPEG"):
         _ = read(tmp_path / "kept")[1].image
