@@ -24,7 +24,7 @@ _A_PIXEL = 240
 def room(size: tuple[int, int]) -> int:
     """Bytes that work on pictures of a size (width, height) takes at most, the networks themselves aside.
 
-    Measured as peaks of allocated memory: finding faces takes 254 MB whatever the size, measuring 32 faces 36 MB, an
+    Measured as peaks of allocated memory: finding faces takes 254 MB whatever the size, measuring 32 faces 71 MB, an
     official generator 242 MB, a swap 235 bytes for each pixel of its square, whose side is 1.6 times the face's: here
     of a face as large as the picture.
     """

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..networks.landmark_net import LandmarkNet, LandmarkNetConfig, fused
 from ..networks.local_landmark_net import LocalLandmarkNet, LocalLandmarkNetConfig
@@ -20,9 +19,7 @@ from ..weights.checkpoint import OPEN
 from .landmark_crops import Floats as Matrix
 from .landmark_crops import box_placement, cut, inverse, moved, shape_placement
 from .landmarks import Floats, Frame, Landmarks, check_faces
-from .open_networks import load_own
-
-Network = TypeVar("Network", bound=nn.Module)
+from .open_networks import Network, load_own
 
 
 @dataclass(frozen=True, kw_only=True)

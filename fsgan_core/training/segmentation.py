@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, default_collate
 
 from ..networks.unet import UNet, UNetConfig
+from ..stages.open_networks import Network
 from ..stages.open_segmentation import normalized
 from ..stages.pose import load_face_model
 from ..weights.checkpoint import load_weights, save_weights
@@ -25,7 +25,6 @@ from .loop import Batch
 from .segmentation_samples import PORTRAITS, SampleOptions, Samples, read_labelled, unpack
 from .sheets import tiled, tinted
 
-Network = TypeVar("Network", bound=nn.Module)
 FACE, HAIR = 1, 2
 """Channels of the answer; 0 is the rest, as in FSGAN."""
 CARD = Card(
