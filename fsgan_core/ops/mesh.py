@@ -83,7 +83,7 @@ def rasterize(
         number wins), and the barycentric coordinates ``(B, H, W, 3)``, 0 where there is none.
     """
     corners = vertices[:, triangles].flatten(0, 1)
-    first, count = _row_span(corners, height, keep)
+    first, count = _row_span(corners, height, width, keep)
     alive = count.nonzero()[:, 0]
     drawn = corners[alive]
     triangle, step = _counted(count[alive])
@@ -134,12 +134,13 @@ def _barycentric(corners: Tensor, number: Tensor) -> Tensor:
     return torch.where((number >= 0)[:, None], torch.stack((1 - v - w, v, w), 1), 0).permute(0, 2, 3, 1)
 
 
-def _row_span(corners: Tensor, height: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The first row of pixel centres that each triangle reaches, and how many it reaches."""
+def _row_span(corners: Tensor, height: int, width: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The first row of pixel centres that each triangle reaches, and how many it reaches; none beside the picture."""
     first = (corners[..., 1].amin(1) - 0.5).ceil().clamp(0, height)
     last = (corners[..., 1].amax(1) - 0.5).floor().clamp(-1, height - 1)
-    area = _area(corners).abs()
+    area, x = _area(corners).abs(), corners[..., 0]
     drawn = (area > 1e-12) & (area < torch.inf)
+    drawn &= (x.amax(1) >= 0.5 - _SLACK) & (x.amin(1) <= width - 0.5 + _SLACK)
     if keep is not None:
         drawn &= keep.flatten()
     count = torch.where(drawn, last - first + 1, 0).nan_to_num(0).clamp_min(0)
