@@ -20,9 +20,9 @@ from .poisson import harmonic_fill
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 _FIELD = 128
-_BORDER, _INSIDE = 0.04, 0.24
+_BORDER, _INSIDE = 0.032, 0.24
 """Standard deviations of the low-pass near the border and in the middle, in sides of the face."""
-_REACH = 0.15
+_REACH = 0.13
 """How far the border reaches inwards, likewise."""
 
 
