@@ -38,7 +38,7 @@ class FlowOptions:
 
     steps: int = 0
     """steps from the source's face to the target's; 0 takes one per 30 degrees of pose gap"""
-    grid: int = 128
+    grid: int = 80
     """pixels of the field in which flow is computed, along 1.6 times the face; flow is upsampled to the result"""
     refine: bool = True
     """let the network shift, merge and paint where geometry alone is in doubt"""

@@ -17,14 +17,14 @@ from .labelled import read_backgrounds, read_masks
 from .occluder_drawings import Floats, Layer, Picture, Place
 
 KINDS = {
-    "hand": 0.26,
-    "hair": 0.2,
-    "glasses": 0.14,
+    "hand": 0.24,
+    "hair": 0.18,
+    "glasses": 0.22,
     "microphone": 0.1,
     "cloth": 0.1,
-    "bar": 0.06,
-    "mask": 0.07,
-    "thing": 0.07,
+    "bar": 0.04,
+    "mask": 0.06,
+    "thing": 0.06,
 }
 """Kinds of occluders and how often each is drawn."""
 

@@ -225,7 +225,7 @@ def glasses(rng: Generator, place: Place) -> Layer:
         ends = np.round((np.stack([start, end]) - 0.5) * 16).astype(np.int32)
         cv2.polylines(rim, [ends], False, 255, max(1, round(0.7 * thick)), cv2.LINE_AA, 4)
     frame = np.asarray(rim, np.float32) / np.float32(255)
-    dark = float(rng.choice([0.0, 0.08, rng.uniform(0.2, 0.5), rng.uniform(0.75, 0.98)], p=[0.35, 0.25, 0.1, 0.3]))
+    dark = float(rng.choice([0.0, 0.08, rng.uniform(0.2, 0.5), rng.uniform(0.75, 0.98)], p=[0.3, 0.2, 0.1, 0.4]))
     tint = rng.uniform(0, 60, 3) if dark > 0.1 else rng.uniform(150, 255, 3)
     ramp = _ramp(rng, place.size, 0.7, 1.3)
     lens = Layer(np.asarray(tint * ramp[..., None], np.float32), np.asarray(glass * dark, np.float32))

@@ -18,10 +18,12 @@ from ..stages.open_networks import Network
 from ..stages.open_segmentation import normalized
 from ..stages.pose import load_face_model
 from ..weights.checkpoint import load_weights, save_weights
+from . import segmentation_renders
 from .card import Card
 from .crop_occluders import Props, read_props
 from .landmarks import Numbers, as_image
 from .loop import Batch
+from .pairs import read_engine
 from .segmentation_samples import PORTRAITS, SampleOptions, Samples, read_labelled, unpack
 from .sheets import tiled, tinted
 
@@ -117,7 +119,13 @@ def log_shares(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def task(
-    data: Path, turns: int = 1, batch: int = 16, size: int = 192, trials: int = 96, start: Path | None = None
+    data: Path,
+    turns: int = 1,
+    batch: int = 16,
+    size: int = 192,
+    trials: int = 96,
+    rendered: int = 0,
+    start: Path | None = None,
 ) -> SegmentationTask:
     """The training task on this material.
 
@@ -127,11 +135,15 @@ def task(
         batch: samples of a batch.
         size: side of the crops in pixels.
         trials: samples that are evaluated.
+        rendered: heads that the data engine draws in addition, for which ``data`` needs ``ict/``.
         start: weights of an earlier phase.
     """
     model, config = load_face_model(), UNetConfig(size=size, channels=(16, 32, 64, 96, 128))
     network = started(UNet(config), "segmentation", start)
     options, props = SampleOptions(size=config.size), read_props(data)
     validation = Samples(read_labelled(data, "val", model, 0), Props(props.masks, props.textures), options)
-    samples = Samples(read_labelled(data, "train", model, turns), props, options)
+    faces = read_labelled(data, "train", model, turns)
+    if rendered:
+        faces += segmentation_renders.rendered(read_engine(data), rendered)
+    samples = Samples(faces, props, options)
     return SegmentationTask(network, samples, validation, batch, trials)
