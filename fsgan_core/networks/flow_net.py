@@ -156,8 +156,10 @@ class Judge(nn.Module):
     def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Judgement:
         """Judge sheets ``(B, S, 3, N, N)`` with their trust, each by itself."""
         batch, count = sheets.shape[:2]
-        each = geometry[:, None].expand(-1, count, -1, -1, -1)
-        x = self.stem(torch.cat((halved(sheets) - 0.5, trust, each), 2).flatten(0, 1))
+        # The stem is linear: what all sheets share passes through its part of it once.
+        own, shared = self.stem.weight.split((4, len(CHANNELS)), 1)
+        each = functional.conv2d(torch.cat((halved(sheets) - 0.5, trust), 2).flatten(0, 1), own, None, 2, 1)
+        x = each + functional.conv2d(geometry, shared, self.stem.bias, 2, 1).repeat_interleave(count, 0)
         x = x + functional.interpolate(self.up(self.down(x)), scale_factor=2.0, mode="bilinear")
         y = self.out(x).float().contiguous().unflatten(0, (batch, count))
         return Judgement(REACH * torch.tanh(y[:, :, :2]), 4 * torch.tanh(y[:, :, 2:]))
