@@ -84,6 +84,7 @@ class FaceCrop:
         drawn: made by :func:`reenacted`.
         mask: ``(1, 1, S, S)`` made by :func:`segmented`.
         face: ``(1, 3, S, S)`` the source's face, made by :func:`reenacted` and without holes after :func:`completed`.
+        inside: ``(1, 1, S, S)`` where mouth and eyes are the target's own, made by :func:`completed`.
         blended: ``(1, 3, S, S)`` made by :func:`blended`.
         color: colours that it was matched with.
     """
@@ -95,6 +96,7 @@ class FaceCrop:
     drawn: Reenactment | None = None
     mask: Tensor | None = None
     face: Tensor | None = None
+    inside: Tensor | None = None
     blended: Tensor | None = None
     color: ColorMatch | None = None
 
@@ -165,7 +167,7 @@ def completed(one: FaceCrop, models: Models, inside: Literal["auto", "source", "
     face = models.completion(drawn.image, drawn.confidence, mask)
     nothing = torch.zeros_like(drawn.missing)
     of_target = {"auto": drawn.missing, "source": nothing, "target": drawn.openings}[inside]
-    return replace(one, face=torch.lerp(face, one.target, of_target))
+    return replace(one, face=torch.lerp(face, one.target, of_target), inside=of_target)
 
 
 def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> FaceCrop:
@@ -178,7 +180,10 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     """
     face, mask = needed(one.face, "reenactment"), needed(one.mask, "segmentation")
     color = color or one.aim.color or estimate_color_match(face, one.target, mask)
-    return replace(one, blended=models.blending(face, one.target, mask, color), color=color)
+    result = models.blending(face, one.target, mask, color)
+    if one.inside is not None:  # the target's own teeth and eyes are in its light already
+        result = torch.lerp(result, one.target, one.inside)
+    return replace(one, blended=result, color=color)
 
 
 def seen(drawn: Reenactment) -> float:

@@ -7,8 +7,9 @@ people, who is nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -135,41 +136,43 @@ def measured(face: Face, teacher: Landmarker | None) -> Measured | None:
     return Measured(code.tobytes(), moved(seen, matrix).astype(np.float32))
 
 
-def build(
-    folder: Path, faces: Sequence[Face], tools: tuple[FaceModel, Landmarker | None], count: int, seed: int
-) -> None:
-    """Draw and measure portraits into a folder, each a JPEG, and ``points.npy`` ``(count, 478, 3)`` at last.
+def made(faces: Sequence[Face], tools: tuple[FaceModel, Landmarker | None], seed: int) -> Iterator[Measured]:
+    """Endless drawn and measured portraits, about a twentieth of a second each.
 
     Args:
-        folder: made when missing; a finished one of as many crops is left alone.
         faces: the portraits, those to be seen more often several times.
         tools: face model and teacher.
-        count: of crops, about a twentieth of a second each.
         seed: of everything random.
+    """
+    rng, (model, teacher) = np.random.default_rng(seed), tools
+    while True:
+        one = measured(drawn(faces, model, rng), teacher)
+        if one is not None:
+            yield one
+
+
+def kept(folder: Path, crops: Iterable[Measured], count: int) -> list[Measured]:
+    """The first crops, from a folder: each a JPEG, and ``points.npy`` ``(count, 478, 3)``; written when missing.
+
+    Args:
+        folder: made when missing.
+        crops: what is written; not looked at when the folder is finished.
+        count: how many.
 
     Raises:
         FSGANError: the folder holds another number of crops.
     """
-    if (folder / POINTS).exists():
-        found = len(np.load(folder / POINTS, mmap_mode="r", allow_pickle=False))
-        if found != count:
-            raise FSGANError(f"found {found} crops in {folder}, expected {count}; delete it or name another 'cache'")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    model, teacher = tools
-    rng, rows = np.random.default_rng(seed), list[Points]()
-    while len(rows) < count:
-        made = measured(drawn(faces, model, rng), teacher)
-        if made is not None:
-            (folder / _name(len(rows))).write_bytes(made.picture)
-            rows.append(made.points)
-    np.save(folder / POINTS, np.stack(rows))
-
-
-def read(folder: Path) -> list[Measured]:
-    """What :func:`build` wrote."""
-    rows = np.load(folder / POINTS, allow_pickle=False)
-    return [Measured((folder / _name(number)).read_bytes(), points) for number, points in enumerate(rows)]
+    if not (folder / POINTS).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = list[Points]()
+        for number, one in enumerate(islice(crops, count)):
+            (folder / _name(number)).write_bytes(one.picture)
+            rows.append(one.points)
+        np.save(folder / POINTS, np.stack(rows))
+    found = np.load(folder / POINTS, allow_pickle=False)
+    if len(found) != count:
+        raise FSGANError(f"found {len(found)} crops in {folder}, expected {count}; delete it or name another 'cache'")
+    return [Measured((folder / _name(number)).read_bytes(), points) for number, points in enumerate(found)]
 
 
 def _name(number: int) -> str:

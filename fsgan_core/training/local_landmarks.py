@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -25,7 +26,7 @@ from .card import Card
 from .labelled import read_faces
 from .landmark_samples import bent
 from .landmarks import OPENINGS, Numbers, as_image, gap_between, one_thread, point_weights
-from .local_faces import Measured, build, read
+from .local_faces import Measured, kept, made
 from .loop import Batch
 from .reenactment_pairs import weighted
 from .run_files import grid
@@ -181,15 +182,16 @@ def task(
         teacher: what measures them, a landmark backend; empty: they are where they were carried, which is coarser.
         batch: samples of a batch.
         workers: processes that make them; 0 makes them in this one.
-        cache: folder of the drawn portraits; ``local_landmarks`` in ``data`` if empty.
+        cache: folder in which the drawn portraits are kept for the next run; they stay in memory alone if empty.
         start: weights of an earlier run.
     """
-    model, folder = load_face_model(), Path(cache) if cache else data / "local_landmarks"
+    model = load_face_model()
     measure = LANDMARKERS[teacher]("cpu") if teacher else None
     splits = {"train": faces, "val": max(2, faces // 43)}
+    drawn = {}
     for seed, (split, count) in enumerate(splits.items()):
-        build(folder / split, weighted(read_faces(data, split)), (model, measure), count, seed)
-    drawn = {split: read(folder / split) for split in splits}
+        crops = made(weighted(read_faces(data, split)), (model, measure), seed)
+        drawn[split] = kept(Path(cache) / split, crops, count) if cache else list(islice(crops, count))
     errors = errors_of(load_open_landmarker(local=None), drawn["train"][:1500], np.random.default_rng(0))
     config, mirror = LocalLandmarkNetConfig(), model.mirror.numpy()
     network = started(LocalLandmarkNet(config), "local_landmarks", start)

@@ -31,6 +31,7 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowReenactor
 from fsgan_core.stages.segmentation import MeshSegmenter
 from fsgan_core.streams import Frames, Still
+from fsgan_core.swapping import Aim, FaceCrop, blended
 
 MODEL = load_face_model()
 WIDTH, HEIGHT = 220, 160
@@ -254,3 +255,19 @@ def test_the_inside_of_the_mouth_follows_the_option():
         (result,) = swap(Still(frame), [face], [source_map()], models, SwapOptions(inside=name))
         inside[name] = np.abs(result.frame[y, x].astype(int) - frame[y, x]).max()
     assert inside["target"] <= 1 and inside["auto"] <= 1 < inside["source"]
+
+
+def test_the_target_s_own_mouth_is_not_tinted_with_the_face():
+    """They are in its light already: what matches the face must not change them."""
+    target = torch.full((1, 3, 64, 64), 0.5)
+    face = target * torch.tensor([1.6, 1.0, 0.4])[:, None, None]
+    inside = torch.zeros(1, 1, 64, 64)
+    inside[..., 30:40, 24:40] = 1
+    aim = Aim(np.zeros((64, 64, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 8:56, 8:56] = 1
+    one = FaceCrop(aim, (0, 0, 64, 64), target, torch.zeros(1, 478, 3), mask=mask, face=face, inside=inside)
+    pasting = replace(MODELS, blending=lambda source, target, mask, color: source)
+    result = blended(one, pasting).blended
+    assert torch.equal(result[..., 30:40, 24:40], target[..., 30:40, 24:40])
+    assert torch.equal(result[..., 45:50, 24:40], face[..., 45:50, 24:40])

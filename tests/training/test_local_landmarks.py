@@ -11,7 +11,7 @@ from fsgan_core.stages.landmark_crops import shape_placement
 from fsgan_core.stages.landmarks import Landmarks
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.training.labelled import Face
-from fsgan_core.training.local_faces import SIDE, bent, build, drawn, measured, mixed, read
+from fsgan_core.training.local_faces import SIDE, bent, drawn, kept, made, measured, mixed
 from fsgan_core.training.local_landmarks import LocalLandmarkTask, Samples, mistaken
 
 MODEL = load_face_model()
@@ -77,15 +77,15 @@ def test_the_teacher_decides_and_is_doubted():
 
 def test_drawn_faces_are_kept_in_a_folder(face, landmarks, tmp_path):
     faces = [Face("one", face, landmarks)]
-    build(tmp_path / "kept", faces, (MODEL, None), 3, 0)
-    kept = read(tmp_path / "kept")
-    assert len(kept) == 3
-    assert [one.picture for one in kept] == [measured(made, None).picture for made in again(faces, 3)]
+    first = kept(tmp_path / "kept", made(faces, (MODEL, None), 0), 3)
+    assert [one.picture for one in first] == [measured(one, None).picture for one in again(faces, 3)]
+    again_read = kept(tmp_path / "kept", iter(()), 3)
+    assert [one.picture for one in again_read] == [one.picture for one in first], "a finished folder is only read"
     with pytest.raises(FSGANError, match="found 3 crops .* expected 4; delete it"):
-        build(tmp_path / "kept", faces, (MODEL, None), 4, 0)
+        kept(tmp_path / "kept", iter(()), 4)
     (tmp_path / "kept" / "000001.jpg").write_bytes(b"no picture")
     with pytest.raises(FSGANError, match="no JPEG"):
-        _ = read(tmp_path / "kept")[1].image
+        _ = kept(tmp_path / "kept", iter(()), 3)[1].image
 
 
 def again(faces, count):
