@@ -53,6 +53,17 @@ def gap_between(points: Tensor, upper: list[int], lower: list[int]) -> Tensor:
     return points[:, lower] - points[:, upper]
 
 
+def distances(points: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """How far landmarks ``(B, 478, 3)`` are off, and how far the openings of mouth and eyes: ``(B,)`` eye distances."""
+    size = (true[:, 33] - true[:, 263]).norm(dim=1).clamp_min(0.05)
+    gap = (points - true).abs() / size[:, None, None]
+    # Depth is a guess of the labels, too.
+    distance = (gap * gap.new_tensor((1.0, 1.0, 0.4))).sum(2) @ point_weights().to(gap) / points.shape[1]
+    upper, lower = (list(side) for side in zip(*OPENINGS, strict=True))
+    opening = (gap_between(points, upper, lower) - gap_between(true, upper, lower)).abs()
+    return distance, (opening / size[:, None, None])[..., :2].sum(2).mean(1)
+
+
 def balanced(faces: Sequence[Face]) -> list[Face]:
     """The portraits, those with an open mouth several times."""
     result = []
@@ -96,13 +107,7 @@ class LandmarkTask:
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Weighted distance in eye distances, and the presence score's cross-entropy."""
         points, logit = model(as_image(batch["image"]))
-        size = (batch["points"][:, 33] - batch["points"][:, 263]).norm(dim=1).clamp_min(0.05)
-        gap = (points - batch["points"]).abs() / size[:, None, None]
-        # Depth is a guess of the labels, too.
-        distance = (gap * gap.new_tensor((1.0, 1.0, 0.4))).sum(2) @ point_weights().to(gap) / points.shape[1]
-        upper, lower = (list(side) for side in zip(*OPENINGS, strict=True))
-        opening = (gap_between(points, upper, lower) - gap_between(batch["points"], upper, lower)).abs()
-        opening = (opening / size[:, None, None])[..., :2].sum(2).mean(1)
+        distance, opening = distances(points, batch["points"])
         known = batch["presence"] >= 0
         presence = nn.functional.binary_cross_entropy_with_logits(logit, batch["presence"].clamp_min(0), known.float())
         labelled = batch["labelled"]

@@ -25,7 +25,7 @@ from . import augment
 from .card import Card
 from .labelled import read_faces
 from .landmark_samples import bent
-from .landmarks import OPENINGS, Numbers, as_image, gap_between, one_thread, point_weights
+from .landmarks import Numbers, as_image, distances, one_thread
 from .local_faces import Measured, kept, made
 from .loop import Batch
 from .reenactment_pairs import weighted
@@ -121,12 +121,7 @@ class LocalLandmarkTask:
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Weighted distance in eye distances, and that of the openings."""
         points = model(as_image(batch["image"]), batch["start"])
-        size = (batch["points"][:, 33] - batch["points"][:, 263]).norm(dim=1).clamp_min(0.05)
-        gap = (points - batch["points"]).abs() / size[:, None, None]
-        distance = (gap * gap.new_tensor((1.0, 1.0, 0.4))).sum(2) @ point_weights().to(gap) / points.shape[1]
-        upper, lower = (list(side) for side in zip(*OPENINGS, strict=True))
-        opening = (gap_between(points, upper, lower) - gap_between(batch["points"], upper, lower)).abs()
-        opening = (opening / size[:, None, None])[..., :2].sum(2).mean(1)
+        distance, opening = distances(points, batch["points"])
         return {"points": 10 * distance.mean(), "openings": 4 * opening.mean()}
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
