@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+_UNIT = 0.02
+"""Size of a step of 1, in sides of the crop."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LocalLandmarkNetConfig:
@@ -109,7 +112,7 @@ class LocalLandmarkNet(nn.Module):
         # Half precision has too few digits for coordinates.
         with torch.autocast(image.device.type, enabled=False):
             step = torch.einsum("bpw,pwc->bpc", self.last(tokens.float()), self.step.float()) + self.bias.float()
-            return points + 0.02 * step
+            return points + _UNIT * step
 
 
 def _sampled(features: Tensor, grid: Tensor) -> Tensor:

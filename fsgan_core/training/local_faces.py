@@ -47,7 +47,7 @@ def drawn(faces: Sequence[Face], model: FaceModel, rng: Generator) -> Face:
         made = turn(face, model, rng)
     else:
         made = mixed(face, faces[int(rng.integers(len(faces)))], model, rng)
-    return bent(made, rng)
+    return elastic(made, rng)
 
 
 def mixed(face: Face, other: Face, model: FaceModel, rng: Generator) -> Face:
@@ -77,8 +77,11 @@ def beside(face: Face, other: Face) -> Face:
     return Face(face.name, np.asarray(image, np.uint8), moved(face.landmarks, matrix).astype(np.float32))
 
 
-def bent(face: Face, rng: Generator) -> Face:
-    """A portrait bent smoothly by up to a few percent of the face, so that no two have one shape."""
+def elastic(face: Face, rng: Generator) -> Face:
+    """A portrait bent smoothly by up to a few percent of the face, so that no two have one shape.
+
+    Elastic deformation (Simard et al., 2003): displacements are random on a coarse grid and smooth in between.
+    """
     height, width = face.image.shape[:2]
     reach = SPREAD * rng.uniform(0, 0.09)
     bend = np.stack([smooth_noise((height, width), rng, reach) for _ in range(2)], -1)

@@ -24,7 +24,7 @@ from ..weights.checkpoint import save_weights
 from . import augment
 from .card import Card
 from .labelled import read_faces
-from .landmark_samples import bent
+from .landmark_samples import EYES, bent
 from .landmarks import Numbers, as_image, distances, one_thread
 from .local_faces import Measured, kept, made
 from .loop import Batch
@@ -66,16 +66,31 @@ class Samples(Dataset[Batch]):
 
 
 def hidden(crop: NDArray[np.uint8], points: NDArray[np.floating], rng: Generator) -> NDArray[np.uint8]:
-    """Dark glasses, or something else in front of the face."""
+    """Dark glasses, or something else in front of the face.
+
+    Args:
+        crop: ``(S, S, 3)`` RGB.
+        points: ``(478, 3)`` landmarks in its pixels.
+        rng: decides everything.
+    """
     if rng.random() < 0.25:
-        eyes = np.stack([points[list(pair), :2].mean(0) for pair in ((33, 133), (362, 263))])
+        eyes = np.stack([points[list(pair), :2].mean(0) for pair in EYES])
         if np.linalg.norm(eyes[1] - eyes[0]) > len(crop) / 12:
             return augment.dark_glasses(crop, rng, eyes)
     return augment.cover(crop, augment.blob(len(crop), rng), augment.paint(len(crop), rng, ()))
 
 
 def mistaken(points: NDArray[np.floating], errors: Points, rng: Generator) -> NDArray[np.float64]:
-    """Landmarks as the first network would find them: moved as a whole, and by an error it once made."""
+    """Landmarks as the first network would find them: moved as a whole, and by an error it once made.
+
+    Args:
+        points: ``(478, 3)`` true landmarks in pixels.
+        errors: ``(N, 478, 3)`` of :func:`errors_of`.
+        rng: decides everything.
+
+    Returns:
+        ``(478, 3)`` in the same pixels.
+    """
     upright = shape_placement(points, 1)
     error = errors[int(rng.integers(len(errors)))] * np.exp(rng.normal(-0.3, 0.5))
     wide = 2.0 if rng.random() < 0.15 else 0.7

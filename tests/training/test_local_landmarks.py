@@ -11,7 +11,7 @@ from fsgan_core.stages.landmark_crops import shape_placement
 from fsgan_core.stages.landmarks import Landmarks
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.training.labelled import Face
-from fsgan_core.training.local_faces import SIDE, bent, drawn, kept, made, measured, mixed
+from fsgan_core.training.local_faces import SIDE, drawn, elastic, kept, made, measured, mixed
 from fsgan_core.training.local_landmarks import LocalLandmarkTask, Samples, mistaken
 
 MODEL = load_face_model()
@@ -43,7 +43,7 @@ def centroids(image, points):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_bent_faces_carry_their_landmarks(seed):
-    made = bent(dotted(), np.random.default_rng(seed))
+    made = elastic(dotted(), np.random.default_rng(seed))
     np.testing.assert_allclose(centroids(made.image, made.landmarks), made.landmarks[list(EYES), :2], atol=1.0)
 
 
