@@ -49,14 +49,7 @@ def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 
     field, weight, cells = pooled(torch.cat((ours, theirs), 1), mask, _FIELD)
     size = cells * face_size(mask)
     trusted = _inliers(field[:, 3:] - field[:, :3], weight, size)
-    shape = (mask.shape[-2], mask.shape[-1])
-    border = weighted_lowpass(field, trusted, _BORDER * size, shape=shape)
-    inside = weighted_lowpass(field, trusted, _INSIDE * size, shape=shape)
-    # A wide mean flattens what rises across the whole face: what it leaves over is filtered again (Tukey's twicing).
-    rest = field - weighted_lowpass(field, trusted, _INSIDE * size)
-    inside = inside + weighted_lowpass(rest, trusted, _INSIDE * size, shape=shape)
-    near = (2 - 2 * lowpass((mask > 0.5).to(mask.dtype), _REACH * face_size(mask))).clamp(0, 1)
-    low = torch.lerp(inside, border, near)
+    low = _low_frequencies(field, trusted, size, mask)
     before, after = low[:, :3], torch.lerp(low[:, :3], low[:, 3:], strength)
     ratio = (after[:, :1] + 0.05) / (before[:, :1] + 0.05).clamp_min(0.02)
     gain = torch.cat((ratio.clamp(1 / 1.5, 1.5), ratio.clamp(1 / 1.5, 1.2).expand(-1, 2, -1, -1)), 1)
@@ -93,6 +86,27 @@ def border_membrane(
     whole = (inside > 0.99).to(inside.dtype)
     filled = fill(correction, whole) if fill else harmonic_fill(correction, whole, (8 / size)[:, None, None, None])
     return F.interpolate(filled, mask.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _low_frequencies(field: Tensor, weight: Tensor, size: Tensor, mask: Tensor) -> Tensor:
+    """What varies slowly: over little near the mask's border, over the whole face in its middle.
+
+    Args:
+        field: ``(B, C, h, w)`` in cells.
+        weight: ``(B, 1, h, w)``.
+        size: ``(B,)`` side of the face in cells.
+        mask: ``(B, 1, H, W)`` in pixels.
+
+    Returns:
+        ``(B, C, H, W)``.
+    """
+    shape = (mask.shape[-2], mask.shape[-1])
+    border = weighted_lowpass(field, weight, _BORDER * size, shape=shape)
+    # A wide mean flattens what rises across the whole face: what it leaves over is filtered again (Tukey's twicing).
+    sharpened = 2 * field - weighted_lowpass(field, weight, _INSIDE * size)
+    inside = weighted_lowpass(sharpened, weight, _INSIDE * size, shape=shape)
+    near = (2 - 2 * lowpass((mask > 0.5).to(mask.dtype), _REACH * face_size(mask))).clamp(0, 1)
+    return torch.lerp(inside, border, near)
 
 
 def _inliers(difference: Tensor, mask: Tensor, size: Tensor) -> Tensor:
