@@ -14,9 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .config import Config
+
 
 @dataclass(frozen=True, kw_only=True)
-class DetectorConfig:
+class DetectorConfig(Config):
     """Shape of the network. Level ``i`` has stride ``8 * 2**i``."""
 
     stem: tuple[int, int] = (16, 32)

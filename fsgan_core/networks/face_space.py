@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .config import Config
+
 
 @dataclass(frozen=True, kw_only=True)
-class FaceSpaceConfig:
+class FaceSpaceConfig(Config):
     """Shape of the model; it travels with the weights."""
 
     size: int = 64
@@ -21,11 +21,6 @@ class FaceSpaceConfig:
     noise: float = 12.0
     """variance of what the directions do not hold, in units of the face's own; it is correlated between pixels, so
     that a large value, which trusts each of them little, predicts best"""
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> FaceSpaceConfig:
-        """From JSON."""
-        return cls(**values)
 
 
 class FaceSpace(nn.Module):

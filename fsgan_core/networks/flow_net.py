@@ -8,9 +8,8 @@ nothing changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torch.nn import functional
 
 from ..ops.flow import identity, sample
 from ..ops.pooling import box_max, box_mean, halved
+from .config import Config
 
 WINDOW = 256
 """Side of the window around the face in pixels; the face is 160 pixels high."""
@@ -36,7 +36,7 @@ REACH = 6.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlowNetConfig:
+class FlowNetConfig(Config):
     """Shape of the network; it travels with the weights."""
 
     widths: tuple[int, ...] = (16, 32, 64, 96)
@@ -49,12 +49,6 @@ class FlowNetConfig:
     """whether the painter sees the fields of the mesh"""
     light: bool = True
     """whether light is changed where the head turns"""
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> FlowNetConfig:
-        """From JSON, where lists stand for tuples."""
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**fields)
 
 
 class Doubt(NamedTuple):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .config import Config
+
 
 @dataclass(frozen=True, kw_only=True)
-class LandmarkNetConfig:
+class LandmarkNetConfig(Config):
     """Shape of the network; it travels with the weights."""
 
     size: int = 128
@@ -29,12 +29,6 @@ class LandmarkNetConfig:
     """channels kept of the last stage before it is flattened"""
     rank: int = 160
     """width of the layer before the points: how many ways the whole shape can move"""
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> LandmarkNetConfig:
-        """From JSON, where lists stand for tuples."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**fields)
 
 
 class Block(nn.Module):

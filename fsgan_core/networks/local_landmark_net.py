@@ -7,20 +7,20 @@ and points together moves the answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .config import Config
 
 _UNIT = 0.02
 """Size of a step of 1, in sides of the crop."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalLandmarkNetConfig:
+class LocalLandmarkNetConfig(Config):
     """Shape of the network; it travels with the weights."""
 
     size: int = 192
@@ -35,12 +35,6 @@ class LocalLandmarkNetConfig:
     """numbers through which the points hear of each other"""
     mixers: int = 2
     """how often they do"""
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> LocalLandmarkNetConfig:
-        """From JSON, where lists stand for tuples."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**fields)
 
 
 class Level(nn.Module):

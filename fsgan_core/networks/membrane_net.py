@@ -13,14 +13,15 @@ McCormick, A Multigrid Tutorial, chapter 3).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .config import Config
 from .membrane_grid import COARSEST, Grid, Step, finest, fours
 
 _FACTORS = (0.1, 8.0)
@@ -28,7 +29,7 @@ _FACTORS = (0.1, 8.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MembraneConfig:
+class MembraneConfig(Config):
     """Shape of the network; it travels with the weights."""
 
     width: int = 16
@@ -43,11 +44,6 @@ class MembraneConfig:
     """relaxations of a cycle on its way down"""
     after: int = 2
     """relaxations on its way up"""
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> MembraneConfig:
-        """From JSON."""
-        return cls(**values)
 
 
 class Coarsener(nn.Module):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .config import Config
+
 
 @dataclass(frozen=True, kw_only=True)
-class UNetConfig:
+class UNetConfig(Config):
     """Shape of the network; it travels with the weights."""
 
     size: int = 192
@@ -25,12 +25,6 @@ class UNetConfig:
     """pixels along a side that are folded into channels, so that the finest level works at ``size / shuffle``"""
     channels: tuple[int, ...] = (24, 48, 80, 128, 160)
     """channels of the levels, each half the size of the one before"""
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> UNetConfig:
-        """From JSON, where lists stand for tuples."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**fields)
 
 
 class Residual(nn.Module):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import WeightsError
 from ..faces import Analysis, FaceSequence, Floats, Track
-from ..weights.checkpoint import load_weights, save_weights
+from ..ops.landmarks import COUNT
+from ..weights.checkpoint import load_weights, save_weights, understood
 
 KIND = "analysis"
 """What the file's header says it is."""
@@ -48,7 +48,7 @@ def load_analysis(path: Path) -> Analysis:
         WeightsError: the file is missing, damaged, or not an analysis.
     """
     tensors, config = load_weights(path, KIND)
-    try:
+    with understood(path, "is an incomplete analysis", "analyze the clip again"):
         faces = tuple(_face(tensors, number, start) for number, start in enumerate(config["starts"]))
         return Analysis(
             size=(int(config["size"][0]), int(config["size"][1])),
@@ -57,14 +57,16 @@ def load_analysis(path: Path) -> Analysis:
             cuts=tuple(config["cuts"]),
             faces=faces,
         )
-    except (KeyError, IndexError, ValueError) as error:
-        raise WeightsError(f"{path} is an incomplete analysis ({error!r}); analyze the clip again") from error
 
 
 def _face(tensors: dict[str, Any], number: int, start: int) -> FaceSequence:
     boxes, landmarks, poses, scores = (
         tensors[f"{number}.{name}"].float().numpy() for name in ("boxes", "landmarks", "poses", "scores")
     )
+    shapes, count = [part.shape for part in (boxes, landmarks, poses, scores)], len(boxes)
+    expected = [(count, 4), (count, COUNT, 3), (count, 3), (count,)]
+    if shapes != expected:
+        raise ValueError(f"face {number} has arrays of {shapes}, expected {expected}")
     origin, side = _frame(boxes)
     return FaceSequence(Track(int(start), boxes), landmarks * side + origin, poses, scores)
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ..networks.detector import Detector, DetectorConfig, fused
 from ..ops.boxes import suppress
-from ..weights.checkpoint import OPEN, load_weights
+from ..weights.checkpoint import OPEN
 from .detection import Detections, Frame, check_frames
+from .open_networks import load_own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +107,5 @@ def load_open_detector(device: torch.device | str = "cpu", path: Path = OPEN / "
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.
     """
-    tensors, values = load_weights(path, "detector")
-    # JSON knows no tuples.
-    config = DetectorConfig(stem=tuple(values["stem"]), widths=tuple(values["widths"]), head=values["head"])
-    network = Detector(config)
-    counters = {name: value for name, value in network.state_dict().items() if not value.is_floating_point()}
-    network.load_state_dict({name: value.float() for name, value in tensors.items()} | counters)
-    network = fused(network).to(device)
+    network = fused(load_own("detector", lambda values: Detector(DetectorConfig.of(values)), path)).to(device)
     return OpenDetector(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]

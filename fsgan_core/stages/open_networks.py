@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import WeightsError
 from ..networks.fast import folded
 from ..networks.unet import UNet, UNetConfig
 from ..ops.flow import identity, sample
-from ..weights.checkpoint import OPEN, load_weights
+from ..weights.checkpoint import OPEN, filled, load_weights, understood
 
 Network = TypeVar("Network", bound=nn.Module)
+REMEDY = "reinstall the package or name weights of this version"
 EYES = (33, 263)
 """Outer eye corners; the line through them is made level."""
 
@@ -48,17 +48,8 @@ def load_own(kind: str, make: Callable[[dict[str, Any]], Network], path: Path | 
     """
     path = path or OPEN / f"{kind}.safetensors"
     tensors, values = load_weights(path, kind)
-    try:
-        network = make(values)
-        network.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-        )
-    except (RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(
-            f"{path} does not fit the network in its header ({reason}); reinstall the package"
-        ) from error
-    return network.eval().requires_grad_(False)
+    with understood(path, "does not fit the network in its header", REMEDY):
+        return filled(lambda: make(values), tensors).eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)

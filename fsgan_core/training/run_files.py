@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..errors import WeightsError
-from ..weights.checkpoint import load_weights, save_weights
+from ..weights.checkpoint import load_weights, save_weights, understood
 
 CHECKPOINT = "checkpoint.safetensors"
 KIND = "training"
@@ -53,23 +52,20 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: Ma
     if not path.is_file():
         return Progress()
     tensors, values = load_weights(path, KIND)
-    parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, *optimizers)}
-    for name, value in tensors.items():
-        part, rest = name.split(".", 1)
-        parts.setdefault(part, {})[rest] = value
-    try:
+    with understood(path, "is of another network", "name another folder with --out"):
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, *optimizers)}
+        for name, value in tensors.items():
+            part, rest = name.split(".", 1)
+            parts.setdefault(part, {})[rest] = value
         for part, module in modules.items():
             module.load_state_dict(parts[part])
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(f"{path} is of another network ({reason}...); name another folder with --out") from error
-    for part, optimizer in optimizers.items():
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts[part].items():
-            number, field = name.split(".", 1)
-            state.setdefault(int(number), {})[field] = value
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    return Progress(int(values["step"]), float(values.get("minutes", 0)))
+        for part, optimizer in optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in parts[part].items():
+                number, field = name.split(".", 1)
+                state.setdefault(int(number), {})[field] = value
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+        return Progress(int(values["step"]), float(values.get("minutes", 0)))
 
 
 def trim_log(path: Path, step: int) -> None:

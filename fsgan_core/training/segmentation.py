@@ -17,7 +17,7 @@ from ..networks.unet import UNet, UNetConfig
 from ..stages.open_networks import Network
 from ..stages.open_segmentation import normalized
 from ..stages.pose import load_face_model
-from ..weights.checkpoint import load_weights, save_weights
+from ..weights.checkpoint import fill, load_weights, save_weights, understood
 from . import segmentation_renders
 from .card import Card
 from .crop_occluders import Props, read_props
@@ -106,9 +106,8 @@ def started(network: Network, kind: str, start: Path | None) -> Network:
     """
     if start is not None:
         tensors, _ = load_weights(start, kind)
-        network.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-        )
+        with understood(start, "is of another network", "name weights of the same network and size"):
+            fill(network, tensors)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

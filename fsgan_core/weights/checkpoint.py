@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,6 +18,7 @@ from torch import nn
 from ..errors import WeightsError
 from ..networks import build
 
+N = TypeVar("N", bound=nn.Module)
 OPEN = Path(__file__).parent / "open"
 """Folder of the bundled weights."""
 
@@ -71,16 +74,48 @@ def load_network(path: Path, kind: str) -> nn.Module:
         WeightsError: the file is missing, damaged, of another kind, or does not fit its own configuration.
     """
     tensors, config = load_weights(path, kind)
+    with understood(path, "does not fit the network in its header", "convert it again"):
+        return filled(lambda: build(kind, config), tensors).eval()
+
+
+def filled(make: Callable[[], N], tensors: Mapping[str, torch.Tensor]) -> N:
+    """A network with the tensors of a file, in its own dtype.
+
+    Args:
+        make: builds it.
+        tensors: all that it has; batch normalisation's counters, which inference does not need, may be missing.
+
+    Raises:
+        RuntimeError: they do not fit.
+    """
+    # First without memory: a header may ask for any size, the tensors are what is there.
+    with torch.device("meta"):
+        fill(make(), tensors, assign=True)
+    network = make()
+    fill(network, tensors)
+    return network
+
+
+def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], assign: bool = False) -> None:
+    """Load a file's tensors into a network that is there; see :func:`filled`."""
+    counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
+    network.load_state_dict({**counters, **tensors}, assign=assign)
+
+
+@contextmanager
+def understood(path: Path, fault: str, remedy: str) -> Iterator[None]:
+    """Within, whatever a file's contents cause is a :class:`~fsgan_core.errors.WeightsError` of one line.
+
+    Args:
+        path: the file.
+        fault: what is then wrong with it.
+        remedy: what to do.
+    """
     try:
-        # First without memory: a header may ask for any size, the tensors are what is there.
-        with torch.device("meta"):
-            build(kind, config).load_state_dict(tensors, strict=True, assign=True)
-        network = build(kind, config)
-        network.load_state_dict(tensors, strict=True)
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path} does not fit the network in its header ({reason}); convert it again") from error
-    return network.eval()
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        said = f"found no {error}" if isinstance(error, KeyError) else str(error)
+        raise WeightsError(f"{path} {fault} ({textwrap.shorten(said, 200, placeholder=' ...')}); {remedy}") from error
 
 
 def load_weights(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
