@@ -26,6 +26,9 @@ _OPPONENTS = (
     (1.9779984951, -2.4285922050, 0.4505937099),
     (0.0259040371, 0.7827717662, -0.8086757660),
 )
+_FROM_CONES, _FROM_OPPONENTS = (
+    torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64)).tolist() for matrix in (_CONES, _OPPONENTS)
+)
 
 
 def srgb_to_linear(image: Tensor) -> Tensor:
@@ -47,8 +50,8 @@ def srgb_to_oklab(image: Tensor) -> Tensor:
 
 def oklab_to_srgb(lab: Tensor) -> Tensor:
     """Convert ``(B, 3, H, W)`` OKLab to sRGB; colours that do not exist are clamped to [0, 1]."""
-    cones = _mix(lab, torch.linalg.inv(lab.new_tensor(_OPPONENTS))).pow(3)
-    return linear_to_srgb(_mix(cones, torch.linalg.inv(lab.new_tensor(_CONES))))
+    cones = _mix(lab, lab.new_tensor(_FROM_OPPONENTS)).pow(3)
+    return linear_to_srgb(_mix(cones, lab.new_tensor(_FROM_CONES)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +86,14 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: fl
         limit: the gain is held between ``1 / limit`` and ``limit``, so that noise or a hard shadow is not amplified.
 
     Returns:
-        One mapping an item.
+        One mapping an item, in at least float32.
 
     Raises:
         ValueError: limit is below 1.
     """
     if limit < 1:
         raise ValueError(f"limit is {limit}, but a gain needs room around 1: give at least 1")
+    source, target, mask = widened(source, target, mask)
     larger = max(mask.shape[-2:])
     if larger > _FINE:
         # Statistics need no fine pixels, and a large crop would cost seconds.
@@ -109,9 +113,15 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: fl
 
 
 def apply_color_match(image: Tensor, match: ColorMatch) -> Tensor:
-    """Map the colours of ``(B, 3, H, W)`` in [0, 1]; the result is clamped to [0, 1]."""
-    source, target, gain = (x.to(image)[..., None, None] for x in (match.source, match.target, match.gain))
-    return oklab_to_srgb(target + gain * (srgb_to_oklab(image) - source))
+    """Map the colours of ``(B, 3, H, W)`` in [0, 1]; the result is clamped to [0, 1] and of the same dtype."""
+    (wide,) = widened(image)
+    source, target, gain = (x.to(wide)[..., None, None] for x in (match.source, match.target, match.gain))
+    return oklab_to_srgb(target + gain * (srgb_to_oklab(wide) - source)).to(image.dtype)
+
+
+def widened(*pictures: Tensor) -> list[Tensor]:
+    """Pictures in at least float32: half precision is too coarse for sums over pixels, and lacks some kernels."""
+    return [picture.to(torch.promote_types(picture.dtype, torch.float32)) for picture in pictures]
 
 
 def _mix(image: Tensor, matrix: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..networks.membrane_net import MembraneNet
-from ..ops.color import ColorMatch, apply_color_match, estimate_color_match
+from ..ops.color import ColorMatch, apply_color_match, estimate_color_match, widened
 from ..ops.light import border_membrane, match_light
 from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
@@ -65,41 +66,16 @@ class Blender(Protocol):
             color: colours of the track; None estimates them for every item.
 
         Returns:
-            ``(B, 3, H, W)`` the finished picture in [0, 1]; exactly the target where the mask is 0. To paste it into
-            a larger frame take ``mask > 0`` as the mask, or the soft edge is applied twice.
+            ``(B, 3, H, W)`` the finished picture in [0, 1] and the target's dtype; exactly the target where the mask
+            is 0. To paste it into a larger frame take ``mask > 0`` as the mask, or the soft edge is applied twice.
         """
 
 
-class FeatherBlender:
-    """Lay the face over the target under the soft mask, after matching colour and light."""
+class FloatBlender(ABC):
+    """A :class:`Blender` that computes in at least float32, whatever it is given.
 
-    def __init__(self, options: BlendOptions | None = None) -> None:
-        self.options = options or BlendOptions()
-
-    @torch.inference_mode()
-    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
-        """See :class:`Blender`."""
-        face = match_appearance(source, target, mask, self.options, color)
-        return _overlay(face, target, feather(mask, self.options.feather))
-
-
-class MultibandBlender:
-    """Blend a Laplacian pyramid, after matching colour and light."""
-
-    def __init__(self, options: BlendOptions | None = None) -> None:
-        self.options = options or BlendOptions()
-
-    @torch.inference_mode()
-    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
-        """See :class:`Blender`."""
-        face = match_appearance(source, target, mask, self.options, color)
-        return multiband_blend(face, target, mask).clamp(0, 1)
-
-
-class PoissonBlender:
-    """Blend gradients, after matching colour and light, with a bounded correction at the border (the default).
-
-    See :mod:`fsgan_core.ops.light` for why; ``exact`` gives the classical border.
+    Args:
+        options: see :class:`BlendOptions`.
     """
 
     def __init__(self, options: BlendOptions | None = None) -> None:
@@ -108,6 +84,40 @@ class PoissonBlender:
     @torch.inference_mode()
     def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
         """See :class:`Blender`."""
+        wide = widened(source, target, mask)
+        return self.blend(wide[0], wide[1], wide[2], color).to(target.dtype)
+
+    @abstractmethod
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+        """See :class:`Blender`; all are float32 or float64."""
+
+
+class FeatherBlender(FloatBlender):
+    """Lay the face over the target under the soft mask, after matching colour and light."""
+
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+        """See :class:`FloatBlender`."""
+        face = match_appearance(source, target, mask, self.options, color)
+        return _overlay(face, target, feather(mask, self.options.feather))
+
+
+class MultibandBlender(FloatBlender):
+    """Blend a Laplacian pyramid, after matching colour and light."""
+
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+        """See :class:`FloatBlender`."""
+        face = match_appearance(source, target, mask, self.options, color)
+        return multiband_blend(face, target, mask).clamp(0, 1)
+
+
+class PoissonBlender(FloatBlender):
+    """Blend gradients, after matching colour and light, with a bounded correction at the border (the default).
+
+    See :mod:`fsgan_core.ops.light` for why; ``exact`` gives the classical border.
+    """
+
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+        """See :class:`FloatBlender`."""
         options = self.options
         face = match_appearance(source, target, mask, options, color)
         # One pixel less, so that no pixel beyond the mask is needed for the gradients across the border.
@@ -120,7 +130,7 @@ class PoissonBlender:
         return _overlay(face, target, feather(mask, options.feather))
 
 
-class OpenBlender:
+class OpenBlender(FloatBlender):
     """Blend gradients as :class:`PoissonBlender` does, with a network that was trained to solve Poisson's equation.
 
     Args:
@@ -129,12 +139,11 @@ class OpenBlender:
     """
 
     def __init__(self, options: BlendOptions | None = None, network: MembraneNet | None = None) -> None:
-        self.options = options or BlendOptions()
+        super().__init__(options)
         self.network = network or load_membrane_net()
 
-    @torch.inference_mode()
-    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
-        """See :class:`Blender`."""
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+        """See :class:`FloatBlender`."""
         options, fill = self.options, partial(learned_fill, self.network.to(target.device))
         face = match_appearance(source, target, mask, options, color)
         inner = erode((mask > 0.5).to(target.dtype))

@@ -32,7 +32,7 @@ from ..ops.official_swap import FACE
 from ..ops.official_views import step_landmarks
 from ..ops.pyramid import reduce
 from ..ops.wflw import to_wflw98
-from .blending import BlendOptions
+from .blending import BlendOptions, FloatBlender
 from .reenactment import Reenactment
 from .views import View
 from .warping import Anchor
@@ -227,7 +227,7 @@ class LearnedCompleter:
         return resized(self.network(image_pyramid(inputs))[0], image.shape[-1])
 
 
-class LearnedBlender:
+class LearnedBlender(FloatBlender):
     """Gb of v2 or v1.
 
     Args:
@@ -237,12 +237,11 @@ class LearnedBlender:
     """
 
     def __init__(self, network: MultiScaleResUNet, soften: bool, options: BlendOptions | None = None) -> None:
-        self.network, self.options = folded(network), options or BlendOptions()
-        self.soften = soften
+        super().__init__(options)
+        self.network, self.soften = folded(network), soften
 
-    @torch.inference_mode()
-    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
-        """See :class:`~fsgan_core.stages.blending.Blender`; the network matches colours itself."""
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+        """See :class:`~fsgan_core.stages.blending.FloatBlender`; the network matches colours itself."""
         inside, frame = core(mask), resized(target, SIZE)
         moved = transfer(resized(source, SIZE), frame, inside)
         blend = self.network(image_pyramid(torch.cat([moved, frame, inside], 1)))[0]

@@ -76,6 +76,23 @@ def test_one_match_for_a_track_maps_a_color_the_same_in_every_frame():
     assert torch.equal(mapped, mapped[:1].expand_as(mapped))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    source, target, mask = (
+        colors(size=300).to(dtype),
+        colors(size=300, seed=1).to(dtype) / 2,
+        torch.ones(1, 1, 300, 300),
+    )
+    match = estimate_color_match(source, target, mask.to(dtype))
+    assert match.gain.dtype == torch.float32
+    exact = estimate_color_match(source.float(), target.float(), mask)
+    torch.testing.assert_close(match.source, exact.source, atol=1e-6, rtol=0)
+    found = apply_color_match(source, match)
+    assert found.dtype == dtype
+    assert (found.float() - apply_color_match(source.float(), exact)).abs().max() <= torch.finfo(dtype).eps
+    assert oklab_to_srgb(srgb_to_oklab(source)).dtype == dtype
+
+
 def test_a_limit_below_one_is_refused():
     with pytest.raises(ValueError, match="limit"):
         estimate_color_match(colors(), colors(), torch.ones(1, 1, 24, 24), limit=0.5)

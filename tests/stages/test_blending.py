@@ -78,6 +78,20 @@ def test_items_do_not_depend_on_their_batch(name):
 
 
 @every_blender
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(name, dtype):
+    # 300 px, since a sum over so many pixels is beyond float16.
+    size = 300
+    source, target, mask = (x.to(dtype) for x in (face(1, size), face(2, size), oval(size=size)))
+    for options in (BlendOptions(), BlendOptions(mode="mixed", exact=True)):
+        blend = BLENDERS[name](options)
+        found, whole = blend(source, target, mask), blend(source.float(), target.float(), mask.float())
+        assert found.dtype == dtype
+        assert (found.float() - whole).abs().max() <= torch.finfo(dtype).eps
+        assert torch.equal(torch.where(mask > 0, 0, found), torch.where(mask > 0, 0, target))
+
+
+@every_blender
 def test_opposite_light_is_taken_over(name):
     """Plain Poisson turns half of this face black: the remedies must be several times nearer to the known answer."""
     source, target, mask = lit(face(2), 0.05, 1), lit(face(2), 1, 0.05), oval()

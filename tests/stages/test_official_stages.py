@@ -21,7 +21,7 @@ from fsgan_core.ops.wflw import to_wflw98
 from fsgan_core.pipeline import build_appearance_map, reenact, reenact_crops, swap
 from fsgan_core.stages import official_files
 from fsgan_core.stages.cropping import in_crop
-from fsgan_core.stages.official import LearnedReenactor, path
+from fsgan_core.stages.official import LearnedBlender, LearnedReenactor, path
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.views import prepare
 from fsgan_core.stages.warping import Anchor
@@ -207,6 +207,17 @@ def test_reenactment_in_crops_only(sets):
     assert crop.frame.shape == (512, 512, 3) and crop.frame.std() > 0
     with pytest.raises(ValueError, match="use --crop"):
         next(reenact(picture(), face_at(128), sequence(face_at(128)), models))
+
+
+def test_blending_takes_half_precision():
+    blend = LearnedBlender(network(("v2", "blending")), soften=True)
+    images = [
+        torch.rand(1, channels, 64, 64, generator=torch.Generator().manual_seed(channels)) for channels in (3, 3, 1)
+    ]
+    halves = [image.half() for image in images]
+    found = blend(*halves)
+    assert found.dtype == torch.float16
+    assert (found.float() - blend(*(half.float() for half in halves))).abs().max() <= torch.finfo(torch.float16).eps
 
 
 def test_source_takes_the_roll_of_the_target():
