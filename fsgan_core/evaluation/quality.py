@@ -52,7 +52,7 @@ class Quality:
         inspector: measures a frame.
         rows: what was measured, with ``index`` and ``track``, in order.
         worst: the worst frames so far, worst first.
-        reasons: how often nothing was drawn, by why.
+        reasons: in how many frames nothing was drawn, by why.
         frames: number of frames looked at.
     """
 
@@ -69,8 +69,10 @@ class Quality:
             if row:
                 self.rows.append({"index": self.frames, "track": record.track, **row})
                 self._keep(result, record.track, row, result.wanted[number])
-            elif record.reason:
-                self.reasons[record.reason] += 1
+        if not any(rows):
+            # Once a frame, as coverage is: of a face that leaves and comes back as another, one is always away.
+            given = dict.fromkeys(record.reason for record in result.records if record.reason)
+            self.reasons["; ".join(given) or "no face was chosen"] += 1
         self.frames += 1
         return rows
 
@@ -90,7 +92,7 @@ class Quality:
         for name, measure in {**MEASURES, **CLIP_MEASURES}.items():
             if name in found and name != "frames":
                 lines.append(f"{measure.heading}: {found[name]:.{measure.digits}f}")
-        lines += [f"not drawn {count} times: {why}" for why, count in self.reasons.most_common()]
+        lines += [f"{what}: {why}" for what, why in self.left_out()]
         lines += [f"not measured: {words}" for words in self.inspector.missing]
         lines += [f"note: {words}" for words in self.warnings()]
         lines += [f"frame {one.index}: {one.why}" for one in self.worst if one.severity >= 1]
@@ -112,6 +114,10 @@ class Quality:
             found["identity_drift"] = max(drifts)
         drawn = len({row["index"] for row in self.rows})
         return found | {"coverage": drawn / max(1, self.frames), "frames": float(self.frames)}
+
+    def left_out(self) -> list[tuple[str, str]]:
+        """In how many frames nothing was drawn, and why, in words; together all that coverage lacks."""
+        return [(f"nothing drawn in {count} of {self.frames} frames", why) for why, count in self.reasons.most_common()]
 
     def warnings(self) -> list[str]:
         """What probably looks wrong and what to do, in plain words; empty when all seems well."""
@@ -143,9 +149,8 @@ def _nothing_drawn(quality: Quality, found: Row) -> str:
     share = found.get("coverage") or 0.0
     if share > 0.8 or not quality.frames:
         return ""
-    why = quality.reasons.most_common(1)[0][0] if quality.reasons else "no face was chosen"
-    missing = quality.frames - len({row["index"] for row in quality.rows})
-    return f"no face was drawn in {missing} of {quality.frames} frames: {why}"
+    (why, _), *_ = quality.reasons.most_common(1)
+    return f"no face was drawn in {quality.reasons.total()} of {quality.frames} frames: {why}"
 
 
 def _too_far(quality: Quality, found: Row) -> str:

@@ -62,9 +62,8 @@ def _pictures(path: Path, report: Report, quality: Quality, mark: Marking, overw
 def _table(quality: Quality) -> Section:
     found, known = quality.means(), {**MEASURES, **CLIP_MEASURES}
     rows = tuple((known[name].heading, f"{found[name]:.{known[name].digits}f}") for name in known if name in found)
-    left = tuple((f"not drawn {count} times", why) for why, count in quality.reasons.most_common())
     missing = tuple(("not measured", words) for words in quality.inspector.missing)
-    return Section("Means over the run", rows=(*rows, *left, *missing))
+    return Section("Means over the run", rows=(*rows, *quality.left_out(), *missing))
 
 
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:
@@ -72,4 +71,4 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     counts = ", ".join(f"{count} {status}" for status, count in values["summary"]["statuses"].items())
     stages = ", ".join(f"{stage}: {name}" for stage, name in values["models"].items())
     rate = f"{values['summary']['frames_per_second']} a second, measuring included"
-    return (("frames", f"{values['summary']['frames']}, {rate}"), ("faces", counts), ("stages", stages))
+    return (("frames", f"{values['summary']['frames']}, {rate}"), ("faces, counted in every frame", counts), ("stages", stages))

@@ -59,7 +59,21 @@ def test_frames_without_a_face_are_a_warning_with_their_reason(quality: Quality)
     quality.reasons.update(["it is dark"] * 9)
     assert quality.warnings() == ["no face was drawn in 9 of 10 frames: it is dark"]
     assert quality.summary()["not_drawn"] == {"it is dark": 9}
-    assert "not drawn 9 times: it is dark" in quality.words().splitlines()
+    assert "nothing drawn in 9 of 10 frames: it is dark" in quality.words().splitlines()
+
+
+def test_frames_swapped_and_frames_not_drawn_are_all_frames(quality: Quality, swapped: list[Rendered]) -> None:
+    """One leaves after two frames and comes back in the fourth as another face; in the third nobody is there."""
+    away = FaceRecord(0, "no_face", reason="not there")
+    for index, result in enumerate(swapped):
+        here, points = result.records[0], result.wanted[0]
+        first, second = index < 2, index > 2
+        records = (here if first else away, replace(here if second else away, track=1))
+        quality.look(replace(result, records=records, wanted=(points if first else None, points if second else None)))
+    found = quality.summary()
+    assert found["measures"]["coverage"] == 0.8
+    assert found["not_drawn"] == {"not there": 1}
+    assert "nothing drawn in 1 of 5 frames: not there" in quality.words().splitlines()
 
 
 def test_the_worst_of_a_frame_is_what_is_farthest_beyond_its_limit() -> None:
