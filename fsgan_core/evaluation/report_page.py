@@ -71,4 +71,8 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     counts = ", ".join(f"{count} {status}" for status, count in values["summary"]["statuses"].items())
     stages = ", ".join(f"{stage}: {name}" for stage, name in values["models"].items())
     rate = f"{values['summary']['frames_per_second']} a second, measuring included"
-    return (("frames", f"{values['summary']['frames']}, {rate}"), ("faces, counted in every frame", counts), ("stages", stages))
+    return (
+        ("frames", f"{values['summary']['frames']}, {rate}"),
+        ("faces, frame by frame", counts),
+        ("stages", stages),
+    )
