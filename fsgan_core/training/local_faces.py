@@ -25,6 +25,7 @@ from ..ops.head_mesh import place, points
 from ..ops.landmarks import RIGID
 from ..stages.landmark_crops import after, cut, moved, placement, shape_placement
 from ..stages.landmarks import Landmarker
+from .cache import written_once
 from .labelled import Face
 from .turned import SPREAD, draw, expression, new_pose, shrunk, turn
 
@@ -165,13 +166,15 @@ def kept(folder: Path, crops: Iterable[Measured], count: int) -> list[Measured]:
     Raises:
         FSGANError: the folder holds another number of crops.
     """
-    if not (folder / POINTS).exists():
-        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(place: Path) -> None:
         rows = list[Points]()
         for number, one in enumerate(islice(crops, count)):
-            (folder / _name(number)).write_bytes(one.picture)
+            (place / _name(number)).write_bytes(one.picture)
             rows.append(one.points)
-        np.save(folder / POINTS, np.stack(rows))
+        np.save(place / POINTS, np.stack(rows))
+
+    written_once(folder, write)
     found = np.load(folder / POINTS, allow_pickle=False)
     if len(found) != count:
         raise FSGANError(f"found {len(found)} crops in {folder}, expected {count}; delete it or name another 'cache'")

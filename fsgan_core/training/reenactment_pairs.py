@@ -259,14 +259,13 @@ def build_pairs(
     Last come ``views.npy`` and ``twin.npy``, which is 1 where the next row is the same pair drawn in several steps.
 
     Args:
-        folder: made when missing; a finished one is left alone.
+        folder: an empty one.
         faces: the portraits, those to be seen more often several times.
         tools: face model and landmarker.
         count: number of pairs.
         seed: of everything random.
         twins: share of pairs that come twice, with one and with several steps; the next row is the twin.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     arrays = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, *shape))

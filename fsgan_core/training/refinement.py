@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..errors import FSGANError
 from ..networks.flow_net import CHANNELS, Doubt, FlowNet, FlowNetConfig, doubt, enlarged, featured, merge
 from ..stages.evidence import Evidence
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
-from ..weights.checkpoint import load_weights, save_weights
+from ..weights.checkpoint import save_weights
+from .cache import written_once
 from .card import Card
 from .labelled import read_faces
 from .loop import Batch
 from .reenactment_pairs import SHAPES, as_evidence, build_pairs, weighted
 from .run_files import grid
+from .segmentation import started
 
 KIND = "flow_net"
 LEVELS = 3
@@ -40,21 +44,33 @@ CARD = Card(
 
 
 class Pairs:
-    """Pairs on disk (folders as :func:`~.reenactment_pairs.build_pairs` writes them), drawn at random."""
+    """Pairs on disk, drawn at random.
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self.parts = [{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in SHAPES} for folder in folders]
-        views, twins = ([np.load(folder / f"{name}.npy") for folder in folders] for name in ("views", "twin"))
-        self.rows = [(part, row) for part, values in enumerate(views) for row in range(len(values))]
-        self.views = np.concatenate(views)
-        self.twins = np.concatenate(twins).nonzero()[0]
+    Args:
+        folder: as :func:`~.reenactment_pairs.build_pairs` writes it.
+        count: how many they should be.
+
+    Raises:
+        FSGANError: the folder holds something else.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        try:
+            self.parts = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in SHAPES}
+            self.views, twins = (np.load(folder / f"{name}.npy") for name in ("views", "twin"))
+        except (OSError, ValueError) as error:
+            raise FSGANError(f"{folder} holds no pairs ({error}); delete it or name another 'cache'") from error
+        shapes = {name: values.shape for name, values in self.parts.items()}
+        for name, shape in SHAPES.items():
+            if shapes[name] != (count, *shape):
+                expected = f"expected {count} pairs of {shape}; delete it or name another 'cache'"
+                raise FSGANError(f"{folder} holds '{name}' of shape {shapes[name]}, {expected}")
+        self.twins = twins.nonzero()[0]
 
     def read(self, numbers: Sequence[int]) -> Batch:
         """Pairs by number, with no more sheets than they need."""
         count = 2 * int(self.views[list(numbers)].max())
-        where = [self.rows[number] for number in numbers]
-        batch = {name: np.stack([self.parts[part][name][row] for part, row in where]) for name in SHAPES}
-        tensors = {name: torch.from_numpy(values) for name, values in batch.items()}
+        tensors = {name: torch.from_numpy(values[list(numbers)]) for name, values in self.parts.items()}
         # A pair of fewer views repeats its own, without trust, lest the edge of the face be mixed with black.
         own = np.stack([np.arange(count) % (2 * self.views[number]) for number in numbers])
         sheets = tensors["sheets"][torch.arange(len(own))[:, None], torch.from_numpy(own)]
@@ -223,24 +239,41 @@ def task(
 
     Args:
         data: folder of the material; see :mod:`.labelled` for its layout.
-        cache: folder of the pairs, about 2 MB each; made when missing (``DATA/pairs`` when not given).
+        cache: folder in which the pairs, about 2 MB each, are kept for the next run; if empty they lie in the system's
+            folder for temporary files until the run ends.
         pairs: how many to make, about half a second each; 3 % of it for validation.
         batch: pairs of a batch.
         start: file of weights to start from; none when not given.
         shape: fields of :class:`~fsgan_core.networks.flow_net.FlowNetConfig`.
+
+    Raises:
+        FSGANError: the cache holds something else.
+        WeightsError: the weights are missing, damaged, or of another network.
     """
-    folder = Path(cache) if cache else data / "pairs"
-    for split, count in (("train", pairs), ("val", math.ceil(0.03 * pairs))):
-        if not list(folder.glob(f"{split}*/twin.npy")):
-            faces = read_faces(data, split)
-            chosen = weighted(faces) if split == "train" else faces
-            build_pairs(folder / split, chosen, (load_face_model(), load_open_landmarker()), count, len(split))
-    model = FlowNet(FlowNetConfig.of(shape or {}))
-    if start:
-        model.load_state_dict({name: value.float() for name, value in load_weights(Path(start), KIND)[0].items()})
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return RefinementTask(model, _kept(folder, "train"), _kept(folder, "val"), batch)
+    model = started(FlowNet(FlowNetConfig.of(shape or {})), KIND, Path(start) if start else None)
+    counts = {"train": pairs, "val": math.ceil(0.03 * pairs)}
+    with TemporaryDirectory(prefix="fsgan-pairs-", ignore_cleanup_errors=True) as temporary:
+        # Its files stay open as long as they are needed, though they are seen no more.
+        train, val = (kept(Path(cache or temporary), data, split, count) for split, count in counts.items())
+    return RefinementTask(model, train, val, batch)
 
 
-def _kept(folder: Path, split: str) -> Pairs:
-    return Pairs(sorted(path.parent for path in folder.glob(f"{split}*/twin.npy")))
+def kept(folder: Path, data: Path, split: str, count: int) -> Pairs:
+    """The pairs of a split in a folder; made when missing.
+
+    Args:
+        folder: has one folder a split.
+        data: see :func:`task`.
+        split: ``"train"`` or ``"val"``.
+        count: how many.
+
+    Raises:
+        FSGANError: the folder holds something else.
+    """
+
+    def write(place: Path) -> None:
+        faces = read_faces(data, split)
+        chosen = weighted(faces) if split == "train" else faces
+        build_pairs(place, chosen, (load_face_model(), load_open_landmarker()), count, len(split))
+
+    return Pairs(written_once(folder / split, write), count)

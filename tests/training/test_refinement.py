@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fsgan_core.networks.flow_net import CHANNELS
+from fsgan_core.errors import FSGANError, WeightsError
+from fsgan_core.networks.flow_net import CHANNELS, FlowNet, FlowNetConfig
 from fsgan_core.ops.head_mesh import place
 from fsgan_core.stages.open_landmarks import load_open_landmarker
 from fsgan_core.stages.openings import MOUTH, openness
@@ -15,8 +16,8 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.training.labelled import Face
 from fsgan_core.training.loop import TrainOptions, train
 from fsgan_core.training.reenactment_pairs import SHAPES, as_evidence, build_pairs, light_of, pair, shut, subject
-from fsgan_core.training.refinement import Pairs, augmented, cropped, plain, task
-from fsgan_core.weights.checkpoint import load_weights
+from fsgan_core.training.refinement import Pairs, augmented, cropped, kept, plain, task
+from fsgan_core.weights.checkpoint import load_weights, save_weights
 
 _FACES = run_path(str(Path(__file__).parents[1] / "stages" / "test_reenactment.py"))
 MODEL = load_face_model()
@@ -47,7 +48,7 @@ def folder(tmp_path_factory):
 def pairs(tmp_path_factory):
     root = tmp_path_factory.mktemp("pairs")
     build_pairs(root, [portrait(jawOpen=0.5)], (MODEL, load_open_landmarker()), 6, seed=1, twins=0.5)
-    return Pairs([root])
+    return Pairs(root, 6)
 
 
 def test_lips_are_shut_and_the_rest_stays():
@@ -90,9 +91,31 @@ def test_batches_are_the_same_for_the_same_seed_and_flips_keep_the_errors(pairs)
 
 
 def test_a_run_learns_and_writes_weights(folder, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     made = task(folder, pairs=4, batch=2, shape={"widths": (4, 4, 4, 4), "judge": 4})
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before, "material is only read"
     figures = train(made, TrainOptions(steps=3, every=3, warmup=1, device="cpu", bfloat16=False), tmp_path)
     assert figures["l1_geometry"] > 0 and 0.5 < figures["l1"] < 2
     tensors, config = load_weights(tmp_path / "model.safetensors", "flow_net")
     assert config["judge"] == 4 and all(value.dtype == torch.float16 for value in tensors.values())
     assert (tmp_path / "model.md").is_file() and list((tmp_path / "sheets").iterdir())
+
+
+def test_pairs_are_kept_where_asked_and_their_number_is_checked(folder, tmp_path, monkeypatch):
+    first = kept(tmp_path / "cache", folder, "train", 2)
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["train"]
+    monkeypatch.setattr("fsgan_core.training.refinement.build_pairs", None)
+    again = kept(tmp_path / "cache", folder, "train", 2)
+    assert all(torch.equal(first.read([0, 1])[name], again.read([0, 1])[name]) for name in SHAPES)
+    with pytest.raises(FSGANError, match="expected 3 pairs of .*; delete it or name another 'cache'"):
+        kept(tmp_path / "cache", folder, "train", 3)
+    (tmp_path / "cache" / "train" / "views.npy").unlink()
+    with pytest.raises(FSGANError, match="holds no pairs"):
+        kept(tmp_path / "cache", folder, "train", 2)
+
+
+def test_weights_of_another_network_are_no_start(folder, tmp_path):
+    other = FlowNet(FlowNetConfig(widths=(4, 4, 4, 4), judge=8))
+    save_weights(tmp_path / "other.safetensors", other.state_dict(), "flow_net", other.config)
+    with pytest.raises(WeightsError, match="name weights of the same network"):
+        task(folder, pairs=2, start=tmp_path / "other.safetensors", shape={"widths": [4, 4, 4, 4], "judge": 4})
