@@ -19,7 +19,7 @@ from .stages.blending import BLENDERS, Blender, BlendOptions
 from .stages.completion import COMPLETERS, Completer
 from .stages.detection import DETECTORS, Detector
 from .stages.landmarks import LANDMARKERS, Landmarker
-from .stages.official import LearnedReenactor, LearnedSegmenter
+from .stages.official import LearnedBlender, LearnedCompleter, LearnedReenactor, LearnedSegmenter
 from .stages.official_files import SETS, SUFFIX, OfficialFiles, crop_scale, folder_choice, is_official
 from .stages.official_tracks import SteadyTrack, steady_tracks
 from .stages.pose import load_face_model
@@ -87,7 +87,10 @@ MENUS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Models:
-    """A frozen bundle of stages, each a callable; replace one with ``dataclasses.replace``."""
+    """A frozen bundle of stages, each a callable; replace one with ``dataclasses.replace``.
+
+    On a CPU several threads may call a stage at the same time (:mod:`fsgan_core.rendering`).
+    """
 
     face_model: FaceModel
     detection: Detector
@@ -146,6 +149,13 @@ class Models:
             device=place,
             crop_scale=crop_scale([(stage, getattr(chosen, stage)) for stage in SETS]),
         )
+
+    @property
+    def official(self) -> bool:
+        """Whether official networks draw, some or all of a face."""
+        stages = (self.reenactment, self.segmentation, self.completion, self.blending)
+        learned = (LearnedReenactor, LearnedSegmenter, LearnedCompleter, LearnedBlender)
+        return any(isinstance(stage, learned) for stage in stages)
 
     def along(self, clip: Clip, faces: Sequence[FaceSequence]) -> list[Callable[[int], Models]]:
         """The stages for every frame of some tracks: v2's networks see a clip before they draw, all others need not.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 
 from .faces import Analysis, FaceSequence
 from .models import Models
-from .ops.color import ColorMatch
 from .ops.controls import Controls, controlled
 from .ops.face_model import poses
 from .ops.head_mesh import head_reach
 from .ops.motion import Parts, transfer
+from .rendering import TrackColor, at_once, largest, rendered, span
 from .stages.appearance_map import AppearanceMap, build
 from .stages.candidates import Candidate, MapOptions
 from .stages.compositing import Patch, composite
@@ -32,6 +33,9 @@ from .stages.views import Source, View, prepare
 from .stages.warping import Anchor
 from .streams import Clip, Frame, chunked
 from .swapping import Aim, SwapOptions, UserMask, seen, swap_face
+
+_HEAD = 2.6
+"""Side of the square in which a head can move over the longer side of its face, about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,8 +185,11 @@ def swap(
         raise ValueError(f"found {len(sources)} sources for {len(faces)} faces; give one, or one for each face")
     ready = [Source(source, models.face_model, models.device, models.segmentation) for source in sources]
     along = models.along(target, faces)
-    colors: dict[int, ColorMatch] = {}
-    for index, frame in enumerate(target):
+    colors = [TrackColor(face) for face in faces]
+    options = options or SwapOptions()
+
+    def draw(item: tuple[int, Frame]) -> Rendered:
+        index, frame = item
         patches, records, wanted = [], [], []
         mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
         for track, face in enumerate(faces):
@@ -192,12 +199,15 @@ def swap(
             if not shown:
                 records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
                 continue
-            aim = Aim(frame, face.landmarks[row], face.poses[row], mask, colors.get(track))
-            drawn = swap_face(aim, ready[track % len(ready)], along[track](row), options)
-            colors.setdefault(track, drawn.color)
+            aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
+            source, stages = ready[track % len(ready)], along[track](row)
+            drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=stages, options=options))
             patches.append(drawn.patch)
             records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
-        yield Rendered(composite(frame, patches), tuple(records), frame, tuple(wanted))
+        return Rendered(composite(frame, patches), tuple(records), frame, tuple(wanted))
+
+    threads = at_once(models, span(faces), options.margin * largest(faces))
+    yield from rendered(draw, enumerate(target), threads)
 
 
 def reenact(
@@ -224,10 +234,15 @@ def reenact(
     ours, theirs = torch.from_numpy(landmarks).to(device), torch.from_numpy(target.landmarks).to(device)
     moved = transfer(models.face_model, ours, theirs, parts=options.parts, travel=options.travel)
     head = _head(picture, landmarks, models)
-    for row, face in enumerate(moved.cpu().numpy()):
+
+    def draw(item: tuple[int, NDArray[np.float32]]) -> Rendered:
+        row, face = item
         drawn, patch = _moved_head(head, face, models)
         record = FaceRecord(0, "reenacted", patch.box, angles(target.poses[row]), drawn.steps, seen(drawn))
-        yield Rendered(composite(picture, [patch]), (record,), wanted=(face,))
+        return Rendered(composite(picture, [patch]), (record,), wanted=(face,))
+
+    threads = at_once(models, len(target), head.box[2] - head.box[0])
+    yield from rendered(draw, enumerate(moved.cpu().numpy()), threads)
 
 
 def reenact_crops(
@@ -243,7 +258,9 @@ def reenact_crops(
     """
     options = options or ReenactOptions()
     ready = Source(source, models.face_model, models.device)
-    for row, face in enumerate(target.landmarks):
+
+    def draw(row: int) -> Rendered:
+        face = target.landmarks[row]
         box = square_box(face, models.crop_scale or options.margin)
         scale = options.size / (box[2] - box[0])
         points = in_crop(face, box).to(models.device) * scale
@@ -251,7 +268,9 @@ def reenact_crops(
         drawn = models.reenactment(views, weights, points, options.size, surroundings=True)
         frame = (drawn.image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))
-        yield Rendered(frame, (record,), wanted=(points[0].cpu().numpy(),))
+        return Rendered(frame, (record,), wanted=(points[0].cpu().numpy(),))
+
+    yield from rendered(draw, range(len(target)), at_once(models, len(target), options.size))
 
 
 def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: Models) -> Iterator[Rendered]:
@@ -268,7 +287,9 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
         controls ask for nothing.
     """
     wanted = [_controlled(face, controls, models) for face in faces]
-    for index, shown in enumerate(clip):
+
+    def draw(item: tuple[int, Frame]) -> Rendered:
+        index, shown = item
         records: list[FaceRecord] = []
         frame = shown
         for track, (face, moved) in enumerate(zip(faces, wanted, strict=True)):
@@ -283,7 +304,9 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
                 frame = composite(frame, [patch])
                 pose = angles(moved.poses[row])
                 records.append(FaceRecord(track, "edited", patch.box, pose, drawn.steps, seen(drawn)))
-        yield Rendered(frame, tuple(records), shown)
+        return Rendered(frame, tuple(records), shown)
+
+    yield from rendered(draw, enumerate(clip), at_once(models, span(faces), _HEAD * largest(faces)))
 
 
 def _controlled(face: FaceSequence, controls: Controls, models: Models) -> FaceSequence:

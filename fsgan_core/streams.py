@@ -1,10 +1,11 @@
-"""Bounded iteration over frames: clips, batches, and a producer that runs ahead of its consumer."""
+"""Bounded iteration over frames: clips, batches, and frames that are worked on at the same time."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -17,6 +18,7 @@ Frame = NDArray[np.uint8]
 """``(H, W, 3)`` RGB."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Clip(Protocol):
@@ -128,33 +130,50 @@ def chunked(items: Iterable[T], length: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def prefetched(items: Iterable[T], depth: int = 4) -> Iterator[T]:
-    """Iterate over items that a thread makes ahead of time.
+def mapped(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """What a function makes of items, in their order; several are worked on at the same time.
 
-    At most ``depth`` items wait. An exception of the producer is raised where its item would have
-    come. When the consumer stops early, the thread ends after the item it is making, and an
-    iterator that can be closed is closed.
+    Each item is worked on by one of a few threads, in the context (:mod:`contextvars`) of the consumer. Items begin in
+    order, and at most ``workers + 1`` are between being taken and being passed on. An exception, of the function or of
+    the items, is raised where the result would have come. When the consumer stops early, the threads end after what
+    they are at, and an iterator that can be closed is closed.
 
     Args:
+        function: called by several threads at a time.
         items: iterated in one other thread only.
-        depth: largest number of items made ahead, at least 1.
+        workers: number of threads that call the function, at least 1.
     """
-    if depth < 1:
-        raise ValueError(f"prefetching needs a depth of at least 1, found {depth}")
-    return _prefetched(items, depth)
+    if workers < 1:
+        raise ValueError(f"mapping needs at least 1 worker, found {workers}")
+    return _mapped(function, items, workers)
 
 
-def _prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
+def _mapped(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     end: Any = object()
     iterator = iter(items)
-    waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="prefetched") as pool:
+    waiting: deque[Future[Any]] = deque()
+
+    def take() -> T:
+        return next(iterator, end)
+
+    def make(taken: Future[T]) -> Any:
+        item = taken.result()
+        return end if item is end else function(item)
+
+    with ThreadPoolExecutor(1, "taking") as taker, ThreadPoolExecutor(workers, "making") as makers:
+
+        def ask() -> None:
+            taken = taker.submit(copy_context().run, take)
+            waiting.append(makers.submit(copy_context().run, make, taken))
+
         try:
-            waiting.extend(pool.submit(next, iterator, end) for _ in range(depth))
-            while (item := waiting.popleft().result()) is not end:
-                waiting.append(pool.submit(next, iterator, end))
-                yield item
+            for _ in range(workers + 1):
+                ask()
+            while (result := waiting.popleft().result()) is not end:
+                ask()
+                yield result
         finally:
-            pool.shutdown(cancel_futures=True)
+            for pool in (taker, makers):
+                pool.shutdown(cancel_futures=True)
             if hasattr(iterator, "close"):
                 iterator.close()

@@ -1,6 +1,7 @@
 import gc
 import threading
 import weakref
+from contextvars import ContextVar
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsgan_core.streams import Frames, Still, chunked, prefetched
+from fsgan_core.streams import Frames, Still, chunked, mapped
 
 
 def frame(level=0, shape=(4, 6, 3)):
@@ -30,30 +31,54 @@ def test_chunks_are_taken_one_at_a_time():
     assert taken == [0, 1, 2]
 
 
-@pytest.mark.parametrize("make", [chunked, prefetched])
-def test_lengths_below_one_are_refused(make):
+def test_lengths_and_workers_below_one_are_refused():
     with pytest.raises(ValueError, match="at least"):
-        list(make([1], 0))
+        list(chunked([1], 0))
+    with pytest.raises(ValueError, match="at least"):
+        mapped(abs, [1], 0)
 
 
-@given(st.lists(st.integers() | st.none(), max_size=20), st.integers(1, 5))
-def test_prefetched_items_come_in_order(items, depth):
-    assert list(prefetched(items, depth)) == items
+@given(st.lists(st.integers() | st.none(), max_size=20), st.integers(1, 4))
+def test_results_come_in_the_items_order(items, workers):
+    assert list(mapped(lambda item: (item, 1), items, workers)) == [(item, 1) for item in items]
 
 
-def test_an_exception_comes_where_its_item_would_have():
+def test_so_many_items_as_there_are_workers_are_worked_on_at_the_same_time():
+    together = threading.Barrier(3, timeout=30)
+    assert sorted(mapped(lambda item: together.wait(), range(6), 3)) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_slow_item_holds_up_no_more_than_those_in_flight():
+    begun, go_on = [], threading.Event()
+
+    def work(item):
+        begun.append(item)
+        return item if item else go_on.wait(30)
+
+    results = mapped(work, range(50), 2)
+    threading.Timer(0.2, go_on.set).start()
+    assert next(results) is True
+    assert max(begun) <= 3
+    assert list(results) == list(range(1, 50))
+
+
+def test_an_exception_comes_where_its_result_would_have():
     def broken():
-        yield 1
-        yield 2
+        yield from (1, 2)
         raise KeyError("third")
 
-    ahead = prefetched(broken(), 8)
+    ahead = mapped(abs, broken(), 4)
     assert [next(ahead), next(ahead)] == [1, 2]
     with pytest.raises(KeyError, match="third"):
         next(ahead)
+    inverses = mapped(lambda item: 1 / item, (1, 2, 0, 4), 2)
+    assert [next(inverses), next(inverses)] == [1, 0.5]
+    with pytest.raises(ZeroDivisionError):
+        next(inverses)
+    assert list(inverses) == []
 
 
-def test_stopping_early_ends_the_thread_and_closes_the_producer():
+def test_stopping_early_ends_the_threads_and_closes_the_producer():
     closed = threading.Event()
 
     def endless():
@@ -64,18 +89,18 @@ def test_stopping_early_ends_the_thread_and_closes_the_producer():
             closed.set()
 
     before = threading.active_count()
-    ahead = prefetched(endless(), 3)
+    ahead = mapped(abs, endless(), 3)
     next(ahead)
-    assert threading.active_count() == before + 1
+    assert threading.active_count() > before
     ahead.close()
     assert closed.is_set()
     assert threading.active_count() == before
 
 
-def test_a_failing_consumer_ends_the_thread():
+def test_a_failing_consumer_ends_the_threads():
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="consumer"):
-        for _ in prefetched(iter(range(100)), 2):
+        for _ in mapped(abs, iter(range(100)), 2):
             raise RuntimeError("consumer")
     gc.collect()
     assert threading.active_count() == before
@@ -83,13 +108,23 @@ def test_a_failing_consumer_ends_the_thread():
 
 def test_nothing_is_made_before_the_first_item_is_asked_for():
     made = []
-    ahead = prefetched((made.append(i) for i in range(3)), 2)
+    ahead = mapped(abs, (made.append(i) for i in range(3)), 2)
     assert made == []
     ahead.close()
 
 
-@pytest.mark.parametrize("depth", [1, 4])
-def test_frames_alive_are_bounded_by_the_depth(depth):
+def test_items_are_worked_on_in_the_consumer_s_context():
+    told = ContextVar("told", default=())
+    token = told.set([])
+    try:
+        assert list(mapped(lambda item: told.get().append(item), range(5), 2)) == [None] * 5
+        assert sorted(told.get()) == [0, 1, 2, 3, 4]
+    finally:
+        told.reset(token)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_frames_alive_are_bounded_by_the_workers(workers):
     alive = weakref.WeakSet()
     highest = 0
 
@@ -105,10 +140,10 @@ def test_frames_alive_are_bounded_by_the_depth(depth):
             yield made
             del made
 
-    for _ in prefetched(frames(), depth):
+    for _ in mapped(lambda item: item, frames(), workers):
         highest = max(highest, len(alive))
-    # Those waiting, the one in the consumer's hands, the one being made.
-    assert highest <= depth + 2
+    # Those in flight, the one in the consumer's hands, and the one before it while the next is waited for.
+    assert highest <= workers + 3
 
 
 def test_a_still_is_a_clip_of_one_frame_that_can_be_iterated_again():

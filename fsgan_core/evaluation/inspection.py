@@ -23,6 +23,7 @@ from ..ops.face_model import poses
 from ..ops.flow import resize
 from ..ops.landmarks import to_ibug68
 from ..pipeline import FaceRecord, Rendered
+from ..rendering import one_thread
 from ..stages.appearance_map import AppearanceMap
 from ..stages.cropping import Box, square_box
 from ..stages.segmentation import MeshSegmenter
@@ -143,6 +144,7 @@ class Inspector:
         self._before: dict[int, tuple[int, float]] = {}
         self._index = -1
 
+    @one_thread()
     @torch.inference_mode()
     def look(self, result: Rendered) -> list[dict[str, float | None]]:
         """Measure the next frame.

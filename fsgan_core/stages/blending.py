@@ -18,6 +18,7 @@ from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
 from ..ops.poisson import MODES, mixed_membrane, poisson_blend
 from .open_blending import learned_fill, load_membrane_net
+from .open_networks import placed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,7 @@ class OpenBlender(FloatBlender):
 
     def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
         """See :class:`FloatBlender`."""
-        options, fill = self.options, partial(learned_fill, self.network.to(target.device))
+        options, fill = self.options, partial(learned_fill, placed(self.network, target.device))
         face = match_appearance(source, target, mask, options, color)
         inner = erode((mask > 0.5).to(target.dtype))
         joined = fill(target - face, inner) if options.exact else border_membrane(face, target, mask, fill=fill)

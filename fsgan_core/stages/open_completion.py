@@ -12,7 +12,7 @@ from ..networks.face_space import FaceSpace, FaceSpaceConfig
 from ..ops.flow import resize
 from ..ops.masks import bounding_boxes
 from ..ops.pull_push import pull_push
-from .open_networks import load_own
+from .open_networks import load_own, placed
 
 FIELD = 128
 """Side in pixels at which holes are filled."""
@@ -36,7 +36,7 @@ class OpenCompleter:
         hole = ((1 - confidence / _KNOWN).clamp(0, 1) * mask).clamp(0, 1)
         if not (hole > 0).any():
             return image
-        filled = completed(self.network.to(image.device), image, hole, mask)
+        filled = completed(placed(self.network, image.device), image, hole, mask)
         return torch.lerp(image, resize(filled, *image.shape[-2:]).clamp(0, 1), hole)
 
 

@@ -52,6 +52,11 @@ def load_own(kind: str, make: Callable[[dict[str, Any]], Network], path: Path | 
         return filled(lambda: make(values), tensors).eval().requires_grad_(False)
 
 
+def placed(network: Network, device: torch.device) -> Network:
+    """The network on a device; one that is there is left alone, since other threads may be using it."""
+    return network if next(network.parameters()).device == device else network.to(device)
+
+
 @dataclass(frozen=True)
 class Upright:
     """A square around each face in which its eyes are level, given by what leads from it to the picture.

@@ -9,7 +9,7 @@ from torch.nn import functional
 from ..networks.unet import UNet
 from ..ops.face_model import FaceModel
 from ..ops.mesh import facing, interpolate, rasterize
-from .open_networks import Upright, load_unet
+from .open_networks import Upright, load_unet, placed
 
 MARGIN = 1.65
 """Side of what the network sees over the longer side of the face; about the middle of what it was trained on."""
@@ -62,7 +62,7 @@ class OpenSegmenter:
         square = Upright.around(landmarks, size, MARGIN)
         prior = mesh_prior(square.points(landmarks), self.model, size)
         inputs = torch.cat((normalized(square.cut(images)), prior), 1)
-        answer = self.network.to(images.device)(inputs.contiguous(memory_format=torch.channels_last))
+        answer = placed(self.network, images.device)(inputs.contiguous(memory_format=torch.channels_last))
         return square, functional.softmax(answer, 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 import torch
@@ -187,7 +188,10 @@ def _drawn_in(places: Tensor, seen: Tensor, triangles: Tensor, rounds: int = 40)
 
 
 class Source:
-    """The views of an appearance map, made ready when a pose first asks for them; only the latest few are kept."""
+    """The views of an appearance map, made ready when a pose first asks for them; only the latest few are kept.
+
+    Several threads may select at the same time; a view is made by one of them.
+    """
 
     def __init__(
         self,
@@ -199,6 +203,7 @@ class Source:
     ) -> None:
         self.appearance = appearance
         self._segmentation = segmentation if segmentation is not None and segmentation.occluders else None
+        self._lock = Lock()
         self._prepare = lru_cache(maxsize=keep)(lambda number: self._view(number, model, device))
 
     def _view(self, number: int, model: FaceModel, device: torch.device) -> View:
@@ -212,6 +217,7 @@ class Source:
             pose: yaw, pitch, roll of the target.
             closest: take the view of the nearest pose alone instead of interpolating.
         """
-        numbers, weights = self.appearance.query(pose, closest)
-        used = [(int(n), float(w)) for n, w in zip(numbers, weights, strict=True) if w > 0]
-        return [self._prepare(number) for number, _ in used], [weight for _, weight in used]
+        with self._lock:
+            numbers, weights = self.appearance.query(pose, closest)
+            used = [(int(n), float(w)) for n, w in zip(numbers, weights, strict=True) if w > 0]
+            return [self._prepare(number) for number, _ in used], [weight for _, weight in used]

@@ -9,7 +9,7 @@ import pytest
 
 from fsgan_core.errors import MediaError
 from fsgan_core.media import EncodeOptions, Video, VideoWriter
-from fsgan_core.streams import prefetched
+from fsgan_core.streams import mapped
 
 FAST = EncodeOptions(preset="ultrafast")
 
@@ -18,7 +18,7 @@ def rewritten(source, path, options=FAST, limit=None):
     """Write a video's own frames again."""
     video = Video(source)
     with VideoWriter(path, video, options=options) as writer:
-        for index, frame in enumerate(prefetched(video)):
+        for index, frame in enumerate(mapped(np.asarray, video, 2)):
             if index == limit:
                 break
             writer.write(frame)
