@@ -53,8 +53,8 @@ def rendered(draw: Callable[[T], R], items: Iterable[T], threads: int) -> Iterat
     """What is drawn of items, in order; closing the iterator ends its threads.
 
     Several threads draw with one intra-op thread each: the operators of one frame are too small to be worth sharing.
-    So a clip comes out the same to the last bit whatever the number of threads. The caller's setting is not changed;
-    only threads that begin to use torch meanwhile, elsewhere in the process, start with one.
+    The result is the same to the last bit as from one such thread. In the caller's thread torch's setting is not
+    touched until the end, when it is what it was; threads elsewhere that first use torch meanwhile begin with one.
 
     Args:
         draw: called by several threads at a time if there are several.
