@@ -101,6 +101,7 @@ def task(
     count: int = 600,
     batch: int = 8,
     trials: int = 32,
+    portraits: int = 0,
 ) -> BlendingTask:
     """The training task on this material.
 
@@ -112,11 +113,12 @@ def task(
         count: swaps solved exactly before the training starts; at 256 px about a tenth of a second and 0.5 MB each.
         batch: samples of a batch.
         trials: swaps that are evaluated.
+        portraits: the first so many of each split are used; 0 uses all.
     """
     model, options, props = load_face_model(), SampleOptions(size=size), read_props(data)
     network = started(MembraneNet(MembraneConfig()), "blending", start)
     sets = [
-        Swaps(read_labelled(data, split, model, views), props, model, options)
+        Swaps(read_labelled(data, split, model, views, portraits), props, model, options)
         for split, views in (("train", turns), ("val", 0))
     ]
     return BlendingTask(network, Rendered(sets[0], count), [sets[1][index] for index in range(trials)], batch)

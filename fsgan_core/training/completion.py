@@ -162,7 +162,9 @@ def aligned(faces: Sequence[Labelled], count: int, size: int) -> Tensor:
     return torch.cat(found)
 
 
-def task(data: Path, turns: int = 1, batch: int = 16, trials: int = 96, count: int = 2400) -> CompletionTask:
+def task(
+    data: Path, turns: int = 1, batch: int = 16, trials: int = 96, count: int = 2400, portraits: int = 0
+) -> CompletionTask:
     """The training task on this material.
 
     Args:
@@ -171,9 +173,10 @@ def task(data: Path, turns: int = 1, batch: int = 16, trials: int = 96, count: i
         batch: samples of a batch.
         trials: samples that are evaluated.
         count: faces that the model is fitted to.
+        portraits: the first so many of each split are used; 0 uses all.
     """
     model, props, network = load_face_model(), read_props(data), FaceSpace(FaceSpaceConfig())
-    sets = [read_labelled(data, split, model, views) for split, views in (("train", turns), ("val", 0))]
+    sets = [read_labelled(data, split, model, views, portraits) for split, views in (("train", turns), ("val", 0))]
     network.fit(aligned(sets[0], count, network.config.size))
     train, val = (Holes(faces, props) for faces in sets)
     return CompletionTask(network, train, val, batch, trials)

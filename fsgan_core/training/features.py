@@ -161,11 +161,11 @@ def attributes_of(face: Face, model: FaceModel) -> NDArray[np.float32]:
     return np.asarray(torch.cat([angles, 20 * gaps]).numpy(), np.float32)
 
 
-def read_views(data: Path, split: str, turns: int, model: FaceModel) -> list[View]:
-    """The portraits of a split and ``turns`` turned views of each."""
+def read_views(data: Path, split: str, turns: int, model: FaceModel, most: int = 0) -> list[View]:
+    """The portraits of a split (the first ``most``, if that is not 0) and ``turns`` turned views of each."""
     rng = np.random.default_rng(0)
     views = []
-    for number, face in enumerate(read_faces(data, split)):
+    for number, face in enumerate(read_faces(data, split, most=most)):
         faces = [face, *(turn(face, model, rng) for _ in range(turns))]
         views += [View(one, number, attributes_of(one, model)) for one in faces]
     return views
@@ -178,6 +178,7 @@ def task(
     workers: int = 1,
     size: int = 96,
     widths: Sequence[int] = (16, 32, 48, 64, 64),
+    portraits: int = 0,
 ) -> FeatureTask:
     """The training task on this material.
 
@@ -188,10 +189,11 @@ def task(
         workers: processes that make them; 0 makes them in this one.
         size: side of the crops in pixels.
         widths: channels of the network's five groups.
+        portraits: the first so many of each split are used; 0 uses all.
     """
     model = load_face_model()
-    views = read_views(data, "train", turns, model)
-    held_out = Views(read_views(data, "val", 1, model), size, plain=True)
+    views = read_views(data, "train", turns, model, portraits)
+    held_out = Views(read_views(data, "val", 1, model, portraits), size, plain=True)
     card = Card(
         title="Feature network for the perceptual loss",
         purpose="A small VGG whose features know faces; an aid for training. It recognises no real person.",

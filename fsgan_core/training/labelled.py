@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -35,36 +36,36 @@ class Face:
     landmarks: NDArray[np.float32]
 
 
-def read_faces(folder: Path, split: str, sets: Sequence[str] = SETS) -> list[Face]:
+def read_faces(folder: Path, split: str, sets: Sequence[str] = SETS, most: int = 0) -> list[Face]:
     """Read the labelled portraits of one split; pictures without a label are left out.
 
     Args:
         folder: training material, with one folder a set (``index.csv``, ``mp478.npz``, pictures).
         split: ``"train"``, ``"val"`` or ``"test"``.
         sets: names of the sets; those that are not there are left out.
+        most: the first so many are read; 0 reads all.
 
     Raises:
         ValueError: no labelled portrait of that split there.
         MediaError: a picture cannot be read.
     """
-    found = [face for name in sets for face in _read_set(folder / name, split)]
+    every = (face for name in sets for face in _read_set(folder / name, split))
+    found = list(islice(every, most or None))
     if not found:
         raise ValueError(f"no labelled portrait of split '{split}' in {folder}; expected the sets {', '.join(sets)}")
     return found
 
 
-def _read_set(folder: Path, split: str) -> list[Face]:
+def _read_set(folder: Path, split: str) -> Iterator[Face]:
     if not (folder / "index.csv").is_file():
-        return []
+        return
     with (folder / "index.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     with np.load(folder / "mp478.npz") as labels:
         landmarks = labels["lmk"].astype(np.float32)
-    return [
-        Face(f"{folder.name}/{row['file']}", read_picture(folder / row["file"]), points)
-        for row, points in zip(rows, landmarks, strict=True)
-        if row["split"] == split and np.isfinite(points).all()
-    ]
+    for row, points in zip(rows, landmarks, strict=True):
+        if row["split"] == split and np.isfinite(points).all():
+            yield Face(f"{folder.name}/{row['file']}", read_picture(folder / row["file"]), points)
 
 
 def read_backgrounds(folder: Path, longest: int = 1200) -> list[NDArray[np.uint8]]:

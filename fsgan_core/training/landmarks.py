@@ -202,7 +202,7 @@ def shape_modes(shapes: Sequence[Points], config: LandmarkNetConfig) -> tuple[Te
     return torch.from_numpy(mean).float(), torch.from_numpy(chosen).float().view(-1, config.points, 3)
 
 
-def task(data: Path, turns: int = 5, batch: int = 32, workers: int = 1) -> LandmarkTask:
+def task(data: Path, turns: int = 5, batch: int = 32, workers: int = 1, portraits: int = 0) -> LandmarkTask:
     """The training task on this material.
 
     Args:
@@ -210,11 +210,12 @@ def task(data: Path, turns: int = 5, batch: int = 32, workers: int = 1) -> Landm
         turns: turned views drawn of each portrait before the training starts, about a tenth of a second each.
         batch: samples of a batch.
         workers: processes that make them; 0 makes them in this one.
+        portraits: the first so many of each split are used; 0 uses all.
     """
     face_model = load_face_model()
     config = LandmarkNetConfig()
     model = LandmarkNet(config)
-    faces = read_faces(data, "train")
+    faces = read_faces(data, "train", most=portraits)
     model.start_from(*shape_modes([face.landmarks for face in faces], config))
     rng = np.random.default_rng(0)
     moved_faces = [turn(face, face_model, rng) for _ in range(turns) for face in faces]
@@ -223,4 +224,4 @@ def task(data: Path, turns: int = 5, batch: int = 32, workers: int = 1) -> Landm
         balanced(faces), balanced(moved_faces), scenes, face_model.mirror.numpy(), SampleOptions(size=config.size)
     )
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return LandmarkTask(model, samples, read_faces(data, "val"), batch, workers)
+    return LandmarkTask(model, samples, read_faces(data, "val", most=portraits), batch, workers)

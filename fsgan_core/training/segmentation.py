@@ -125,6 +125,7 @@ def task(
     trials: int = 96,
     rendered: int = 0,
     start: Path | None = None,
+    portraits: int = 0,
 ) -> SegmentationTask:
     """The training task on this material.
 
@@ -136,12 +137,13 @@ def task(
         trials: samples that are evaluated.
         rendered: heads that the data engine draws in addition, for which ``data`` needs ``ict/``.
         start: weights of an earlier phase.
+        portraits: the first so many of each split are used; 0 uses all.
     """
     model, config = load_face_model(), UNetConfig(size=size, channels=(16, 32, 64, 96, 128))
     network = started(UNet(config), "segmentation", start)
     options, props = SampleOptions(size=config.size), read_props(data)
-    validation = Samples(read_labelled(data, "val", model, 0), Props(props.masks, props.textures), options)
-    faces = read_labelled(data, "train", model, turns)
+    validation = Samples(read_labelled(data, "val", model, 0, portraits), Props(props.masks, props.textures), options)
+    faces = read_labelled(data, "train", model, turns, portraits)
     if rendered:
         faces += segmentation_renders.rendered(read_engine(data), rendered)
     samples = Samples(faces, props, options)

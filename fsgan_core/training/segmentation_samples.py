@@ -80,7 +80,7 @@ def prepared(face: Face, model: FaceModel, glasses: bool) -> Labelled | None:
     return Labelled(image, labels, pack(prior), points.astype(np.float32))
 
 
-def read_labelled(data: Path, split: str, model: FaceModel, turns: int) -> list[Labelled]:
+def read_labelled(data: Path, split: str, model: FaceModel, turns: int, most: int = 0) -> list[Labelled]:
     """Portraits of one split that nothing covers, each also turned ``turns`` times.
 
     Args:
@@ -88,10 +88,11 @@ def read_labelled(data: Path, split: str, model: FaceModel, turns: int) -> list[
         split: ``"train"``, ``"val"`` or ``"test"``.
         model: the face model.
         turns: turned views of each portrait.
+        most: the first so many portraits are looked at; 0 looks at all.
     """
     marks, rng = _marks(data), np.random.default_rng(0)
     found: list[Labelled | None] = []
-    for face in read_faces(data, split):
+    for face in read_faces(data, split, most=most):
         covered, glasses = marks.get(face.name, (False, face.name in WORN))
         if not covered:
             found.append(prepared(face, model, glasses))

@@ -12,7 +12,7 @@ from fsgan_core.networks.unet import UNet, UNetConfig
 from fsgan_core.ops.masks import erode
 from fsgan_core.ops.poisson import harmonic_fill, poisson_blend
 from fsgan_core.stages.pose import load_face_model
-from fsgan_core.training import blending, blending_samples, completion, segmentation
+from fsgan_core.training import blending, blending_samples, completion, features, labelled, landmarks, segmentation
 from fsgan_core.training.crop_occluders import Props
 from fsgan_core.training.face_labels import FACE, HAIR
 from fsgan_core.training.segmentation_samples import (
@@ -46,6 +46,24 @@ def test_portraits_are_cut_out_with_their_labels_and_meshes(faces):
         assert place[0] == pytest.approx(1, abs=0.02) and place[1:] == pytest.approx(
             MODEL.mean[1, :2].numpy(), abs=0.06
         )
+
+
+@pytest.mark.parametrize(
+    ("make", "small"),
+    [
+        (segmentation.task, {"trials": 1}),
+        (blending.task, {"trials": 1, "count": 1}),
+        (completion.task, {"trials": 1, "count": 1}),
+        (features.task, {}),
+        (landmarks.task, {}),
+    ],
+)
+def test_only_so_many_portraits_are_read_as_asked(make, small, training_material, monkeypatch):
+    opened = []
+    read = labelled.read_picture
+    monkeypatch.setattr(labelled, "read_picture", lambda path: opened.append(path) or read(path))
+    make(training_material, portraits=1, turns=0, **small)
+    assert len([path for path in opened if path.parent.name.startswith("faces")]) == 2, "one of train, one of val"
 
 
 def test_the_mesh_survives_packing():
