@@ -113,8 +113,9 @@ def film(face: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> P
 class Server:
     """A ComfyUI on this machine."""
 
-    def __init__(self, base: Path, port: int) -> None:
+    def __init__(self, base: Path, port: int, python: str) -> None:
         self.base, self.port, self.address = base, port, f"http://127.0.0.1:{port}"
+        self.python = python
         self.pid = 0
 
     def ask(self, path: str, data: Any = None) -> Any:
@@ -156,7 +157,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     words += ["--front-end-root", FRONTEND] if FRONTEND else []
     with (base / "server.log").open("wb") as log:
         process = subprocess.Popen([python, *words], cwd=COMFYUI, stdout=log, stderr=log)
-    found = Server(base, port)
+    found = Server(base, port, python)
     try:
         _wait(found, process)
         found.pid = process.pid
