@@ -10,7 +10,7 @@ from torch.nn import functional
 
 COARSEST = 8
 """Side in cells of the grid that is solved directly."""
-_TINY = 1e-6
+_TINY = 1e-9
 _FOUR = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 

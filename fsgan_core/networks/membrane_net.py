@@ -97,11 +97,32 @@ class MembraneNet(nn.Module):
         Returns:
             ``(B, C, H, W)``.
         """
-        height, width = unknown.shape[-2:]
         grid, source = finest(values, unknown)
-        # A constant is continued exactly; the cycles have to find what differs from it.
-        mean = source.sum((2, 3), keepdim=True) / grid.border.sum((2, 3), keepdim=True).clamp_min(1e-6)
-        scaled = (source - mean * grid.border) * grid.reciprocal
+        mean = _mean(grid, source)
+        found = self._solved(grid, (source - mean * grid.border) * grid.reciprocal) + mean
+        return torch.where(unknown > 0, found[..., : values.shape[-2], : values.shape[-1]], values)
+
+    def checked(self, values: Tensor, unknown: Tensor) -> tuple[Tensor, Tensor]:
+        """The membrane, and how good it is on that mask.
+
+        The cycles are given a membrane of ones to find, too, without being told its mean. What they miss of it is what
+        they miss of everything that changes little: where only single pixels hold a wide area, their coarse grids are
+        wrong, and each cycle may make it worse. The equation's remainder would not show it: that of a smooth error is
+        as small as its curvature.
+
+        Returns:
+            as :meth:`forward`, and ``(B,)`` the largest error of the ones: 0 is exact.
+        """
+        grid, source = finest(values, unknown)
+        mean = _mean(grid, source)
+        wanted = torch.cat((source - mean * grid.border, grid.border), 1) * grid.reciprocal
+        found = self._solved(grid, wanted)
+        missed = ((1 - found[:, -1:]) * (grid.degree > 0)).abs().amax((1, 2, 3))
+        found = (found[:, :-1] + mean)[..., : values.shape[-2], : values.shape[-1]]
+        return torch.where(unknown > 0, found, values), missed
+
+    def _solved(self, grid: Grid, scaled: Tensor) -> Tensor:
+        """Nearly the ``x`` with ``x - pull(0, x) = scaled``."""
         steps = list[Step]()
         coarsest = grid
         while max(coarsest.border.shape[-2:]) > COARSEST:
@@ -111,7 +132,7 @@ class MembraneNet(nn.Module):
         x = self._cycle(0, steps, 0, inverse, scaled)
         for number in range(1, self.config.cycles):
             x = x + self._cycle(number, steps, 0, inverse, grid.pull(scaled - x, x))
-        return torch.where(unknown > 0, (x + mean)[..., :height, :width], values)
+        return x
 
     def _cycle(self, number: int, steps: Sequence[Step], level: int, inverse: Tensor, scaled: Tensor) -> Tensor:
         """One cycle from zero: nearly the ``x`` with ``x - pull(0, x) = scaled``."""
@@ -131,3 +152,8 @@ class MembraneNet(nn.Module):
         for relaxation in relaxations[before:]:
             x = torch.lerp(x, step.fine.pull(scaled.clone(), x), relaxation)
         return x
+
+
+def _mean(grid: Grid, source: Tensor) -> Tensor:
+    """What surrounds the unknown pixels on average; a constant is continued exactly, the cycles find what differs."""
+    return source.sum((2, 3), keepdim=True) / grid.border.sum((2, 3), keepdim=True).clamp_min(1e-6)

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from ..networks.membrane_net import MembraneConfig, MembraneNet
-from ..ops.poisson import windows
+from ..ops.poisson import harmonic_fill, windows
 from .open_networks import load_own
+
+_MISSED = 0.1
+"""Error of a membrane of ones beyond which the exact solver is asked; up to it pictures are a few levels off."""
 
 
 def load_membrane_net(path: Path | None = None) -> MembraneNet:
@@ -23,6 +26,8 @@ def load_membrane_net(path: Path | None = None) -> MembraneNet:
 
 def learned_fill(network: MembraneNet, values: Tensor, mask: Tensor) -> Tensor:
     """Continue what surrounds the mask into it: :func:`~fsgan_core.ops.poisson.harmonic_fill`, nearly.
+
+    Items on whose mask the network is found not to be exact enough are left to that function.
 
     Args:
         network: trained by ``training/blending.py``.
@@ -38,6 +43,8 @@ def learned_fill(network: MembraneNet, values: Tensor, mask: Tensor) -> Tensor:
     result = torch.where(whole, values.mean((2, 3), keepdim=True), values)
     for items, (top, left, bottom, right) in windows(unknown):
         part = (items, slice(None), slice(top, bottom), slice(left, right))
-        found = network(values[part].float(), unknown[part].float())
+        found, missed = network.checked(values[part].float(), unknown[part].float())
         result[part] = torch.where(unknown[part], found.to(values.dtype), values[part])
+        if len(doubtful := items[missed > _MISSED]):
+            result[doubtful] = harmonic_fill(values[doubtful], mask[doubtful])
     return result

@@ -11,6 +11,7 @@ from fsgan_core.networks.membrane_net import MembraneConfig, MembraneNet
 from fsgan_core.ops.light import border_membrane
 from fsgan_core.ops.masks import erode, feather
 from fsgan_core.ops.poisson import harmonic_fill
+from fsgan_core.stages import open_blending
 from fsgan_core.stages.blending import PLAIN_POISSON, BlendOptions, OpenBlender, PoissonBlender
 from fsgan_core.stages.open_blending import learned_fill, load_membrane_net
 from fsgan_core.weights.checkpoint import save_weights
@@ -52,6 +53,33 @@ def test_the_answer_is_near_the_exact_solution(height, width, ragged):
     exact = harmonic_fill(values, mask)
     assert error(0 * exact, exact, mask) > 5
     assert error(learned_fill(NETWORK, values, mask), exact, mask) < 1
+
+
+def held_by_few(count, size=512):
+    """A mask of the whole picture but for single pixels."""
+    mask = torch.ones(1, 1, size, size)
+    mask.view(-1)[torch.randperm(size * size, generator=torch.Generator().manual_seed(0))[:count]] = 0
+    return mask
+
+
+@pytest.mark.parametrize("count", [3, 30, 300, 3000])
+def test_where_few_pixels_hold_a_wide_area_the_exact_solver_is_asked(count):
+    mask, values = held_by_few(count), rough(9, 512, 512)
+    exact = harmonic_fill(values, mask, tolerance=LEVEL / 50)
+    assert (NETWORK(values, mask) - exact).abs().max() > 8 * LEVEL
+    assert (learned_fill(NETWORK, values, mask) - exact).abs().max() < LEVEL
+
+
+def test_a_check_says_how_good_the_answer_is(monkeypatch):
+    masks = torch.cat((oval(512, 512), held_by_few(30), oval(512, 512, 0.06)))
+    values = rough(9, 512, 512).expand(3, -1, -1, -1)
+    found, missed = NETWORK.checked(values, masks)
+    assert torch.allclose(found, NETWORK(values, masks), atol=1e-4)
+    assert missed[0] < 0.03 and missed[1] > 10 and missed[2] < 0.1
+    asked = []
+    monkeypatch.setattr(open_blending, "harmonic_fill", lambda values, mask: asked.append(mask) or values)
+    learned_fill(NETWORK, values, masks)
+    assert len(asked) == 1 and torch.equal(asked[0], masks[1:2])
 
 
 def test_twice_the_difference_gives_twice_the_answer_and_sums_give_sums():
