@@ -15,6 +15,7 @@ from torch import nn
 
 from .faces import FaceSequence
 from .ops.face_model import FaceModel
+from .stages.alignment import Aligner, bundled_aligner
 from .stages.blending import BLENDERS, Blender, BlendOptions
 from .stages.completion import COMPLETERS, Completer
 from .stages.detection import DETECTORS, Detector
@@ -100,6 +101,8 @@ class Models:
     completion: Completer
     blending: Blender
     device: torch.device
+    alignment: Aligner | None = None
+    """compares a drawn face with a picture; holds the landmarks of a clip together"""
     crop_scale: float | None = None
     """side of the crop over the longer side of the face, where networks were trained with one"""
 
@@ -147,6 +150,7 @@ class Models:
             if is_official("blending", chosen.blending)
             else BLENDERS[chosen.blending](blend),
             device=place,
+            alignment=bundled_aligner(place),
             crop_scale=crop_scale([(stage, getattr(chosen, stage)) for stage in SETS]),
         )
 
@@ -195,7 +199,7 @@ class Models:
         Args:
             change: gives the network to use instead of a stage's one; it must take and give the same.
         """
-        changed = {stage: _exchanged(getattr(self, stage), partial(change, stage)) for stage in MENUS}
+        changed = {stage: _exchanged(getattr(self, stage), partial(change, stage)) for stage in (*MENUS, "alignment")}
         return replace(self, **changed)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -23,11 +24,11 @@ from .ops.motion import Parts, transfer
 from .rendering import TrackColor, at_once, largest, rendered, span
 from .stages.appearance_map import AppearanceMap, build
 from .stages.candidates import Candidate, MapOptions
-from .stages.compositing import Patch, composite
+from .stages.compositing import Patch, composite, crop
 from .stages.cropping import Box, in_crop, square_box
 from .stages.detection import Detections
 from .stages.measuring import MeasureOptions, measure
-from .stages.reenactment import Reenactment
+from .stages.reenactment import FlowReenactor, Reenactment
 from .stages.tracking import TrackOptions, link
 from .stages.views import Source, View, prepare
 from .stages.warping import Anchor
@@ -118,7 +119,7 @@ def analyze(clip: Clip, models: Models, options: AnalyzeOptions | None = None) -
     options = options or AnalyzeOptions()
     linked = link(_examined(clip, models, options.every), options.tracking)
     tracks = [face.track for face in linked.faces]
-    faces = measure(clip, tracks, models.landmarks, models.face_model, options.measuring)
+    faces = measure(clip, tracks, models.landmarks, models.face_model, options.measuring, models.alignment)
     ordered = sorted(faces, key=lambda face: (face.track.start, float(face.track.boxes[0, 0])))
     return Analysis(clip.size, clip.rate, linked.frame_count, linked.cuts, tuple(ordered))
 
@@ -246,31 +247,42 @@ def reenact(
 
 
 def reenact_crops(
-    source: AppearanceMap, target: FaceSequence, models: Models, options: ReenactOptions | None = None
+    source: AppearanceMap,
+    target: FaceSequence,
+    models: Models,
+    options: ReenactOptions | None = None,
+    frames: Iterable[Frame] | None = None,
 ) -> Iterator[Rendered]:
     """Draw the source's face in the target's geometry, as the paper does: crops around the target's face.
 
     Args:
         source: the source's views; those near the target's pose are interpolated.
-        target: the motion; only its numbers are used.
+        target: the motion.
         models: the stages.
         options: see :class:`ReenactOptions`; ``parts`` does not apply, the face is the target's shape.
+        frames: the target's frames, one for each row of ``target``, where there are any: the face is then aligned
+            with what they show. Their colours are not used.
     """
     options = options or ReenactOptions()
     ready = Source(source, models.face_model, models.device)
 
-    def draw(row: int) -> Rendered:
+    def draw(item: tuple[int, Frame | None]) -> Rendered:
+        row, frame = item
         face = target.landmarks[row]
         box = square_box(face, models.crop_scale or options.margin)
         scale = options.size / (box[2] - box[0])
         points = in_crop(face, box).to(models.device) * scale
         views, weights = ready.select(target.poses[row])
-        drawn = models.reenactment(views, weights, points, options.size, surroundings=True)
-        frame = (drawn.image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        engine = models.reenactment
+        if frame is not None and isinstance(engine, FlowReenactor):
+            engine = engine.onto(crop(frame, box).to(models.device))
+        drawn = engine(views, weights, points, options.size, surroundings=True)
+        result = (drawn.image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))
-        return Rendered(frame, (record,), wanted=(points[0].cpu().numpy(),))
+        return Rendered(result, (record,), wanted=(points[0].cpu().numpy(),))
 
-    yield from rendered(draw, range(len(target)), at_once(models, len(target), options.size))
+    shown = zip(range(len(target)), repeat(None) if frames is None else frames, strict=False)
+    yield from rendered(draw, shown, at_once(models, len(target), options.size))
 
 
 def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: Models) -> Iterator[Rendered]:

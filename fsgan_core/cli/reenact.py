@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,12 @@ class Motion:
             raise argparse.ArgumentError(None, "--reference needs a target with pixels, found an analysis")
         return select(analysis, args.face)
 
+    def frames(self, face: FaceSequence) -> Iterator[Frame] | None:
+        """The frames in which a face was measured; None of an analysis."""
+        if isinstance(self.found, Analysis):
+            return None
+        return islice(iter(self.found.clip), face.track.start, face.track.stop)
+
     def moment(self, index: int) -> float:
         """Time in seconds of a frame."""
         if isinstance(self.found, Analysis):
@@ -95,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
     check_result(args, not target.rate, [args.target, *args.source])
     models, options = load_models(args), read_options(args, ReenactOptions)
     motion = target.measured(models, args)
-    idle, draw, source = _drawing(args, models, options)
+    idle, draw, source = _drawing(args, models, options, target)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
     report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality)
@@ -128,12 +134,14 @@ def in_time(draw: Draw, faces: Sequence[FaceSequence], count: int, idle: Frame) 
     yield from repeat(absent, count - index)
 
 
-def _drawing(args: argparse.Namespace, models: Models, options: ReenactOptions) -> tuple[Image, Draw, AppearanceMap]:
+def _drawing(
+    args: argparse.Namespace, models: Models, options: ReenactOptions, motion: Motion
+) -> tuple[Image, Draw, AppearanceMap]:
     """What is shown while the target shows no face, how the others are drawn, and the source."""
     if args.crop:
         source = source_map(args, models)
         black = Image(np.zeros((options.size, options.size, 3), np.uint8))
-        return black, lambda face: reenact_crops(source, face, models, options), source
+        return black, lambda face: reenact_crops(source, face, models, options, motion.frames(face)), source
     image, landmarks = source_picture(args, models)
     view = single_view(image.frame, landmarks, models)
     return image, lambda face: reenact(image.frame, landmarks, face, models, options), view

@@ -227,7 +227,7 @@ def _reenacted(
 
 def _beside(chosen: Variant, one: Subject, source: AppearanceMap) -> Iterator[Rendered]:
     """Every seen frame drawn, with the real crop beside it, of a clip made smaller in full size."""
-    drawn, (clip, scale) = chosen.reenacted(one.face, source), _native(one.clip)
+    drawn, (clip, scale) = chosen.reenacted(one.face, source, one.clip), _native(one.clip)
     for index, frame in enumerate(clip):
         row = index - one.face.track.start
         if 0 <= row < len(one.face) and one.face.scores[row] > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import compress, islice
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,13 @@ class Variant:
             return swap(target, faces, [source], self.models, self.options)
         return _classic(target, faces[0], source, self.models)
 
-    def reenacted(self, face: FaceSequence, source: AppearanceMap) -> Iterator[tuple[Rendered, Box]]:
+    def reenacted(self, face: FaceSequence, source: AppearanceMap, clip: Clip) -> Iterator[tuple[Rendered, Box]]:
         """Draw the source in the geometry of every seen frame of a face, from source pixels alone.
+
+        Args:
+            face: the motion.
+            source: whose pixels.
+            clip: in which the face was measured.
 
         Yields:
             a crop of 256 px and where it lies in the frame.
@@ -66,7 +72,8 @@ class Variant:
                 for points, pose in zip(shown.landmarks, shown.poses, strict=True)
             )
             return
-        for result in reenact_crops(source, shown, self.models, ReenactOptions(size=SIDE, margin=MARGIN)):
+        frames = compress(islice(clip, face.track.start, None), face.scores > 0)
+        for result in reenact_crops(source, shown, self.models, ReenactOptions(size=SIDE, margin=MARGIN), frames):
             box = result.records[0].crop
             if box is not None:
                 yield result, box

@@ -119,7 +119,7 @@ class Block(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, 1, 1)
-        self.conv2 = _silent(nn.Conv2d(channels, channels, 3, 1, 1))
+        self.conv2 = silent(nn.Conv2d(channels, channels, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same shape."""
@@ -127,7 +127,7 @@ class Block(nn.Module):
         return x + y
 
 
-def _silent(layer: nn.Conv2d) -> nn.Conv2d:
+def silent(layer: nn.Conv2d) -> nn.Conv2d:
     """The layer, giving 0 at first."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
@@ -145,7 +145,7 @@ class Judge(nn.Module):
             nn.ReLU(), nn.Conv2d(channels, 2 * channels, 3, 2, 1), Block(2 * channels), Block(2 * channels)
         )
         self.up = nn.Conv2d(2 * channels, channels, 1)
-        self.out = nn.Sequential(Block(channels), nn.ReLU(), _silent(nn.Conv2d(channels, 3, 3, 1, 1)))
+        self.out = nn.Sequential(Block(channels), nn.ReLU(), silent(nn.Conv2d(channels, 3, 3, 1, 1)))
 
     def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor) -> Judgement:
         """Judge sheets ``(B, S, 3, N, N)`` with their trust, each by itself."""
@@ -175,8 +175,8 @@ class Painter(nn.Module):
         )
         self.lifts = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in steps)
         self.ups = nn.ModuleList(nn.Sequential(*(Block(a) for _ in range(config.blocks))) for a, _ in steps)
-        self.light = _silent(nn.Conv2d(widths[-1], 3, 1))
-        self.out = nn.Sequential(nn.ReLU(), _silent(nn.Conv2d(widths[0], 16, 3, 1, 1)), nn.PixelShuffle(2))
+        self.light = silent(nn.Conv2d(widths[-1], 3, 1))
+        self.out = nn.Sequential(nn.ReLU(), silent(nn.Conv2d(widths[0], 16, 3, 1, 1)), nn.PixelShuffle(2))
 
     def forward(self, merged: Tensor, doubts: Doubt, geometry: Tensor) -> Painting:
         """Paint over a merged picture ``(B, 3, N, N)``."""

@@ -14,6 +14,8 @@ from ..ops.boxes import overlaps
 from ..ops.face_model import FaceModel, poses
 from ..ops.smoothing import SmoothingOptions, smooth
 from ..streams import Clip, Frame
+from .alignment import Aligner
+from .keyframes import Keyframes
 from .landmarks import Landmarker
 
 Floats = NDArray[np.float32]
@@ -30,6 +32,8 @@ class MeasureOptions:
     """presence score from which a face counts as seen, in [0, 1]"""
     minimum: float = 0.2
     """share of its frames in which a track must be seen to be kept, in [0, 1]"""
+    keyframes: bool = True
+    """hold the landmarks of a track together by comparing every frame with a few of them"""
     smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
     """smoothing of landmarks along a track; a still is never smoothed"""
 
@@ -41,6 +45,18 @@ class _Notes:
     track: Track
     landmarks: Floats
     scores: Floats
+    keyframes: Keyframes | None
+
+    @staticmethod
+    def of(track: Track, keyframes: Keyframes | None) -> _Notes:
+        """An empty sheet."""
+        count = len(track)
+        return _Notes(track, np.zeros((count, 478, 3), np.float32), np.zeros(count, np.float32), keyframes)
+
+    def agree(self, row: int, frame: Frame) -> None:
+        """Let the landmarks of a row agree with the keyframes."""
+        if self.keyframes is not None:
+            self.landmarks[row] = self.keyframes.corrected(frame, self.landmarks[row])
 
     def previous(self, row: int, presence: float) -> Floats | None:
         """Landmarks of the frame before, if the face was seen there and is still about where the track says."""
@@ -58,6 +74,7 @@ def measure(
     landmarker: Landmarker,
     model: FaceModel,
     options: MeasureOptions | None = None,
+    aligner: Aligner | None = None,
 ) -> tuple[FaceSequence, ...]:
     """Measure the tracks of a clip.
 
@@ -70,13 +87,14 @@ def measure(
         landmarker: finds landmarks and says whether a face is there at all.
         model: the face model, for the poses.
         options: see :class:`MeasureOptions`.
+        aligner: compares pictures; without it there are no keyframes.
 
     Returns:
         one sequence a track, without the frames before the face is first and after it is last seen; tracks in which
         hardly anything is seen are dropped.
     """
     options = options or MeasureOptions()
-    notes = [_Notes(t, np.zeros((len(t), 478, 3), np.float32), np.zeros(len(t), np.float32)) for t in tracks]
+    notes = [_Notes.of(track, Keyframes(model, aligner) if aligner and options.keyframes else None) for track in tracks]
     last = max((track.stop for track in tracks), default=0)
     for index, frame in enumerate(clip):
         if index >= last:
@@ -103,6 +121,9 @@ def _look(frame: Frame, index: int, notes: Sequence[_Notes], landmarker: Landmar
         found = landmarker([frame], [np.stack([notes[n].track.boxes[rows[n]] for n in lost])])[0]
         for n, landmarks, score in zip(lost, found.points, found.scores, strict=True):
             notes[n].landmarks[rows[n]], notes[n].scores[rows[n]] = landmarks, score
+    for note, row in zip(notes, rows, strict=True):
+        if note.scores[row] >= options.presence:
+            note.agree(row, frame)
 
 
 def _sequence(note: _Notes, model: FaceModel, options: MeasureOptions) -> FaceSequence | None:
@@ -113,6 +134,8 @@ def _sequence(note: _Notes, model: FaceModel, options: MeasureOptions) -> FaceSe
     kept = slice(low, high)
     landmarks, scores = note.landmarks[kept], np.where(seen, note.scores, 0)[kept].astype(np.float32)
     if len(landmarks) > 1:
+        if note.keyframes is not None:
+            landmarks = note.keyframes.settled(landmarks)
         size = float(np.median(np.ptp(landmarks[scores > 0, :, :2], axis=1)))
         landmarks = smooth(landmarks, (scores > 0).astype(np.float32), options.smoothing, jitter=JITTER * size)
     pose = poses(model, torch.from_numpy(landmarks).to(model.mean.device)).cpu().numpy().astype(np.float32)

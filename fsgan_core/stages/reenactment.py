@@ -8,6 +8,7 @@ What no view shows is taken from the mirrored side of the face and marked in ``c
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from ..networks.flow_net import featured
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
-from ..ops.pooling import box_mean
+from ..ops.pooling import box_mean, halved
+from .alignment import Aligner, bundled_aligner
 from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
@@ -42,6 +44,9 @@ class FlowOptions:
     """pixels of the field in which flow is computed, along 1.6 times the face; flow is upsampled to the result"""
     refine: bool = True
     """let the network shift, merge and paint where geometry alone is in doubt"""
+    align: bool = True
+    """where a face is drawn in the target's shape, shift it onto the edges that the target's picture shows; swaps keep
+    the source's"""
     adapter: str = ""
     """file made by 'fsgan adapt' that fits the network to the source's person; none when not given"""
     mirror: float = 0.5
@@ -104,17 +109,33 @@ class FlowReenactor:
     Args:
         model: the face model.
         options: see :class:`FlowOptions`.
-        refiner: the network; the bundled one when not given. Not used with ``refine=False``.
+        refiner: the network that refines; the bundled one when not given. Not used with ``refine=False``.
+        aligner: the network that aligns; the bundled one when not given. Not used without ``align`` and ``refine``.
     """
 
-    def __init__(self, model: FaceModel, options: FlowOptions | None = None, refiner: Refiner | None = None) -> None:
+    def __init__(
+        self,
+        model: FaceModel,
+        options: FlowOptions | None = None,
+        refiner: Refiner | None = None,
+        aligner: Aligner | None = None,
+    ) -> None:
         self.model = model
         self.options = options or FlowOptions()
-        self.refiner = None
+        self.target: Tensor | None = None
+        self.refiner = self.aligner = None
         if self.options.refine:
+            if self.options.align:
+                self.aligner = aligner or bundled_aligner(model.mean.device)
             self.refiner = refiner or bundled_refiner(model.mean.device)
             if self.options.adapter:
                 self.refiner = adapted_refiner(self.refiner, Path(self.options.adapter))
+
+    def onto(self, target: Tensor) -> FlowReenactor:
+        """The same, aligning what it draws with a picture ``(1, 3, T, T)`` of the crop; its colours are not taken."""
+        copied = copy.copy(self)
+        copied.target = target
+        return copied
 
     @torch.inference_mode()
     def __call__(
@@ -127,7 +148,7 @@ class FlowReenactor:
         surroundings: bool = False,
         picture: Tensor | None = None,
     ) -> Reenactment:
-        """See :class:`Reenactor`; the target's picture is not looked at."""
+        """See :class:`Reenactor`; for the target's picture see :meth:`onto`."""
         field = self._field(landmarks, size)
         target = place(self.model.mean, landmarks * (field / size))
         layers = [warp(view, target, (field, size), self.model, anchor, self.options.steps) for view in views]
@@ -135,6 +156,8 @@ class FlowReenactor:
         window = Window.around(landmarks * (field / size))
         features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
         refined = self._refined(layers, weights, target, window, features)
+        if refined is not None and self.aligner is not None and self.target is not None:
+            layers, refined, features = aligned(self.aligner, layers, refined, features, self.target)
         image = featured(self._merged(layers, weights, refined, size), features)
         unseen, lacking = torch.ones(()), torch.zeros(())
         for layer, share in zip(layers, weights, strict=True):
@@ -196,6 +219,27 @@ def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor
     low, high = max(0, int(rows[0]) - 4) * size // field, min(field, int(rows[-1]) + 5) * size // field
     image[:, :, low:high] = sample(picture, resize(flow, size, size)[:, :, low:high], "bicubic")
     return image
+
+
+def aligned(
+    aligner: Aligner, layers: Sequence[Layer], refined: Refined, features: Tensor, picture: Tensor
+) -> tuple[list[Layer], Refined, Tensor]:
+    """Everything drawn, shifted onto the target's picture.
+
+    Args:
+        aligner: the network.
+        layers: views warped to the target.
+        refined: what the refinement network makes of them.
+        features: ``(1, 4, S, S)`` eyes and mouth.
+        picture: ``(1, 3, T, T)`` the target's.
+    """
+    field, size, window = layers[0].flow.shape[-1], features.shape[-1], refined.window
+    pictures = refined.picture, window.look(picture, picture.shape[-1] / field)
+    drawn, target = (halved(one.mean(1, keepdim=True)) for one in pictures)
+    shift = aligner(drawn, target, halved(window.look(layers[0].mask, 1.0)))
+    refined, spread = refined.aligned(shift, field)
+    places = identity(size, size, spread) + resize(spread, size, size) * (size / field)
+    return [layer.shifted(spread) for layer in layers], refined, sample(features, places, "bicubic")
 
 
 REENACTORS = {"flow": FlowReenactor}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +11,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import WeightsError
-from ..networks.flow_net import WINDOW, Doubt, FlowNet, FlowNetConfig, Judgement, Painting, doubt, featured, merge
+from ..networks.flow_net import (
+    WINDOW,
+    Doubt,
+    FlowNet,
+    FlowNetConfig,
+    Judgement,
+    Painting,
+    covered,
+    doubt,
+    featured,
+    merge,
+)
 from ..networks.low_rank import Factors, adapted
 from ..weights.checkpoint import OPEN, load_weights
 from .evidence import Evidence, Window
@@ -32,12 +43,27 @@ class Refined:
         judgement: shifts and beliefs of the sheets.
         painting: what to lay over.
         doubts: how far.
+        merged: ``(1, 3, N, N)`` the picture in the window before that.
+        shift: ``(1, 2, n, n)`` pixels of the window, to look beside a place instead of at it in all of these; set by
+            :meth:`aligned`.
     """
 
     window: Window
     judgement: Judgement
     painting: Painting
     doubts: Doubt
+    merged: Tensor
+    shift: Tensor | None = None
+
+    @property
+    def picture(self) -> Tensor:
+        """The refined picture ``(1, 3, N, N)`` in the window, before it is shifted."""
+        return covered(self.merged, self.painting, self.doubts)
+
+    def aligned(self, shift: Tensor, field: int) -> tuple[Refined, Tensor]:
+        """The same with a shift, and that in pixels of the field ``(1, 2, field, field)``."""
+        spread = self._spread(shift, (0, 0, field, field), 1.0) * (self.window.side / WINDOW)
+        return replace(self, shift=shift), spread
 
     def sheet(self, number: int, field: int) -> tuple[Tensor, Tensor]:
         """Shift ``(1, 2, field, field)`` in pixels of the field and belief ``(1, 1, field, field)`` of a sheet."""
@@ -81,6 +107,9 @@ class Refined:
         y = (torch.arange(top, bottom, device=values.device) + 0.5) / scale
         x, y = (2 * (x - self.window.left) / self.window.side - 1), (2 * (y - self.window.top) / self.window.side - 1)
         grid = torch.stack((x.expand(len(y), -1), y[:, None].expand(-1, len(x))), 2)[None]
+        if self.shift is not None:
+            shift = functional.grid_sample(self.shift, grid, padding_mode="zeros", align_corners=False)
+            grid = grid + shift.permute(0, 2, 3, 1) * (2 / WINDOW)
         return functional.grid_sample(values, grid, padding_mode="zeros", align_corners=False)
 
 
@@ -96,7 +125,7 @@ class Refiner:
         doubts = doubt(evidence.geometry)
         judgement = self.network.judged(evidence.sheets, evidence.trust, evidence.geometry, doubts)
         merged = featured(merge(evidence.sheets, evidence.trust, judgement), evidence.features)
-        return Refined(window, judgement, self.network.painter(merged, doubts, evidence.geometry), doubts)
+        return Refined(window, judgement, self.network.painter(merged, doubts, evidence.geometry), doubts, merged)
 
 
 def load_refiner(path: Path, device: torch.device | str = "cpu") -> Refiner:

@@ -24,6 +24,8 @@ from .views import View, detail, facing_camera
 
 _OWN = 0.8
 """How far the mirrored half of a face counts as seen in its own picture."""
+_FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "mask", "near", "openings", "missing")
+"""What a layer says of each place."""
 _TURNED = 6.0
 """How fast an outline in a face's own picture loses trust as it turns into sight, by the cosine to the camera."""
 
@@ -72,6 +74,13 @@ class Layer:
     steps: int
     start: Placement
     base: Anchor
+
+    def shifted(self, shift: Tensor) -> Layer:
+        """The same looked at beside each place, by ``(1, 2, F, F)`` pixels of the field."""
+        fields = [getattr(self, name) for name in _FIELDS]
+        places = identity(shift.shape[2], shift.shape[3], shift) + shift
+        moved = sample(torch.cat(fields, 1), places).split([field.shape[1] for field in fields], 1)
+        return replace(self, **dict(zip(_FIELDS, moved, strict=True)))
 
 
 def warp(

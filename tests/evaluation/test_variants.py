@@ -67,7 +67,7 @@ def test_a_face_on_itself_is_itself_for_the_classic_swap(target: Subject, models
 def test_reenacted_crops_lie_where_they_say(name: str, target: Subject) -> None:
     found, map_ = variant(name), target.source()
     frames = list(target.clip)
-    results = list(found.reenacted(target.face, map_))
+    results = list(found.reenacted(target.face, map_, target.clip))
     assert len(results) == len(frames)
     for frame, (result, box) in zip(frames, results, strict=True):
         assert result.frame.shape == (SIDE, SIDE, 3)

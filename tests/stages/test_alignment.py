@@ -1,0 +1,157 @@
+"""The alignment network in use: it finds small displacements, of drawn faces and of landmarks along a clip."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fsgan_core.demo import COLLINS, HOPPER
+from fsgan_core.models import Models
+from fsgan_core.pipeline import AnalyzeOptions, analyze, build_appearance_map, reenact_crops, swap
+from fsgan_core.stages.alignment import Aligner, bundled_aligner
+from fsgan_core.stages.keyframes import Keyframes
+from fsgan_core.stages.measuring import MeasureOptions
+from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
+from fsgan_core.streams import Frames, Still
+
+MODELS = Models.load()
+MODEL = MODELS.face_model
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    """A portrait as it is, and its face."""
+    frame = COLLINS.read().frame
+    return frame, analyze(Still(frame), MODELS).faces[0]
+
+
+def wrong(landmarks, size=0.012, seed=0):
+    """Landmarks that are off by a percent of the face, smoothly."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.normal(0, size * np.ptp(landmarks[:, 1]), (4, 4, 2)).astype(np.float32)
+    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+    places = ((landmarks[:, :2] - low) / (high - low) * 3).astype(np.float32)
+    off = cv2.remap(coarse, places[:, 0], places[:, 1], cv2.INTER_LINEAR)[:, 0]
+    return np.concatenate((landmarks[:, :2] + off, landmarks[:, 2:]), 1).astype(np.float32)
+
+
+def distance(one, other, mask=slice(None)):
+    return float(np.linalg.norm((one - other)[mask, :2], axis=1).mean())
+
+
+def test_the_first_frame_is_a_keyframe_and_stays(portrait):
+    frame, face = portrait
+    keyframes = Keyframes(MODEL, bundled_aligner())
+    found = keyframes.corrected(frame, face.landmarks[0])
+    np.testing.assert_allclose(found, face.landmarks[0], atol=1e-3)
+    assert len(keyframes.kept) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_landmarks_of_later_frames_go_where_the_keyframe_has_them(portrait, seed):
+    frame, face = portrait
+    keyframes = Keyframes(MODEL, bundled_aligner())
+    true = face.landmarks[0]
+    keyframes.corrected(frame, true)
+    darker = (frame * 0.7).astype(np.uint8)
+    start = wrong(true, seed=seed)
+    found = keyframes.corrected(darker, start)
+    assert distance(found, true) < 0.6 * distance(start, true)
+    np.testing.assert_allclose(found[:, 2], start[:, 2], atol=1e-3)
+
+
+def test_what_all_frames_measured_decides_where_the_face_is(portrait):
+    frame, face = portrait
+    keyframes = Keyframes(MODEL, bundled_aligner())
+    true = face.landmarks[0]
+    keyframe = wrong(true, seed=5)
+    rows = np.stack([keyframes.corrected(frame, points) for points in (keyframe, true, true, true, true, true)])
+    settled = keyframes.settled(rows)
+    assert distance(settled[0], true) < 0.5 * distance(keyframe, true)
+    assert distance(settled[0], settled[3]) < 0.5 * distance(keyframe, true)
+
+
+class Silent(torch.nn.Module):
+    """Sees no displacement."""
+
+    def forward(self, drawn, target, cover):
+        return drawn.new_zeros(1, 2, 64, 64)
+
+
+def test_a_new_pose_becomes_a_keyframe(portrait):
+    frame, face = portrait
+    keyframes = Keyframes(MODEL, Aligner(Silent()))
+    points, middle = face.landmarks[0], face.landmarks[0].mean(0)
+    for degrees in (0, 5, 40, 42, 80):
+        turn = cv2.Rodrigues(np.array([0, np.radians(degrees), 0]))[0].astype(np.float32)
+        turned = (points - middle) @ turn.T + middle
+        np.testing.assert_allclose(keyframes.corrected(frame, turned), turned, atol=1e-3)
+    assert len(keyframes.kept) == 3
+
+
+def test_keyframes_can_be_switched_off(portrait):
+    frame, _ = portrait
+    clip = Frames([frame, np.roll(frame, 2, 1)], Still(frame).rate)
+    plain = analyze(clip, MODELS, AnalyzeOptions(measuring=MeasureOptions(keyframes=False))).faces[0]
+    without = analyze(clip, replace(MODELS, alignment=None)).faces[0]
+    held = analyze(clip, MODELS).faces[0]
+    np.testing.assert_array_equal(plain.landmarks, without.landmarks)
+    assert 0 < np.abs(held.landmarks - plain.landmarks).max() < 0.02 * np.ptp(plain.landmarks[0, :, 1])
+
+
+def crops(portrait, engine, landmarks, frames):
+    """The portrait's own face drawn with other landmarks."""
+    frame, face = portrait
+    source = build_appearance_map([(Still(frame), face)])
+    target = replace(face, landmarks=landmarks[None])
+    (result,) = reenact_crops(source, target, replace(MODELS, reenactment=engine), frames=frames)
+    return result
+
+
+def test_a_reenacted_crop_lies_on_the_edges_of_the_target(portrait):
+    frame, face = portrait
+    off, engine = wrong(face.landmarks[0], seed=2), FlowReenactor(MODEL)
+    blind, aligned = (crops(portrait, engine, off, frames) for frames in (None, [frame]))
+    left, top, right, _ = blind.records[0].crop
+    side = blind.frame.shape[0]
+    matrix = np.array([[side / (right - left), 0, -left * side / (right - left)]])
+    matrix = np.concatenate((matrix, [[0, side / (right - left), -top * side / (right - left)]]))
+    real = cv2.warpAffine(frame, matrix, (side, side), flags=cv2.INTER_AREA)
+    inner = cv2.fillConvexPoly(
+        np.zeros((side, side), np.uint8), cv2.convexHull(blind.wanted[0][:, :2].astype(np.int32)), 1
+    )
+    inner = cv2.erode(inner, np.ones((25, 25))) > 0
+    errors = [np.abs(one.frame.astype(float) - real)[inner].mean() for one in (blind, aligned)]
+    assert errors[1] < 0.75 * errors[0]
+
+
+def test_only_places_come_from_the_target(portrait):
+    """A target in other colours gives the same picture."""
+    frame, face = portrait
+    engine = FlowReenactor(MODEL)
+    plain = crops(portrait, engine, face.landmarks[0], [frame]).frame.astype(float)
+    swapped = crops(portrait, engine, face.landmarks[0], [frame[..., ::-1].copy()]).frame.astype(float)
+    assert np.abs(plain - swapped).mean() < 0.5
+    assert np.abs(plain - plain[..., ::-1]).mean() > 5
+
+
+def test_without_the_network_or_the_option_the_target_is_not_looked_at(portrait):
+    frame, face = portrait
+    for options in (FlowOptions(align=False), FlowOptions(refine=False)):
+        engine = FlowReenactor(MODEL, options)
+        looked, blind = (crops(portrait, engine, face.landmarks[0], frames).frame for frames in ([frame], None))
+        np.testing.assert_array_equal(looked, blind)
+
+
+def test_two_people_swap_without_looking_at_edges(portrait):
+    """A swap keeps the source's proportions: nothing in it depends on the option."""
+    frame, face = portrait
+    other = HOPPER.read().frame
+    source = build_appearance_map([(Still(other), analyze(Still(other), MODELS).faces[0])])
+    results = [
+        next(swap(Still(frame), [face], [source], replace(MODELS, reenactment=FlowReenactor(MODEL, options)))).frame
+        for options in (FlowOptions(), FlowOptions(align=False))
+    ]
+    np.testing.assert_array_equal(*results)
