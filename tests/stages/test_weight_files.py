@@ -8,6 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from fsgan_core.errors import WeightsError
+from fsgan_core.stages.alignment import load_aligner
 from fsgan_core.stages.analysis import load_analysis
 from fsgan_core.stages.open_blending import load_membrane_net
 from fsgan_core.stages.open_completion import load_face_space
@@ -19,6 +20,7 @@ from fsgan_core.stages.refinement import load_refiner
 from fsgan_core.weights.checkpoint import OPEN
 
 LOADERS = {
+    "alignment": load_aligner,
     "blending": load_membrane_net,
     "completion": load_face_space,
     "detection": lambda path: load_open_detector("cpu", path),
