@@ -103,6 +103,16 @@ def test_two_threads_draw_the_pixels_that_one_draws(name, models, face, frames, 
     assert told[0] == told[1]
 
 
+def test_two_threads_align_crops_with_the_frames_as_one_does(models, frames, person, source):
+    told = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        results = reenact_crops(source, person[0], models, ReenactOptions(size=128), frames)
+        told.append([result.frame.tobytes() for result in results])
+    assert len(told[0]) == 4
+    assert told[0] == told[1]
+
+
 def test_threads_draw_in_inference_mode_with_one_intra_op_thread_each():
     def state(item):
         return torch.is_inference_mode_enabled(), torch.get_num_threads(), threading.get_ident()
