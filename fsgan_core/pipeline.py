@@ -21,7 +21,7 @@ from .ops.controls import Controls, controlled
 from .ops.face_model import poses
 from .ops.head_mesh import head_reach
 from .ops.motion import Parts, transfer
-from .rendering import TrackColor, at_once, largest, rendered, span
+from .rendering import TrackColor, at_once, giving, largest, rendered, span
 from .stages.appearance_map import AppearanceMap, build
 from .stages.candidates import Candidate, MapOptions
 from .stages.compositing import Patch, composite, crop
@@ -192,19 +192,20 @@ def swap(
     def draw(item: tuple[int, Frame]) -> Rendered:
         index, frame = item
         patches, records, wanted = [], [], []
-        mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
-        for track, face in enumerate(faces):
-            row = index - face.track.start
-            shown = 0 <= row < len(face) and face.scores[row] > 0
-            wanted.append(face.landmarks[row] if shown else None)
-            if not shown:
-                records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
-                continue
-            aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
-            source, stages = ready[track % len(ready)], along[track](row)
-            drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=stages, options=options))
-            patches.append(drawn.patch)
-            records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
+        with giving(colors, index):
+            mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
+            for track, face in enumerate(faces):
+                row = index - face.track.start
+                shown = 0 <= row < len(face) and face.scores[row] > 0
+                wanted.append(face.landmarks[row] if shown else None)
+                if not shown:
+                    records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
+                    continue
+                aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
+                source, stages = ready[track % len(ready)], along[track](row)
+                drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=stages, options=options))
+                patches.append(drawn.patch)
+                records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
         return Rendered(composite(frame, patches), tuple(records), frame, tuple(wanted))
 
     threads = at_once(models, span(faces), options.margin * largest(faces))

@@ -101,15 +101,28 @@ class TrackColor:
 
     def __init__(self, face: FaceSequence) -> None:
         self._first = int((face.scores > 0).argmax())
+        self._frame = face.track.start + self._first
         self._color: Future[ColorMatch] = Future()
 
     def kept(self, row: int, aim: Aim, draw: Callable[[Aim], DrawnFace]) -> DrawnFace:
         """Draw the face in a row of its track."""
         if row != self._first:
             return draw(replace(aim, color=self._color.result()))
-        try:
-            face = draw(aim)
-            self._color.set_result(face.color)
-            return face
-        finally:
-            self._color.cancel()  # Where drawing failed nobody waits forever; colours that are there stay.
+        face = draw(aim)
+        self._color.set_result(face.color)
+        return face
+
+    def end(self, index: int) -> None:
+        """A frame of the clip is through. If it was to give the colours and has failed, nobody waits forever."""
+        if index == self._frame:
+            self._color.cancel()  # Colours that are there stay.
+
+
+@contextmanager
+def giving(colors: Sequence[TrackColor], index: int) -> Iterator[None]:
+    """While a frame of the clip is drawn, which has the first faces of some tracks; see :meth:`TrackColor.end`."""
+    try:
+        yield
+    finally:
+        for color in colors:
+            color.end(index)

@@ -88,7 +88,7 @@ class Keyframes:
         """Corrected landmarks ``(F, 478, 3)``, moved to the mean of what was measured in poses like each."""
         device = self.model.mean.device
         rotation = place(self.model.mean, torch.from_numpy(landmarks).to(device)).rotation
-        gaps = torch.stack([angle(key.rotation, rotation) for key in self.kept], 1).double().cpu().numpy()
+        gaps = torch.stack([angle(key.rotation, rotation) for key in self.kept], 1).cpu().double().numpy()
         near = np.exp(-((gaps / _APART) ** 2)) + 1e-6
         undone = np.einsum("fk,kpd->fpd", near, np.stack([key.undone for key in self.kept]))
         undone /= (near @ [key.count for key in self.kept])[:, None, None]
