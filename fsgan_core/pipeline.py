@@ -262,7 +262,10 @@ def reenact_crops(
         models: the stages.
         options: see :class:`ReenactOptions`; ``parts`` does not apply, the face is the target's shape.
         frames: the target's frames, one for each row of ``target``, where there are any: the face is then aligned
-            with what they show. Their colours are not used.
+            with what they show, unless it is hidden there. Their colours are not used.
+
+    Raises:
+        ValueError: there are fewer or more frames than rows.
     """
     options = options or ReenactOptions()
     ready = Source(source, models.face_model, models.device)
@@ -275,15 +278,16 @@ def reenact_crops(
         points = in_crop(face, box).to(models.device) * scale
         views, weights = ready.select(target.poses[row])
         engine = models.reenactment
-        if frame is not None and isinstance(engine, FlowReenactor):
+        if frame is not None and target.scores[row] > 0 and isinstance(engine, FlowReenactor):
             engine = engine.onto(crop(frame, box).to(models.device))
         drawn = engine(views, weights, points, options.size, surroundings=True)
         result = (drawn.image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))
         return Rendered(result, (record,), wanted=(points[0].cpu().numpy(),))
 
-    shown = zip(range(len(target)), repeat(None) if frames is None else frames, strict=False)
-    yield from rendered(draw, shown, at_once(models, len(target), options.size))
+    count = len(target)
+    shown = zip(range(count), repeat(None, count) if frames is None else frames, strict=True)
+    yield from rendered(draw, shown, at_once(models, count, options.size))
 
 
 def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: Models) -> Iterator[Rendered]:

@@ -8,15 +8,14 @@ network, never colours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..ops.pooling import box_mean, halved
+from .config import Config
 from .flow_net import silent
 
 SIDE = 128
@@ -28,7 +27,7 @@ _AROUND = 15
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignmentNetConfig:
+class AlignmentNetConfig(Config):
     """Shape of the network; it travels with the weights."""
 
     features: int = 16
@@ -39,12 +38,6 @@ class AlignmentNetConfig:
     """channels of the hourglass at an eighth, a sixteenth and so on of the window"""
     blocks: int = 2
     """residual blocks at its lowest level; one at the others"""
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> AlignmentNetConfig:
-        """From JSON, where lists stand for tuples."""
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**fields)
 
 
 class Block(nn.Module):

@@ -94,7 +94,8 @@ def measure(
         hardly anything is seen are dropped.
     """
     options = options or MeasureOptions()
-    notes = [_Notes.of(track, Keyframes(model, aligner) if aligner and options.keyframes else None) for track in tracks]
+    held = aligner if options.keyframes else None
+    notes = [_Notes.of(track, Keyframes(model, held) if held and len(track) > 1 else None) for track in tracks]
     last = max((track.stop for track in tracks), default=0)
     for index, frame in enumerate(clip):
         if index >= last:

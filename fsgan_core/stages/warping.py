@@ -53,7 +53,7 @@ class Layer:
         mirror_flow: the same for the mirrored half of the face.
         seen: ``(1, 1, F, F)`` trust in ``flow``, in [0, 1].
         mirrored: trust in ``mirror_flow``.
-        mask: where the mesh is drawn, 0 or 1.
+        mask: where the mesh is drawn, 0 or 1; between them at its edge once it is shifted.
         near: ``mask`` grown by three pixels.
         openings: inside of mouth and eyes.
         missing: the part of ``openings`` that the view does not show.

@@ -23,7 +23,7 @@ from ..ops.flow import identity, sample
 from ..ops.pooling import box_mean, halved
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
-from ..weights.checkpoint import load_weights, save_weights
+from ..weights.checkpoint import save_weights
 from . import augment
 from .card import Card
 from .drawings import Drawing, Image, drawings
@@ -32,6 +32,7 @@ from .landmarks import Numbers, one_thread
 from .loop import Batch
 from .reenactment_pairs import weighted
 from .run_files import grid
+from .segmentation import started
 
 KIND = "alignment"
 SURENESS = {"own": 1.0, "exact": 1.0, "measured": 0.0, "other": 0.4}
@@ -225,7 +226,7 @@ def task(
     faces: int = 9000,
     batch: int = 16,
     workers: int = 1,
-    start: Path | None = None,
+    start: str | Path = "",
 ) -> AlignmentTask:
     """The training task on this material.
 
@@ -234,7 +235,10 @@ def task(
         faces: drawings made before the training starts, about a tenth of a second and 160 kB of memory each.
         batch: samples of a batch.
         workers: processes that make them; 0 makes them in this one.
-        start: weights of an earlier run.
+        start: file of weights to start from; none when not given.
+
+    Raises:
+        WeightsError: the weights do not fit.
     """
     tools = load_face_model(), load_open_landmarker()
     splits = {"train": faces, "val": max(8, faces // 60)}
@@ -242,7 +246,5 @@ def task(
         list(islice(drawings(weighted(read_faces(data, split)), tools, seed), count))
         for seed, (split, count) in enumerate(splits.items())
     ]
-    network = AlignmentNet(AlignmentNetConfig())
-    if start is not None:
-        network.load_state_dict({name: value.float() for name, value in load_weights(start, KIND)[0].items()})
+    network = started(AlignmentNet(AlignmentNetConfig()), KIND, Path(start) if start else None)
     return AlignmentTask(network, Samples(made[0], 0), Samples(made[1], 1), batch, workers)

@@ -1,18 +1,26 @@
 """Variants: read from words, drawn side by side."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from fsgan_core.errors import FSGANError
+from fsgan_core.evaluation import variants
 from fsgan_core.evaluation.classic import classic_swap
 from fsgan_core.evaluation.inspection import SIDE, cut
 from fsgan_core.evaluation.material import Subject
 from fsgan_core.evaluation.variants import ablation, variant
+from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.models import Models
+from fsgan_core.pipeline import Rendered
 from fsgan_core.stages.appearance_map import AppearanceMap
 from fsgan_core.stages.blending import FeatherBlender
-from fsgan_core.streams import Frame
+from fsgan_core.streams import Frame, Frames
 
 
 def test_words_set_options_of_every_kind() -> None:
@@ -87,3 +95,21 @@ def test_the_ablation_leaves_stages_out(models: Models, face: Frame) -> None:
     assert variants["Gr+Gc"].completion is models.completion is variants["Gr+Gc+Gb"].completion
     assert variants["Gr+Gb"].blending is models.blending is variants["Gr+Gc+Gb"].blending
     assert all(one.segmentation is models.segmentation for one in variants.values())
+
+
+def test_each_seen_face_is_drawn_with_its_own_frame(
+    target: Subject, source: AppearanceMap, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, handed = target.face, []
+
+    def noting(*given: Any) -> Iterator[Rendered]:
+        handed.extend(int(frame[0, 0, 0]) for frame in given[-1])
+        assert len(handed) == len(given[1]) == 3
+        return iter(())
+
+    monkeypatch.setattr(variants, "reenact_crops", noting)
+    boxes, landmarks, poses = (np.repeat(values[:1], 5, 0) for values in (one.track.boxes, one.landmarks, one.poses))
+    face = FaceSequence(Track(2, boxes), landmarks, poses, np.array((1, 0, 0, 1, 1), np.float32))
+    clip = Frames([np.full((8, 8, 3), index, np.uint8) for index in range(9)], Fraction(25))
+    assert not list(replace(variant("default"), models=models).reenacted(face, source, clip))
+    assert handed == [2, 5, 6]

@@ -95,6 +95,15 @@ def test_every_network_of_a_set_is_the_host_s_to_move(
     assert devices.room((3840, 2160)) > 4 * room, "a larger picture needs more"
 
 
+def test_networks_that_find_places_keep_their_precision(nodes: dict[str, Any], devices: Any, monkeypatch: Any) -> None:
+    from fsgan_pack.fsgan_core.models import Models
+
+    monkeypatch.setattr(devices.host, "half_precision", lambda: torch.float16)
+    models, _ = devices.managed(Models.load())
+    assert models.alignment.network is models.reenactment.aligner.network
+    assert models.alignment.network.half is None and models.reenactment.refiner.network.half is torch.float16
+
+
 def test_a_swap_survives_a_device_with_little_memory(
     run: Run, picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, devices: Any
 ) -> None:

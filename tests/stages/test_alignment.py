@@ -101,11 +101,21 @@ def test_keyframes_can_be_switched_off(portrait):
     assert 0 < np.abs(held.landmarks - plain.landmarks).max() < 0.02 * np.ptp(plain.landmarks[0, :, 1])
 
 
-def crops(portrait, engine, landmarks, frames):
+def test_a_still_has_no_keyframes(portrait):
+    frame, face = portrait
+    plain = analyze(Still(frame), replace(MODELS, alignment=None)).faces[0]
+    np.testing.assert_array_equal(face.landmarks, plain.landmarks)
+
+
+def test_the_engine_and_the_stages_share_the_network():
+    assert MODELS.reenactment.aligner.network is MODELS.alignment.network
+
+
+def crops(portrait, engine, landmarks, frames, score=1.0):
     """The portrait's own face drawn with other landmarks."""
     frame, face = portrait
     source = build_appearance_map([(Still(frame), face)])
-    target = replace(face, landmarks=landmarks[None])
+    target = replace(face, landmarks=landmarks[None], scores=np.float32([score]))
     (result,) = reenact_crops(source, target, replace(MODELS, reenactment=engine), frames=frames)
     return result
 
@@ -143,6 +153,21 @@ def test_without_the_network_or_the_option_the_target_is_not_looked_at(portrait)
         engine = FlowReenactor(MODEL, options)
         looked, blind = (crops(portrait, engine, face.landmarks[0], frames).frame for frames in ([frame], None))
         np.testing.assert_array_equal(looked, blind)
+
+
+def test_a_hidden_face_is_not_aligned_with_what_hides_it(portrait):
+    frame, face = portrait
+    engine, off = FlowReenactor(MODEL), wrong(face.landmarks[0])
+    blind, hidden, seen = (crops(portrait, engine, off, *more).frame for more in ((None,), ([frame], 0.0), ([frame],)))
+    np.testing.assert_array_equal(hidden, blind)
+    assert (seen != blind).any()
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_crops_need_a_frame_for_each_row(portrait, count):
+    frame, face = portrait
+    with pytest.raises(ValueError, match="argument 2"):
+        crops(portrait, FlowReenactor(MODEL), face.landmarks[0], [frame] * count)
 
 
 def test_two_people_swap_without_looking_at_edges(portrait):

@@ -1,10 +1,19 @@
 """Training of the alignment network: the known shift undoes the bend, drawings are what they say, a bend is learned."""
 
+from dataclasses import replace
+from pathlib import Path
+from runpy import run_path
+
+import cv2
 import numpy as np
+import pytest
 import torch
 
 from fsgan_core.networks.alignment_net import SIDE, AlignmentNet, AlignmentNetConfig
 from fsgan_core.networks.flow_net import WINDOW
+from fsgan_core.stages.open_landmarks import load_open_landmarker
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.training.alignment import (
     SURENESS,
     AlignmentTask,
@@ -17,7 +26,16 @@ from fsgan_core.training.alignment import (
     unlikeness,
     way_back,
 )
-from fsgan_core.training.drawings import KINDS, Drawing
+from fsgan_core.training.drawings import KINDS, Drawing, drawing
+from fsgan_core.training.labelled import Face
+from fsgan_core.training.reenactment_pairs import subject
+
+_FACES = run_path(str(Path(__file__).parents[1] / "stages" / "test_reenactment.py"))
+MODEL = load_face_model()
+
+
+def portrait(**expressions):
+    return Face("a", _FACES["picture"](256), _FACES["face"](size=256, **expressions).numpy())
 
 
 def textured(seed=0):
@@ -41,6 +59,20 @@ def test_the_shift_of_a_sample_undoes_its_bend():
     inner = slice(24, -24)
     before, after = ((p - as_tensor[0])[..., inner, inner].abs().mean() for p in (as_tensor[1], back))
     assert np.abs(bend).max() > 1 and after < 0.2 * before
+
+
+@pytest.mark.parametrize(("kind", "least", "most"), [("exact", 0, 4), ("measured", 0, 10), ("other", 20, 255)])
+def test_drawings_show_the_photo_and_a_face_on_it(kind, least, most):
+    """Drawn by the landmarks it was moved with, a face lies on its photo; another's does not look like it."""
+    who, landmarker = portrait(jawOpen=0.1), load_open_landmarker()
+    other = replace(who, image=255 - who.image)
+    tools = FlowReenactor(MODEL, FlowOptions(refine=False)), landmarker
+    one = drawing(kind, subject(who, MODEL, landmarker), [other], tools, np.random.default_rng(1))
+    assert one.kind == kind and one.target.shape == one.drawn.shape == (WINDOW, WINDOW)
+    assert one.cover.shape == one.trust.shape == (WINDOW // 2, WINDOW // 2)
+    face = cv2.resize(one.cover, (WINDOW, WINDOW)) == 255
+    assert 0.15 < face.mean() < 0.6
+    assert least <= np.abs(one.target.astype(float) - one.drawn)[face].mean() < most
 
 
 def test_samples_depend_on_their_number_alone():
