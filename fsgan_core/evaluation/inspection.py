@@ -199,10 +199,12 @@ class Inspector:
         described = self.embedder(frames[:count], found[:count])
         distances = metrics.identity_distance(described, reference.descriptor).tolist()
         self.described.setdefault(track, []).append(described[0].half())
-        if due:
-            before = distances[1]
-            self._before[track] = (self._index, before)
-        return {"identity": distances[0], "identity_before": before}
+        if not due:
+            return {"identity": distances[0], "identity_before": before}
+        before = distances[1]
+        self._before[track] = (self._index, before)
+        apart = float(metrics.identity_distance(*described.split(1)))
+        return {"identity": distances[0], "identity_before": before, "identity_target": apart}
 
     def _shape(self, result: Floats, target: Floats) -> dict[str, float | None]:
         """Pose and expression, in pixels of the crop."""

@@ -49,6 +49,7 @@ class Measure:
 MEASURES: dict[str, Measure] = {
     "identity": Measure("verification", "", "lower", 3, 0.6, "it hardly looks like the source"),
     "identity_before": Measure("verification of the target", "", "higher", 3),
+    "identity_target": Measure("verification against the target", "", "lower", 3),
     "ssim": Measure("SSIM", "", "higher", 3),
     "psnr": Measure("PSNR", "dB", "higher", 1),
     "pose_error": Measure("Euler", "degrees", "lower", 2, 8.0, "the head is turned differently"),

@@ -36,13 +36,15 @@ FINE_BINS = ((0, 10), (10, 20), (20, 30), (30, 40), (40, 50), (50, 60), (60, 75)
 STEPS, SIZES, DENSITIES = (1, 2, 4, 8), (40, 64, 96, 160, 240), (16, 32, 68, 136, 478)
 """Numbers of steps, of pixels along the face, of landmarks."""
 _COLUMNS = (
-    *("ssim", "psnr", "identity", "identity_before", "sharpness", "expression", "expression_68", "mouth", "eyes"),
-    *("pose_error", "frames"),
+    *("ssim", "psnr", "identity_target", "identity", "identity_before", "sharpness", "expression", "expression_68"),
+    *("mouth", "eyes", "pose_error", "frames"),
 )
 _CURVE = ("ssim", "expression", "sharpness", "identity")
 _READ = (
-    "Faces are drawn from source pixels alone, in the target's geometry; SSIM, PSNR and sharpness are against the real "
-    "frame, and 'verification of the target' is the real frame's own distance to the source frame."
+    "Faces are drawn from source pixels alone, in the target's geometry, and the default aligns them with the real "
+    "frame. SSIM, PSNR, sharpness and 'verification against the target' are against that frame; 'verification' is "
+    "against the source frame, and 'verification of the target' is the real frame's own distance to it, which a perfect "
+    "drawing would have."
 )
 
 

@@ -48,6 +48,7 @@ def test_a_swap_takes_the_identity_and_keeps_pose_and_expression(
     assert set(found) <= {*MEASURES, "jitter_ratio", "flicker_ratio"}
     if "identity" in found:
         assert found["identity"] < SAME_PERSON < found["identity_before"]
+        assert found["identity"] < found["identity_target"]
     assert found["pose_error"] < 6
     assert found["expression"] < 4
     assert 0 < found["seam"] < 3

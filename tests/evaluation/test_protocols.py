@@ -157,4 +157,4 @@ def test_tables_are_means_and_deviations_over_clips() -> None:
     assert rows == [("x", "0.600 ± 0.100", "2"), ("y", "0.100", "1")]
     assert outcome().spreads() == {"ssim": {"x": (pytest.approx(0.6), pytest.approx(0.1)), "y": (0.1, 0.0)}}
     assert "| x | 0.600 ± 0.100 | 2 |" in markdown(outcome())
-    assert "swap,b,x,,,,0.7," in comma_separated([outcome()])
+    assert "swap,b,x,,,,,0.7," in comma_separated([outcome()])
