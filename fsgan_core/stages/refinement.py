@@ -26,6 +26,7 @@ from ..networks.flow_net import (
 from ..networks.low_rank import Factors, adapted
 from ..weights.checkpoint import OPEN, load_weights
 from .evidence import Evidence, Window
+from .open_networks import load_own
 
 KIND = "flow_net"
 """Kind of the weights, as their header names it."""
@@ -134,14 +135,7 @@ def load_refiner(path: Path, device: torch.device | str = "cpu") -> Refiner:
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.
     """
-    tensors, values = load_weights(path, KIND)
-    try:
-        network = FlowNet(FlowNetConfig.of(values))
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except (RuntimeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path} does not fit the network in its header ({reason}); fetch it again") from error
-    network = network.to(device).eval().requires_grad_(False)
+    network = load_own(KIND, lambda values: FlowNet(FlowNetConfig.of(values)), path).to(device)
     return Refiner(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
