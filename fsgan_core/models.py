@@ -150,7 +150,7 @@ class Models:
             if is_official("blending", chosen.blending)
             else BLENDERS[chosen.blending](blend),
             device=place,
-            alignment=bundled_aligner(model.mean.device),  # named as the engine names it, which shares the network
+            alignment=bundled_aligner(place),
             crop_scale=crop_scale([(stage, getattr(chosen, stage)) for stage in SETS]),
         )
 
@@ -199,8 +199,7 @@ class Models:
         Args:
             change: gives the network to use instead of a stage's one; it must take and give the same.
         """
-        stages = ("alignment", *MENUS)  # A network that several share is asked for by the first one's name.
-        changed = {stage: _exchanged(getattr(self, stage), partial(change, stage)) for stage in stages}
+        changed = {stage: _exchanged(getattr(self, stage), partial(change, stage)) for stage in (*MENUS, "alignment")}
         return replace(self, **changed)
 
 

@@ -63,6 +63,8 @@ class ReenactOptions:
     """side in pixels of crops in the target's geometry"""
     margin: float = 2.0
     """side of such a crop over the longer side of the target's face; official networks have their own"""
+    align: bool = True
+    """shift the face in such a crop onto the edges that the target's frame shows; only the flow engine does"""
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,7 @@ def reenact_crops(
     """
     options = options or ReenactOptions()
     ready = Source(source, models.face_model, models.device)
+    aligner = models.alignment if options.align else None
 
     def draw(item: tuple[int, Frame | None]) -> Rendered:
         row, frame = item
@@ -278,8 +281,8 @@ def reenact_crops(
         points = in_crop(face, box).to(models.device) * scale
         views, weights = ready.select(target.poses[row])
         engine = models.reenactment
-        if frame is not None and target.scores[row] > 0 and isinstance(engine, FlowReenactor):
-            engine = engine.onto(crop(frame, box).to(models.device))
+        if frame is not None and target.scores[row] > 0 and aligner and isinstance(engine, FlowReenactor):
+            engine = engine.onto(crop(frame, box).to(models.device), aligner)
         drawn = engine(views, weights, points, options.size, surroundings=True)
         result = (drawn.image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))

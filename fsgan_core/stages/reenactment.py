@@ -22,7 +22,7 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.pooling import box_mean, halved
-from .alignment import Aligner, bundled_aligner
+from .alignment import Aligner
 from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
@@ -44,9 +44,6 @@ class FlowOptions:
     """pixels of the field in which flow is computed, along 1.6 times the face; flow is upsampled to the result"""
     refine: bool = True
     """let the network shift, merge and paint where geometry alone is in doubt"""
-    align: bool = True
-    """where a face is drawn in the target's shape, shift it onto the edges that the target's picture shows; swaps keep
-    the source's"""
     adapter: str = ""
     """file made by 'fsgan adapt' that fits the network to the source's person; none when not given"""
     mirror: float = 0.5
@@ -109,32 +106,28 @@ class FlowReenactor:
     Args:
         model: the face model.
         options: see :class:`FlowOptions`.
-        refiner: the network that refines; the bundled one when not given. Not used with ``refine=False``.
-        aligner: the network that aligns; the bundled one when not given. Not used without ``align`` and ``refine``.
+        refiner: the network; the bundled one when not given. Not used with ``refine=False``.
     """
 
-    def __init__(
-        self,
-        model: FaceModel,
-        options: FlowOptions | None = None,
-        refiner: Refiner | None = None,
-        aligner: Aligner | None = None,
-    ) -> None:
+    def __init__(self, model: FaceModel, options: FlowOptions | None = None, refiner: Refiner | None = None) -> None:
         self.model = model
         self.options = options or FlowOptions()
-        self.target: Tensor | None = None
-        self.refiner = self.aligner = None
+        self.refiner = None
+        self.wanted: tuple[Aligner, Tensor] | None = None
         if self.options.refine:
-            if self.options.align:
-                self.aligner = aligner or bundled_aligner(model.mean.device)
             self.refiner = refiner or bundled_refiner(model.mean.device)
             if self.options.adapter:
                 self.refiner = adapted_refiner(self.refiner, Path(self.options.adapter))
 
-    def onto(self, target: Tensor) -> FlowReenactor:
-        """The same, aligning what it draws with a picture ``(1, 3, T, T)`` of the crop; its colours are not taken."""
+    def onto(self, target: Tensor, aligner: Aligner) -> FlowReenactor:
+        """The same, shifting what it draws onto the edges of a picture; without the network (``refine``) it does not.
+
+        Args:
+            target: ``(1, 3, T, T)`` the crop as the target shows it; its colours are not taken.
+            aligner: finds the shift.
+        """
         copied = copy.copy(self)
-        copied.target = target
+        copied.wanted = aligner, target
         return copied
 
     @torch.inference_mode()
@@ -156,8 +149,8 @@ class FlowReenactor:
         window = Window.around(landmarks * (field / size))
         features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
         refined = self._refined(layers, weights, target, window, features)
-        if refined is not None and self.aligner is not None and self.target is not None:
-            layers, refined, features = aligned(self.aligner, layers, refined, features, self.target)
+        if refined is not None and self.wanted is not None:
+            layers, refined, features = aligned(*self.wanted, layers, refined, features)
         image = featured(self._merged(layers, weights, refined, size), features)
         unseen, lacking = torch.ones(()), torch.zeros(())
         for layer, share in zip(layers, weights, strict=True):
@@ -222,16 +215,16 @@ def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor
 
 
 def aligned(
-    aligner: Aligner, layers: Sequence[Layer], refined: Refined, features: Tensor, picture: Tensor
+    aligner: Aligner, picture: Tensor, layers: Sequence[Layer], refined: Refined, features: Tensor
 ) -> tuple[list[Layer], Refined, Tensor]:
     """Everything drawn, shifted onto the target's picture.
 
     Args:
         aligner: the network.
+        picture: ``(1, 3, T, T)`` the target's.
         layers: views warped to the target.
         refined: what the refinement network makes of them.
         features: ``(1, 4, S, S)`` eyes and mouth.
-        picture: ``(1, 3, T, T)`` the target's.
     """
     field, size, window = layers[0].flow.shape[-1], features.shape[-1], refined.window
     pictures = refined.picture, window.look(picture, picture.shape[-1] / field)
