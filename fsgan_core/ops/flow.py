@@ -85,3 +85,20 @@ def spread(values: Tensor, known: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
         grown = total[:, :-1] / total[:, -1:].clamp_min(1e-6)
         values, known = torch.where(known, values, grown), total[:, -1:] > 0
     return values, known
+
+
+def found(places: Tensor, shift: Tensor, scale: float) -> Tensor:
+    """Where things drawn at some places are once the drawing is looked up a shift beside each place.
+
+    Args:
+        places: ``(1, P, 2)`` pixels of the drawing.
+        shift: ``(1, 2, H, W)`` pixels of the drawing.
+        scale: cells of ``shift`` per pixel.
+
+    Returns:
+        ``(1, P, 2)``, x with x + shift(x) = place, by iteration.
+    """
+    result = places
+    for _ in range(2):
+        result = places - sample(shift, (result * scale).mT[..., None])[..., 0].mT
+    return result

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..networks.alignment_net import SIDE
 from ..ops.face_model import FaceModel
-from ..ops.flow import sample
+from ..ops.flow import found, sample
 from ..ops.geometry import angle
 from ..ops.head_mesh import place
 from ..ops.mesh import facing, interpolate, rasterize
@@ -113,12 +113,4 @@ class Keyframes:
         known = torch.cat((key.points[..., :2], facing_camera(key.points, self.model)), -1)
         flow, shown = interpolate(known, triangles, number, weights).split((2, 1), 1)
         shift = self.aligner(sample(key.grey, flow), face.grey, shown * (number >= 0)[:, None])
-        return torch.cat((_found(face.points[..., :2], shift / 2), face.points[..., 2:]), -1)
-
-
-def _found(places: Tensor, shift: Tensor) -> Tensor:
-    """Where things drawn at ``(1, P, 2)`` are, if looking by a shift beside a place shows what is there."""
-    found, scale = places, shift.shape[-1] / SIDE
-    for _ in range(2):
-        found = places - sample(shift, (found * scale).mT[..., None])[..., 0].mT
-    return found
+        return torch.cat((found(face.points[..., :2], shift / 2, shift.shape[-1] / SIDE), face.points[..., 2:]), -1)

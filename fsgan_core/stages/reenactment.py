@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..networks.flow_net import featured
 from ..ops.face_model import FaceModel
-from ..ops.flow import identity, reflected, resize, sample
+from ..ops.flow import found, identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.pooling import box_mean, halved
 from .alignment import Aligner
@@ -150,7 +150,11 @@ class FlowReenactor:
         features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
         refined = self._refined(layers, weights, target, window, features)
         if refined is not None and self.wanted is not None:
-            layers, refined, features = aligned(*self.wanted, layers, refined, features)
+            layers, refined, spread = aligned(*self.wanted, layers, refined)
+            places = found(landmarks[..., :2], spread * (size / field), field / size)
+            landmarks = torch.cat((places, landmarks[..., 2:]), -1)
+            # Drawn anew where they belong: looked up twice they would lose their sharpness.
+            features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
         image = featured(self._merged(layers, weights, refined, size), features)
         unseen, lacking = torch.ones(()), torch.zeros(())
         for layer, share in zip(layers, weights, strict=True):
@@ -215,24 +219,25 @@ def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor
 
 
 def aligned(
-    aligner: Aligner, picture: Tensor, layers: Sequence[Layer], refined: Refined, features: Tensor
+    aligner: Aligner, picture: Tensor, layers: Sequence[Layer], refined: Refined
 ) -> tuple[list[Layer], Refined, Tensor]:
-    """Everything drawn, shifted onto the target's picture.
+    """What is drawn of skin, shifted onto the target's picture.
 
     Args:
         aligner: the network.
         picture: ``(1, 3, T, T)`` the target's.
         layers: views warped to the target.
         refined: what the refinement network makes of them.
-        features: ``(1, 4, S, S)`` eyes and mouth.
+
+    Returns:
+        layers and refinement shifted, and the shift ``(1, 2, F, F)`` in pixels of the field.
     """
-    field, size, window = layers[0].flow.shape[-1], features.shape[-1], refined.window
+    field, window = layers[0].flow.shape[-1], refined.window
     pictures = refined.picture, window.look(picture, picture.shape[-1] / field)
     drawn, target = (halved(one.mean(1, keepdim=True)) for one in pictures)
     shift = aligner(drawn, target, halved(window.look(layers[0].mask, 1.0)))
     refined, spread = refined.aligned(shift, field)
-    places = identity(size, size, spread) + resize(spread, size, size) * (size / field)
-    return [layer.shifted(spread) for layer in layers], refined, sample(features, places, "bicubic")
+    return [layer.shifted(spread) for layer in layers], refined, spread
 
 
 REENACTORS = {"flow": FlowReenactor}

@@ -9,6 +9,7 @@ import torch
 
 from fsgan_core.demo import COLLINS, HOPPER
 from fsgan_core.models import Models
+from fsgan_core.ops.landmarks import LEFT_EYE, RIGHT_EYE
 from fsgan_core.pipeline import AnalyzeOptions, ReenactOptions, analyze, build_appearance_map, reenact_crops, swap
 from fsgan_core.stages.alignment import Aligner, bundled_aligner
 from fsgan_core.stages.keyframes import Keyframes
@@ -131,6 +132,17 @@ def test_a_reenacted_crop_lies_on_the_edges_of_the_target(portrait):
     inner = cv2.erode(inner, np.ones((25, 25))) > 0
     errors = [np.abs(one.frame.astype(float) - real)[inner].mean() for one in (blind, aligned)]
     assert errors[1] < 0.75 * errors[0]
+
+
+def test_eyes_and_mouth_stay_as_sharp_as_they_are(portrait):
+    frame, face = portrait
+    off = wrong(face.landmarks[0], size=0.006, seed=2)
+    sharp = []
+    for one in (crops(portrait, off, frames) for frames in (None, [frame])):
+        places, detail = one.wanted[0][list(RIGHT_EYE + LEFT_EYE), :2], cv2.Laplacian(one.frame.astype(np.float32), -1)
+        near = cv2.fillConvexPoly(np.zeros(one.frame.shape[:2]), cv2.convexHull(places.astype(np.int32)), 1) > 0
+        sharp.append(np.abs(detail)[near].mean())
+    assert sharp[1] > 0.95 * sharp[0]
 
 
 def test_only_places_come_from_the_target(portrait):
