@@ -14,13 +14,19 @@ import torch
 from torch import Tensor
 
 from ..networks.alignment_net import AlignmentNet, AlignmentNetConfig
+from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean, halved
 from ..weights.checkpoint import OPEN
 from .open_networks import load_own
+from .openings import LEFT, RIGHT, RINGS, openness
 
 KIND = "alignment"
 """Kind of the weights, as their header names it."""
 BUNDLED = OPEN / "alignment.safetensors"
+_LID = (0.7, 1.1)
+"""Distance from the middle of an eye, in its widths, up to which it moves as a whole, and from which it does not."""
+_ALIKE = (0.5, 0.8)
+"""The narrower opening of an eye over the wider one, up to which it moves as a whole, and from which it does not."""
 _EDGE = 5
 """Width in cells of the shift over which it fades out beyond the face."""
 
@@ -46,6 +52,29 @@ class Aligner:
             it; 0 beyond the face.
         """
         return self.network(drawn, target, cover) * box_mean(box_max(halved(cover), _EDGE), _EDGE)
+
+
+def eyes_as_one(motion: Tensor, mean: Tensor, drawn: Tensor, wanted: Tensor) -> Tensor:
+    """A found motion in which an eye moves as a whole where it is not open as wide in both faces.
+
+    A lid that closes has no counterpart in a picture of an open eye, and the network drags it askew.
+
+    Args:
+        motion: ``(1, P, 2)`` of landmarks, in any unit.
+        mean: ``(P, 3)`` the mean face.
+        drawn: ``(1, P, 3)`` canonical landmarks of the face that is drawn.
+        wanted: the same of the picture.
+    """
+    for region in (RIGHT, LEFT):
+        ring = list(RINGS[region])
+        width = (mean[ring[0]] - mean[ring[len(ring) // 2]]).norm()
+        away = (mean - mean[ring].mean(0)).norm(dim=1) / width
+        near = 1 - smoothstep((away - _LID[0]) / (_LID[1] - _LID[0]))
+        first, second = (openness(face, region) for face in (drawn, wanted))
+        alike = torch.minimum(first, second) / torch.maximum(first, second).clamp_min(1e-6)
+        whole = near[:, None] * (1 - smoothstep((alike - _ALIKE[0]) / (_ALIKE[1] - _ALIKE[0])))
+        motion = torch.lerp(motion, (near / near.sum() @ motion)[:, None], whole)
+    return motion
 
 
 def load_aligner(path: Path = BUNDLED, device: torch.device | str = "cpu") -> Aligner:

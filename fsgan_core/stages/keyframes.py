@@ -22,7 +22,7 @@ from ..ops.geometry import angle
 from ..ops.head_mesh import place
 from ..ops.mesh import facing, interpolate, rasterize
 from ..streams import Frame
-from .alignment import Aligner
+from .alignment import Aligner, eyes_as_one
 from .landmark_crops import cut, inverse, moved, shape_placement
 from .views import facing_camera
 
@@ -41,6 +41,7 @@ class _Keyframe:
         grey: ``(1, 1, SIDE, SIDE)`` brightness in [0, 1].
         points: ``(1, 478, 3)`` landmarks in its pixels.
         rotation: ``(1, 3, 3)`` of the head.
+        shape: ``(1, 478, 3)`` its canonical landmarks.
         undone: ``(478, 2)`` sum of what frames compared with it were corrected by, in its pixels, turned back.
         count: how many frames.
     """
@@ -48,6 +49,7 @@ class _Keyframe:
     grey: Tensor
     points: Tensor
     rotation: Tensor
+    shape: Tensor
     undone: NDArray[np.float64] = field(default_factory=lambda: np.zeros((478, 2)))
     count: int = 0
 
@@ -104,7 +106,8 @@ class Keyframes:
         device = self.model.mean.device
         grey = torch.from_numpy(cut(frame, matrix, SIDE)).to(device).float().mean(2) / 255
         placed = torch.from_numpy(points)[None].float().to(device)
-        return _Keyframe(grey[None, None], placed, place(self.model.mean, placed).rotation)
+        head = place(self.model.mean, placed)
+        return _Keyframe(grey[None, None], placed, head.rotation, head.shape)
 
     def _agreeing(self, key: _Keyframe, face: _Keyframe) -> Tensor:
         """The landmarks of a face, moved to where the keyframe's pixels are found."""
@@ -113,4 +116,7 @@ class Keyframes:
         known = torch.cat((key.points[..., :2], facing_camera(key.points, self.model)), -1)
         flow, shown = interpolate(known, triangles, number, weights).split((2, 1), 1)
         shift = self.aligner(sample(key.grey, flow), face.grey, shown * (number >= 0)[:, None])
-        return torch.cat((found(face.points[..., :2], shift / 2, shift.shape[-1] / SIDE), face.points[..., 2:]), -1)
+        places = face.points[..., :2]
+        motion = found(places, shift / 2, shift.shape[-1] / SIDE) - places
+        motion = eyes_as_one(motion, self.model.mean, key.shape, face.shape)
+        return torch.cat((places + motion, face.points[..., 2:]), -1)

@@ -22,7 +22,7 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import found, identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.pooling import box_mean, halved
-from .alignment import Aligner
+from .alignment import Aligner, eyes_as_one
 from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
@@ -151,8 +151,10 @@ class FlowReenactor:
         refined = self._refined(layers, weights, target, window, features)
         if refined is not None and self.wanted is not None:
             layers, refined, spread = aligned(*self.wanted, layers, refined)
-            places = found(landmarks[..., :2], spread * (size / field), field / size)
-            landmarks = torch.cat((places, landmarks[..., 2:]), -1)
+            places = landmarks[..., :2]
+            motion = found(places, spread * (size / field), field / size) - places
+            motion = eyes_as_one(motion, self.model.mean, views[main].placement.shape, target.shape)
+            landmarks = torch.cat((places + motion, landmarks[..., 2:]), -1)
             # Drawn anew where they belong: looked up twice they would lose their sharpness.
             features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
         image = featured(self._merged(layers, weights, refined, size), features)

@@ -9,9 +9,9 @@ import torch
 
 from fsgan_core.demo import COLLINS, HOPPER
 from fsgan_core.models import Models
-from fsgan_core.ops.landmarks import LEFT_EYE, RIGHT_EYE
+from fsgan_core.ops.landmarks import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from fsgan_core.pipeline import AnalyzeOptions, ReenactOptions, analyze, build_appearance_map, reenact_crops, swap
-from fsgan_core.stages.alignment import Aligner, bundled_aligner
+from fsgan_core.stages.alignment import Aligner, bundled_aligner, eyes_as_one
 from fsgan_core.stages.keyframes import Keyframes
 from fsgan_core.stages.measuring import MeasureOptions
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
@@ -72,6 +72,23 @@ def test_what_all_frames_measured_decides_where_the_face_is(portrait):
     settled = keyframes.settled(rows)
     assert distance(settled[0], true) < 0.5 * distance(keyframe, true)
     assert distance(settled[0], settled[3]) < 0.5 * distance(keyframe, true)
+
+
+def blinking(shape, part):
+    """The mean face with its right eye shut by a part."""
+    change = MODEL.expression[MODEL.names.index("eyeBlink_R")]
+    return shape + part * change
+
+
+@pytest.mark.parametrize(("part", "whole"), [(0.0, False), (0.9, True)])
+def test_an_eye_that_closes_moves_as_a_whole(part, whole):
+    drawn = MODEL.mean[None]
+    motion = torch.randn(1, 478, 2, generator=torch.Generator().manual_seed(0))
+    steadied = eyes_as_one(motion, MODEL.mean, drawn, blinking(drawn, part))
+    spread = [steadied[0, list(ring)].std(0).max() for ring in (RIGHT_EYE, LEFT_EYE)]
+    assert (spread[0] < 1e-5) == whole and spread[1] > 0.5
+    far = [1, 152, *LIPS_INNER]
+    torch.testing.assert_close(steadied[:, far], motion[:, far])
 
 
 class Silent(torch.nn.Module):
