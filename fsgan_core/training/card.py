@@ -37,6 +37,9 @@ class Card:
     faults: str = "Not looked at yet."
 
 
+_OTHER = "\n\nThat is what the shipped network learned from; if this run was given other material, say here what."
+
+
 def write_card(weights: Path, card: Card, figures: Mapping[str, float], progress: Progress, command: str = "") -> Path:
     """Write the card beside a file of weights, under the same name with ``.md``.
 
@@ -62,6 +65,7 @@ def write_card(weights: Path, card: Card, figures: Mapping[str, float], progress
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     shown = "\n".join(f"| {name} | {value:.5g} |" for name, value in figures.items())
+    other = "" if card.data == Card.data else _OTHER
     text = f"""# {card.title}
 
 {card.purpose}
@@ -72,7 +76,7 @@ def write_card(weights: Path, card: Card, figures: Mapping[str, float], progress
 
 ## Data
 
-{card.data}
+{card.data}{other}
 
 ## Figures
 
