@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .pooling import summed
+
 _FINE = 256
 """Side in pixels up to which colour statistics are taken pixel by pixel."""
 
@@ -132,8 +134,8 @@ def _moments(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and spread under the mask, ``(B, 3)`` each, by reweighting: what is far from the rest is no skin."""
     lab, weight = srgb_to_oklab(image), mask
     for _ in range(4):
-        share = weight / weight.sum((2, 3), keepdim=True).clamp_min(1e-6)
-        mean = (lab * share).sum((2, 3), keepdim=True)
-        variance = ((lab - mean).square() * share).sum((2, 3), keepdim=True) + 1e-6
+        share = weight / summed(weight, (2, 3)).clamp_min(1e-6)
+        mean = summed(lab * share, (2, 3))
+        variance = summed((lab - mean).square() * share, (2, 3)) + 1e-6
         weight = mask / (1 + ((lab - mean).square() / variance).mean(1, keepdim=True))
     return mean[..., 0, 0], variance[..., 0, 0].sqrt()

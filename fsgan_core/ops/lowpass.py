@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .pooling import summed
+
 
 def lowpass(values: Tensor, sigma: Tensor | float, grid: int = 64, shape: tuple[int, int] | None = None) -> Tensor:
     """Blur with a Gaussian that is computed on a coarse grid and evaluated at every pixel.
@@ -66,8 +68,8 @@ def pooled(values: Tensor, mask: Tensor, side: int) -> tuple[Tensor, Tensor, flo
     scale = min(1.0, side / max(height, width))
     shape = (max(1, round(scale * height)), max(1, round(scale * width)))
     weight = F.adaptive_avg_pool2d(mask, shape)
-    total = F.adaptive_avg_pool2d(torch.where(mask > 0, values * mask, 0), shape)
-    return total / weight.clamp_min(1e-6), weight, scale
+    average = F.adaptive_avg_pool2d(torch.where(mask > 0, values * mask, 0), shape)
+    return average / weight.clamp_min(1e-6), weight, scale
 
 
 def face_size(mask: Tensor) -> Tensor:
@@ -76,7 +78,7 @@ def face_size(mask: Tensor) -> Tensor:
     Args:
         mask: ``(B, 1, H, W)``.
     """
-    return mask.sum((1, 2, 3)).clamp_min(1).sqrt()
+    return summed(mask, (1, 2, 3)).flatten().clamp_min(1).sqrt()
 
 
 def _kernel(size: int, cells: int, sigma: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .pooling import summed
+
 _OFFSETS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0))
 # Roots of the Chebyshev polynomial of degree 3 on [2/8, 2], the upper part of the spectrum of D^-1 A: relaxing with
 # their reciprocals is the Chebyshev smoother, without its recurrence.
@@ -106,7 +108,7 @@ def solve(levels: list[Level], rhs: Tensor, tolerance: float, iterations: int) -
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     """Channels of an item share their step lengths: one dot product an item, ``(B, 1, 1, 1)``."""
-    return (a * b).sum((1, 2, 3), keepdim=True)
+    return summed(a * b, (1, 2, 3))
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:

@@ -49,3 +49,13 @@ def _along(values: Tensor, width: int, dim: int, combine: Callable[[Tensor, Tens
     margin = (width // 2, width // 2) if dim == 3 else (0, 0, width // 2, width // 2)
     padded = functional.pad(values, margin, value=beyond)
     return reduce(combine, (padded.narrow(dim, start, values.shape[dim]) for start in range(width)))
+
+
+def summed(values: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Sum over some dimensions, which stay with length 1.
+
+    On a CPU in double precision, rounded at the end: threads add up in another order, and results would differ in
+    their last bits with the number of threads.
+    """
+    wide = torch.float64 if values.device.type == "cpu" else values.dtype
+    return values.sum(dims, keepdim=True, dtype=wide).to(values.dtype)

@@ -105,3 +105,17 @@ def test_a_black_and_white_target_takes_the_colour_away():
     matched = apply_color_match(face, estimate_color_match(face, grey, torch.ones(1, 1, 32, 32)))
     assert (matched.amax(1) - matched.amin(1)).max() < 0.02
     assert matched.std() > 0.05
+
+
+def test_the_match_does_not_depend_on_the_number_of_threads():
+    torch.manual_seed(0)
+    source, target, mask = torch.rand(1, 3, 400, 400), torch.rand(1, 3, 400, 400), torch.rand(1, 1, 400, 400)
+    setting, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(estimate_color_match(source, target, mask))
+    finally:
+        torch.set_num_threads(setting)
+    for name in ("source", "target", "gain"):
+        assert all(torch.equal(getattr(one, name), getattr(found[0], name)) for one in found), name
