@@ -16,22 +16,21 @@ import torch
 from numpy.typing import NDArray
 
 from .faces import Analysis, FaceSequence
+from .heads import head_of, moved_head
 from .models import Models
 from .ops.controls import Controls, controlled
 from .ops.face_model import poses
-from .ops.head_mesh import head_reach
 from .ops.motion import Parts, transfer
 from .rendering import TrackColor, at_once, giving, largest, rendered, span
 from .stages.appearance_map import AppearanceMap, build
 from .stages.candidates import Candidate, MapOptions
-from .stages.compositing import Patch, composite, crop
+from .stages.compositing import composite, crop
 from .stages.cropping import Box, in_crop, square_box
 from .stages.detection import Detections
 from .stages.measuring import MeasureOptions, measure
-from .stages.reenactment import FlowReenactor, Reenactment
+from .stages.reenactment import FlowReenactor
 from .stages.tracking import TrackOptions, link
-from .stages.views import Source, View, prepare
-from .stages.warping import Anchor
+from .stages.views import Source
 from .streams import Clip, Frame, chunked
 from .swapping import Aim, SwapOptions, UserMask, seen, swap_face
 
@@ -237,11 +236,11 @@ def reenact(
     device = models.device
     ours, theirs = torch.from_numpy(landmarks).to(device), torch.from_numpy(target.landmarks).to(device)
     moved = transfer(models.face_model, ours, theirs, parts=options.parts, travel=options.travel)
-    head = _head(picture, landmarks, models)
+    head = head_of(picture, landmarks, models)
 
     def draw(item: tuple[int, NDArray[np.float32]]) -> Rendered:
         row, face = item
-        drawn, patch = _moved_head(head, face, models)
+        drawn, patch = moved_head(head, face, models)
         record = FaceRecord(0, "reenacted", patch.box, angles(target.poses[row]), drawn.steps, seen(drawn))
         return Rendered(composite(picture, [patch]), (record,), wanted=(face,))
 
@@ -319,7 +318,7 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
             elif controls.neutral:
                 records.append(FaceRecord(track, "kept", pose=angles(face.poses[row])))
             else:
-                drawn, patch = _moved_head(_head(frame, face.landmarks[row], models), moved.landmarks[row], models)
+                drawn, patch = moved_head(head_of(frame, face.landmarks[row], models), moved.landmarks[row], models)
                 # The next face is changed in what this one leaves, since the surroundings of the two may overlap.
                 frame = composite(frame, [patch])
                 pose = angles(moved.poses[row])
@@ -335,32 +334,6 @@ def _controlled(face: FaceSequence, controls: Controls, models: Models) -> FaceS
     moved = controlled(models.face_model, landmarks, controls)
     pose = poses(models.face_model, moved)
     return replace(face, landmarks=moved.cpu().numpy(), poses=pose.cpu().numpy())
-
-
-@dataclass(frozen=True)
-class _Head:
-    """A head in its picture: its view, the square in which it can move, and how the two lie to each other."""
-
-    view: View
-    box: Box
-    anchor: Anchor
-
-
-def _head(picture: Frame, landmarks: NDArray[np.float32], models: Models) -> _Head:
-    height, width, _ = picture.shape
-    reach = head_reach(models.face_model.mean, torch.from_numpy(landmarks)[None].to(models.device))
-    box = square_box(reach[0].cpu().numpy())
-    left, top = max(0, box[0]), max(0, box[1])
-    shown = picture[top : min(height, box[3]), left : min(width, box[2])]
-    points = torch.from_numpy(landmarks - np.array((left, top, 0), np.float32)).to(models.device)
-    return _Head(prepare(shown, points, models.face_model), box, Anchor(1.0, box[0] - left, box[1] - top))
-
-
-def _moved_head(head: _Head, landmarks: NDArray[np.float32], models: Models) -> tuple[Reenactment, Patch]:
-    """A head drawn with landmarks ``(478, 3)`` in pixels of its picture, and what lies over the picture then."""
-    side, points = head.box[2] - head.box[0], in_crop(landmarks, head.box).to(models.device)
-    drawn = models.reenactment([head.view], [1.0], points, side, head.anchor, surroundings=True)
-    return drawn, Patch(drawn.image, torch.ones_like(drawn.mask), head.box)
 
 
 def absence(face: FaceSequence, index: int) -> str:

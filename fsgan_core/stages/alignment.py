@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..networks.alignment_net import AlignmentNet, AlignmentNetConfig
+from ..ops.flow import found
 from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean, halved
 from ..weights.checkpoint import OPEN
@@ -52,6 +53,21 @@ class Aligner:
             it; 0 beyond the face.
         """
         return self.network(drawn, target, cover) * box_mean(box_max(halved(cover), _EDGE), _EDGE)
+
+
+def landed(points: Tensor, shift: Tensor, cells: float, mean: Tensor, shapes: tuple[Tensor, Tensor]) -> Tensor:
+    """Landmarks of a drawn face, moved to where the picture shows what was drawn there; depth stays.
+
+    Args:
+        points: ``(1, P, 3)`` pixels.
+        shift: ``(1, 2, H, W)`` pixels, of an :class:`Aligner`.
+        cells: cells of ``shift`` per pixel.
+        mean: ``(P, 3)`` the mean face.
+        shapes: ``(1, P, 3)`` canonical landmarks of the face that is drawn, and of the picture's.
+    """
+    places = points[..., :2]
+    motion = eyes_as_one(found(places, shift, cells) - places, mean, *shapes)
+    return torch.cat((places + motion, points[..., 2:]), -1)
 
 
 def eyes_as_one(motion: Tensor, mean: Tensor, drawn: Tensor, wanted: Tensor) -> Tensor:

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from ..networks.alignment_net import SIDE
 from ..ops.face_model import FaceModel
-from ..ops.flow import found, sample
+from ..ops.flow import sample
 from ..ops.geometry import angle
 from ..ops.head_mesh import place
 from ..ops.mesh import facing, interpolate, rasterize
 from ..streams import Frame
-from .alignment import Aligner, eyes_as_one
+from .alignment import Aligner, landed
 from .landmark_crops import cut, inverse, moved, shape_placement
 from .views import facing_camera
 
@@ -116,7 +116,4 @@ class Keyframes:
         known = torch.cat((key.points[..., :2], facing_camera(key.points, self.model)), -1)
         flow, shown = interpolate(known, triangles, number, weights).split((2, 1), 1)
         shift = self.aligner(sample(key.grey, flow), face.grey, shown * (number >= 0)[:, None])
-        places = face.points[..., :2]
-        motion = found(places, shift / 2, shift.shape[-1] / SIDE) - places
-        motion = eyes_as_one(motion, self.model.mean, key.shape, face.shape)
-        return torch.cat((places + motion, face.points[..., 2:]), -1)
+        return landed(face.points, shift / 2, shift.shape[-1] / SIDE, self.model.mean, (key.shape, face.shape))

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from ..networks.flow_net import featured
 from ..ops.face_model import FaceModel
-from ..ops.flow import found, identity, reflected, resize, sample
+from ..ops.flow import identity, reflected, resize, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.pooling import box_mean, halved
-from .alignment import Aligner, eyes_as_one
+from .alignment import Aligner, landed
 from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
@@ -151,10 +151,8 @@ class FlowReenactor:
         refined = self._refined(layers, weights, target, window, features)
         if refined is not None and self.wanted is not None:
             layers, refined, spread = aligned(*self.wanted, layers, refined)
-            places = landmarks[..., :2]
-            motion = found(places, spread * (size / field), field / size) - places
-            motion = eyes_as_one(motion, self.model.mean, views[main].placement.shape, target.shape)
-            landmarks = torch.cat((places + motion, landmarks[..., 2:]), -1)
+            shapes = views[main].placement.shape, target.shape
+            landmarks = landed(landmarks, spread * (size / field), field / size, self.model.mean, shapes)
             # Drawn anew where they belong: looked up twice they would lose their sharpness.
             features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
         image = featured(self._merged(layers, weights, refined, size), features)

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
 from ..networks.alignment_net import REACH, SIDE, AlignmentNet, AlignmentNetConfig, evened
 from ..networks.flow_net import WINDOW
@@ -28,7 +28,7 @@ from . import augment
 from .card import Card
 from .drawings import Drawing, Image, drawings
 from .labelled import read_faces
-from .landmarks import Numbers, one_thread
+from .landmarks import numbered
 from .loop import Batch
 from .reenactment_pairs import weighted
 from .run_files import grid
@@ -147,8 +147,7 @@ class AlignmentTask:
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches; batch ``i`` is made of seed ``seed + i`` alone."""
-        order = Numbers(seed, self.batch)
-        yield from DataLoader(self.samples, batch_sampler=order, num_workers=self.workers, worker_init_fn=one_thread)
+        return numbered(self.samples, seed, self.batch, self.workers)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Distance to the known shift; and how unlike the photo one's own aligned face is."""

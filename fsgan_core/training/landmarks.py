@@ -12,7 +12,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from ..networks.landmark_net import LandmarkNet, LandmarkNetConfig
 from ..ops.landmarks import (
@@ -101,8 +101,7 @@ class LandmarkTask:
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches; batch ``i`` is made of seed ``seed + i`` alone."""
-        order = Numbers(seed, self.batch)
-        yield from DataLoader(self.samples, batch_sampler=order, num_workers=self.workers, worker_init_fn=one_thread)
+        return numbered(self.samples, seed, self.batch, self.workers)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Weighted distance in eye distances, and the presence score's cross-entropy."""
@@ -159,6 +158,11 @@ class Numbers:
         while True:
             yield list(range(number * self.batch, (number + 1) * self.batch))
             number += 1
+
+
+def numbered(samples: Dataset[Batch], seed: int, batch: int, workers: int) -> Iterator[Batch]:
+    """Endless batches of samples that depend on their number alone; batch ``i`` is made of seed ``seed + i``."""
+    yield from DataLoader(samples, batch_sampler=Numbers(seed, batch), num_workers=workers, worker_init_fn=one_thread)
 
 
 def as_image(crops: Tensor) -> Tensor:

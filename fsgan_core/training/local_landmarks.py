@@ -13,7 +13,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
 from ..networks.local_landmark_net import LocalLandmarkNet, LocalLandmarkNetConfig
 from ..stages.landmark_crops import after, cut, inverse, moved, placement, shape_placement
@@ -25,7 +25,7 @@ from . import augment
 from .card import Card
 from .labelled import read_faces
 from .landmark_samples import EYES, bent
-from .landmarks import Numbers, as_image, distances, one_thread
+from .landmarks import as_image, distances, numbered
 from .local_faces import Measured, kept, made
 from .loop import Batch
 from .reenactment_pairs import weighted
@@ -130,8 +130,7 @@ class LocalLandmarkTask:
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches; batch ``i`` is made of seed ``seed + i`` alone."""
-        order = Numbers(seed, self.batch)
-        yield from DataLoader(self.samples, batch_sampler=order, num_workers=self.workers, worker_init_fn=one_thread)
+        return numbered(self.samples, seed, self.batch, self.workers)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Weighted distance in eye distances, and that of the openings."""
