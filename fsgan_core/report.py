@@ -17,6 +17,7 @@ from .ops.landmarks import to_ibug68
 from .pipeline import Rendered
 from .provenance import VERSION
 from .streams import Frame
+from .words import plural
 
 _UNTOUCHED: dict[str, Any] = {
     "status": "kept",
@@ -84,7 +85,7 @@ class Report:
         done = [row for row in self.rows if row["status"] == status]
         faces, frames = len({row["track"] for row in done}), len({row["index"] for row in done})
         every = len({row["index"] for row in self.rows})
-        return f"{faces} {'face' if faces == 1 else 'faces'} {status}, in {frames} of {every} frames"
+        return f"{plural(faces, 'face')} {status}, in {frames} of {plural(every, 'frame')}"
 
     def values(self) -> dict[str, Any]:
         """The report as JSON knows it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ..fsgan_core.words import plural
 from .host import Progress
 from .pictures import clip, frames
 from .types import Faces
@@ -82,8 +83,8 @@ def fitting(faces: Faces, size: tuple[int, int], count: int | None = None) -> An
     """
     analysis = faces.analysis
     if analysis.size != size or (count is not None and analysis.frame_count != count):
-        found = f"{analysis.frame_count} frames of {analysis.size[0]}x{analysis.size[1]}"
-        wanted = f"{'' if count is None else f'{count} frames of '}{size[0]}x{size[1]}"
+        found = f"{plural(analysis.frame_count, 'frame')} of {analysis.size[0]}x{analysis.size[1]}"
+        wanted = f"{'' if count is None else plural(count, 'frame') + ' of '}{size[0]}x{size[1]}"
         raise ValueError(f"the faces were measured in {found}, the target is {wanted}; analyze this target")
     return analysis
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..fsgan_core.words import plural
 from . import host
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def mask_values(mask: Tensor | None, size: tuple[int, int], count: int) -> list[
         return [None] * count
     layers = mask.detach().float().cpu().reshape(-1, *mask.shape[-2:]).clamp(0, 1)
     if len(layers) not in (1, count):
-        raise ValueError(f"found {len(layers)} masks for {count} pictures; give one, or one for each")
+        found = f"found {plural(len(layers), 'mask')} for {plural(count, 'picture')}"
+        raise ValueError(f"{found}; give one, or one for each")
     if layers.shape[-2:] != (size[1], size[0]):
         layers = functional.interpolate(layers[:, None], (size[1], size[0]), mode="bilinear", antialias=True)[:, 0]
     values = [layer.numpy() if bool(layer.any()) else None for layer in layers]

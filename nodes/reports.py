@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..fsgan_core.words import plural
+
 if TYPE_CHECKING:
     from ..fsgan_core.evaluation.quality import Quality
     from ..fsgan_core.faces import Analysis
@@ -56,11 +58,6 @@ def quality_of(source: AppearanceMap, models: Models) -> Quality:
 
     embedder = load_if_installed(models.device)
     return Quality(Inspector([Reference.of(source, models, embedder)], models, embedder))
-
-
-def plural(count: int, noun: str) -> str:
-    """``"1 face"``, ``"2 faces"``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def listed(numbers: Sequence[int]) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from ..fsgan_core.words import plural
 from .finding import PASSES, Watched, analyzed, person
 from .host import Progress
 from .pictures import frames
-from .reports import listed, plural
+from .reports import listed
 
 if TYPE_CHECKING:
     from ..fsgan_core.faces import FaceSequence
@@ -75,13 +76,9 @@ def video_clips(window: Clip, models: Models, progress: Progress, rule: str | in
 
 def map_words(appearance: AppearanceMap, skipped: list[int]) -> str:
     """What a map shows, what it lacks, and which pictures were of no use."""
-    from ..fsgan_core.stages.coverage import missing
+    from ..fsgan_core.stages.coverage import hint
 
-    lacking = missing(appearance)
-    lines = [
-        plural(len(appearance), "view"),
-        f"no view looking {'; '.join(lacking)}" if lacking else "nothing is missing",
-    ]
+    lines = [plural(len(appearance), "view"), hint(appearance)]
     if skipped:
         lines.append(f"no face found in source {listed(skipped).replace('frame', 'picture')}")
     return "\n".join(lines)

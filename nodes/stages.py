@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from ..fsgan_core.words import plural
 from . import host, pictures, widgets
 from .crops import Crops, CropsType, Placed
 from .finding import PASSES, analyzed, chosen, fitting, row_of
-from .reports import listed, plural
+from .reports import listed
 from .sources import source_map, steps
 from .swap import user_masks
 from .types import Faces, ModelSet, stages
@@ -236,7 +237,7 @@ class CompositeFaces(host.Node):
 
         if len(target) != crops.count:
             raise ValueError(
-                f"found {len(target)} pictures for crops of {crops.count}; connect the target of Crop Faces"
+                f"found {plural(len(target), 'picture')} for crops of {crops.count}; connect the target of Crop Faces"
             )
         patches: dict[int, list[Any]] = defaultdict(list)
         for one in crops.through("Segment Faces", "Blend Faces").faces:

@@ -30,7 +30,47 @@ def test_usage_errors_leave_with_2(words: list[str], capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2
-    assert "usage: fsgan" in capsys.readouterr().err
+    said, advice = capsys.readouterr().err.splitlines()
+    assert said.startswith("fsgan")
+    assert "--help" in advice
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "swap -s a.png -t b.png -o c.png --face foo",
+            "--face: found 'foo', expected largest, all or a number from 0",
+        ),
+        (
+            "swap -s a.png -t b.png -o c.png --source-face all",
+            "face: found 'all', expected largest or a number from 0",
+        ),
+        ("swap -s a.png -t b.png -o c.png --margin wide", "--margin: found 'wide', expected a number"),
+        ("swap -s a.png -t b.png -o c.png --steps 1.5", "--steps: found '1.5', expected a whole number"),
+        ("swap -s a.png -t b.png -o c.png --device gpu", "'gpu' (choose from"),
+        ("swap -s a.png -t b.png -o c.png --smile 1", "fsgan swap: found --smile 1, which it does not know"),
+        ("swap -t b.png -o c.png", "required: --source/-s"),
+        ("edit -i a.png -o c.png", "nothing to change; say what, such as --smile 0.6"),
+        ("edit -i a.png -o c.png --yaw wide", "--yaw: found 'wide', expected a number, -60 to 60 degrees"),
+        ("edit -i a.png -o c.png --yaw 99", "yaw is 99, expected -60 to 60 degrees"),
+        ("edit -i a.png -o c.png --yaw nan", "yaw is nan, expected -60 to 60 degrees"),
+        ("faces build", "fsgan faces build: the following arguments are required: source"),
+        ("evaluate self -o a --frames 0", "--frames: found '0', expected a whole number of at least 1"),
+    ],
+)
+def test_usage_errors_say_what_was_found_and_expected(
+    words: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        write_image(Path(f"{name}.png"), Image(np.zeros((8, 8, 3), np.uint8)), marking=None)
+    with pytest.raises(SystemExit) as stop:
+        main(words.split())
+    assert stop.value.code == 2
+    said, _ = capsys.readouterr().err.splitlines()
+    assert message in said
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
 
 
 def test_top_level_help_loads_no_network() -> None:
@@ -91,3 +131,16 @@ def test_auto_takes_the_default() -> None:
     parser = argparse.ArgumentParser()
     add_options(parser, TrainOptions, "training")
     assert read_options(parser.parse_args(["--steps", "auto", "--lr", "0.5"]), TrainOptions) == TrainOptions(lr=0.5)
+
+
+def test_a_map_is_made_and_shown_in_plain_words(
+    portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, chart = str(tmp_path / "anna.safetensors"), tmp_path / "chart.png"
+    assert main(["faces", "build", str(portrait), "-o", path]) == 0
+    assert capsys.readouterr().out == f"wrote {path}: 1 view\n"
+    assert main(["faces", "show", path, "-o", str(chart)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "view     yaw   pitch    roll  size" in lines
+    assert lines[-1].startswith("No view looks ")
+    assert chart.is_file()

@@ -8,7 +8,7 @@ import pytest
 
 CORE = Path(__file__).parents[1] / "fsgan_core"
 ORDER = [
-    *("errors", "options", "provenance", "streams", "ops", "faces", "networks", "weights", "stages", "models"),
+    *("errors", "words", "options", "provenance", "streams", "ops", "faces", "networks", "weights", "stages", "models"),
     *("media", "swapping", "heads", "rendering", "pipeline", "official", "report", "gallery"),
     *("training", "evaluation", "demo", "cli"),
 ]

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from ..errors import FSGANError
 from ..provenance import VERSION
@@ -48,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     parsers = _parsers(words[:1])
-    args = parsers[""].parse_args(words)
+    args, unknown = parsers[""].parse_known_args(words)
+    if unknown:
+        parsers[args.command].error(f"found {' '.join(unknown)}, which it does not know")
     try:
         args.run(args)
     except argparse.ArgumentError as error:
@@ -65,12 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells a usage error in two lines: what was found and expected, and where all flags are explained."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n'{self.prog} --help' lists what it takes\n")
+
+
 def _parsers(wanted: Sequence[str]) -> dict[str, argparse.ArgumentParser]:
     """The parser of the program, under the empty name, and those of its commands; only the wanted one is complete."""
-    program = argparse.ArgumentParser("fsgan", description="Face reenactment and swapping, subject agnostic.")
+    program = Parser("fsgan", description="Face reenactment and swapping, subject agnostic.")
     program.add_argument("--version", action="version", version=f"fsgan {VERSION}")
     commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    parsers = {"": program}
+    parsers: dict[str, argparse.ArgumentParser] = {"": program}
     for name, text in COMMANDS.items():
         parsers[name] = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name in wanted:

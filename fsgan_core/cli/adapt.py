@@ -14,6 +14,7 @@ from ..stages.candidates import MapOptions
 from ..stages.refinement import bundled_refiner
 from ..training.adaptation import AdaptOptions, adapt
 from ..training.labelled import Face
+from ..words import plural
 from .engine import MEASURING, add_stages, load_models
 from .flags import add_options, add_output, read_options
 from .subjects import TENSORS, add_source_face, source_map
@@ -44,4 +45,5 @@ def run(args: argparse.Namespace) -> None:
     )
     with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:
         found.save(temporary)
-    print(f"wrote {args.output}: held-out error {found.before:.4f} -> {found.after:.4f} in {found.steps} steps")
+    errors = f"held-out error {found.before:.4f} -> {found.after:.4f}"
+    print(f"wrote {args.output}: {errors} in {plural(found.steps, 'step')}")

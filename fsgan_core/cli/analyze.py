@@ -13,6 +13,7 @@ from ..media import check_output, staged
 from ..pipeline import AnalyzeOptions
 from ..report import analysis_arrays, analysis_values
 from ..stages.analysis import save_analysis
+from ..words import plural
 from .clips import opened
 from .engine import MEASURING, add_stages, load_models
 from .flags import add_options, add_output
@@ -45,4 +46,4 @@ def run(args: argparse.Namespace) -> None:
                 np.savez_compressed(file, allow_pickle=False, **analysis_arrays(analysis))
         else:
             save_analysis(temporary, analysis)
-    print(f"wrote {args.output}: {len(analysis.faces)} faces in {analysis.frame_count} frames")
+    print(f"wrote {args.output}: {plural(len(analysis.faces), 'face')} in {plural(analysis.frame_count, 'frame')}")

@@ -10,6 +10,7 @@ from ..training.dataset_build import build_file, check_folder, finish, media_fil
 from ..training.dataset_choice import DatasetOptions
 from ..training.dataset_report import write_report
 from ..training.ict_files import write_arrays
+from ..words import plural
 from .clips import watched
 from .engine import MEASURING, add_stages, load_models
 from .flags import add_debug, add_options, read_options
@@ -59,7 +60,8 @@ def _build(args: argparse.Namespace) -> None:
     ]
     report = write_report(args.output, entries, finish(entries, args.output, options))
     refused = sum(report["refused"].values())
-    print(f"{args.output}: {report['kept']} pictures kept, {refused} refused, in {len(files)} files")
+    kept = plural(report["kept"], "picture")
+    print(f"{args.output}: {kept} kept, {refused} refused, in {plural(len(files), 'file')}")
     for name, error in report["unreadable"].items():
         print(f"not read: {name}: {error}")
     print(f"see {args.output / 'report.html'}")

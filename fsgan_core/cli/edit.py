@@ -13,7 +13,7 @@ from ..provenance import Marking
 from ..report import Report
 from .clips import check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
-from .flags import add_options, add_output, read_options
+from .flags import add_options, add_output, given_options, read_options
 from .quality import write_report
 from .subjects import add_choice, chosen_faces, measured
 
@@ -34,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, edit, write, report."""
+    if not given_options(args, Controls):
+        found = "found nothing to change; say what, such as --smile 0.6, --yaw 15 or --blink-left 1"
+        raise argparse.ArgumentError(None, found)
     item, controls = opened(args.input), read_options(args, Controls)
     check_result(args, item.image is not None, [path for path in (args.input, args.reference) if path])
     models = load_models(args)

@@ -13,9 +13,10 @@ from ..evaluation.identity import load_if_installed
 from ..evaluation.material import SUFFIXES, Library, Pair, Subject, faceforensics, files, pairs, read_pairs
 from ..evaluation.outcome import Outcome
 from ..evaluation.protocols import Bench, ablation_protocol, swap_protocol
-from ..evaluation.publish import Publication, today, weight_set
+from ..evaluation.publish import PAGE, Publication, today, weight_set
 from ..evaluation.self_reenactment import limits, self_protocol
 from ..evaluation.variants import PRESETS, variant
+from ..media import staged_folder
 from ..provenance import Marking
 from .clips import watched
 from .flags import add_debug, add_device, chosen_device
@@ -71,22 +72,21 @@ def _configure(action: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the protocols and write what they found."""
     variants = [variant(words, chosen_device(args.device)) for words in args.variant or ["default"]]
-    publication = Publication(args.output, _facts(args), Marking(operation="evaluation of swaps"), args.overwrite)
-    publication.check()
     embedder = load_if_installed(chosen_device(args.device))
     bench = Bench(Library(variants[0].models, args.frames), variants, embedder, watched)
-    found = _pairs(args, bench)
-    outcomes = [outcome for outcome in _outcomes(args, bench, found) if outcome.results]
-    if not outcomes:
-        raise FSGANError(f"nothing could be measured; {_skipped(bench) or 'no clip fits the protocol'}")
-    shown = publication.write(outcomes)
+    with staged_folder(args.output, overwrite=args.overwrite) as folder:
+        found = _pairs(args, bench, folder)
+        outcomes = [outcome for outcome in _outcomes(args, bench, found) if outcome.results]
+        if not outcomes:
+            raise FSGANError(f"nothing could be measured; {_skipped(bench) or 'no clip fits the protocol'}")
+        Publication(folder, _facts(args), Marking(operation="evaluation of swaps")).write(outcomes)
     for words in (
         _skipped(bench),
         "" if embedder else "identity was not measured; run: pip install face_recognition_models",
     ):
         if words:
             print(f"note: {words}")
-    print(f"wrote {shown}")
+    print(f"wrote {args.output / PAGE}")
 
 
 def _outcomes(args: argparse.Namespace, bench: Bench, found: Sequence[Pair]) -> list[Outcome]:
@@ -106,12 +106,12 @@ def _outcomes(args: argparse.Namespace, bench: Bench, found: Sequence[Pair]) -> 
     return [swap_protocol(bench, found), table, ablation_protocol(few, found), curve, *others]
 
 
-def _pairs(args: argparse.Namespace, bench: Bench) -> list[Pair]:
-    """What DATA means."""
+def _pairs(args: argparse.Namespace, bench: Bench, folder: Path) -> list[Pair]:
+    """What DATA means; the demo's material is written into the folder of the results."""
     if args.data is None:
         # The first frames are enough for swaps; the others are spread over a clip.
         frames = args.frames if args.action in ("swap", "ablation") else None
-        made = write_material(args.output / "material", bench.library.models, frames)
+        made = write_material(folder / "material", bench.library.models, frames)
         found = [Pair(source, target) for source, target in made.items()]
     elif args.action == "faceforensics":
         found = faceforensics(args.data, args.compression, args.methods)
@@ -148,5 +148,5 @@ def _skipped(bench: Bench) -> str:
 
 def _count(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"found '{word}', expected a number of at least 1")
+        raise argparse.ArgumentTypeError(f"found '{word}', expected a whole number of at least 1")
     return int(word)

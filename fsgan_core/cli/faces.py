@@ -11,7 +11,8 @@ from ..pipeline import AnalyzeOptions
 from ..provenance import Marking
 from ..stages.appearance_file import load, save
 from ..stages.candidates import MapOptions
-from ..stages.coverage import coverage_picture, missing
+from ..stages.coverage import coverage_picture, hint
+from ..words import plural
 from .engine import MEASURING, add_stages, load_models
 from .flags import add_debug, add_options, add_output
 from .subjects import TENSORS, add_source_face, source_map
@@ -47,7 +48,7 @@ def _build(args: argparse.Namespace) -> None:
     appearance = source_map(args, load_models(args))
     with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:
         save(appearance, temporary)
-    print(f"wrote {args.output}: {len(appearance)} views")
+    print(f"wrote {args.output}: {plural(len(appearance), 'view')}")
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -59,8 +60,9 @@ def _show(args: argparse.Namespace) -> None:
         write_image(args.output, picture, overwrite=args.overwrite, marking=Marking(operation="appearance map chart"))
     for name, text in appearance.notes.items():
         print(f"{name}: {text}")
+    print("degrees; yaw above 0 looks to the picture's right, pitch above 0 up, roll above 0 is tilted clockwise")
     print(f"{'view':>4} {'yaw':>7} {'pitch':>7} {'roll':>7}  size")
     for number, (view, pose) in enumerate(zip(appearance.views, appearance.poses, strict=True)):
         yaw, pitch, roll = pose
         print(f"{number:4} {yaw:7.1f} {pitch:7.1f} {roll:7.1f}  {view.shape[1]}x{view.shape[0]}")
-    print(f"missing: {', '.join(missing(appearance)) or 'nothing'}")
+    print(hint(appearance))

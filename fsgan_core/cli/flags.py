@@ -65,17 +65,22 @@ def read_options(args: argparse.Namespace, kind: type[T], defaults: Mapping[str,
         argparse.ArgumentError: the class refuses a value.
         FSGANError: a default is of no field.
     """
-    flags = {option.path: getattr(args, _place(kind, option), None) for option in describe(kind)}
     given: dict[tuple[str, ...], Any] = {(name,): value for name, value in (defaults or {}).items()}
     unknown = sorted(name for (name,) in given if name not in get_type_hints(kind))
     if unknown:
         raise FSGANError(f"found the option '{unknown[0]}', expected one of {', '.join(get_type_hints(kind))}")
-    given |= {path: value for path, value in flags.items() if value is not None}
+    given |= given_options(args, kind)
     given |= {(name,): value for name, value in fixed.items()}
     try:
         return build(kind, given)
     except ValueError as error:
         raise argparse.ArgumentError(None, str(error)) from error
+
+
+def given_options(args: argparse.Namespace, kind: type) -> dict[tuple[str, ...], Any]:
+    """The values of those flags of :func:`add_options` that were given, by the path of their option."""
+    values = {option.path: getattr(args, _place(kind, option), None) for option in describe(kind)}
+    return {path: value for path, value in values.items() if value is not None}
 
 
 def chosen_device(name: str) -> str:
@@ -115,8 +120,11 @@ def _reader(option: Option) -> Callable[[str], Any]:
     """Read a word as an option's value; ``auto`` takes the default."""
 
     def read(word: str) -> Any:
-        return option.default if word == "auto" else option.type(word)
+        try:
+            return option.default if word == "auto" else option.type(word)
+        except ValueError as error:
+            wanted = {int: "a whole number", float: "a number"}[option.type]
+            span = f", {option.range}" if option.range else ""
+            raise argparse.ArgumentTypeError(f"found '{word}', expected {wanted}{span}") from error
 
-    # argparse names it in its message.
-    read.__name__ = option.type.__name__
     return read

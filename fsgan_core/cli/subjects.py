@@ -36,7 +36,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 def add_source_face(parser: argparse.ArgumentParser) -> None:
     """Add ``--source-face``."""
     text = "the person's face in them: largest, or a number from 0 counted from the left (default: largest)"
-    parser.add_argument("--source-face", type=_which, default="largest", metavar="WHICH", help=text)
+    parser.add_argument("--source-face", type=_one, default="largest", metavar="WHICH", help=text)
 
 
 def add_choice(parser: argparse.ArgumentParser, subject: str = "target") -> None:
@@ -101,6 +101,10 @@ def _person(item: Input, models: Models, args: argparse.Namespace) -> FaceSequen
 
 
 def _which(word: str) -> str:
-    if word not in RULES and not word.isdecimal():
-        raise argparse.ArgumentTypeError(f"found '{word}', expected {', '.join(RULES)} or a number from 0")
+    return word if word in RULES else _one(word, ", ".join(RULES))
+
+
+def _one(word: str, names: str = "largest") -> str:
+    if word != "largest" and not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"found '{word}', expected {names} or a number from 0")
     return word

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ..gallery import Figure, Section, page
-from ..media import Image, check_output, staged, write_image
+from ..media import Image, write_image
 from ..provenance import VERSION, Marking
 from ..streams import Frame
 from ..weights.checkpoint import OPEN
@@ -26,45 +26,28 @@ class Publication:
     """A folder of results.
 
     Attributes:
-        folder: where the files go.
+        folder: where the files go; it is there, and files of these names are replaced.
         facts: what was run on what, in words, by heading.
         mark: what pictures of swapped faces say of their making.
-        overwrite: replace files of these names.
     """
 
     folder: Path
     facts: Mapping[str, str]
     mark: Marking
-    overwrite: bool = False
     limits: str = field(
         default="Landmarks and poses are measured by the bundled landmark network, which also drives the drawing; "
         "identity is dlib's descriptor, which learned from other people than these. Judge variants against each other "
         "and look at the pictures; figures of other papers were taken on other clips."
     )
 
-    def check(self) -> None:
-        """Refuse before any work what could not be written.
-
-        Raises:
-            MediaError: a file is there, or the folder is a file.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for name in (PAGE, TABLES, LINES, VALUES):
-            check_output(self.folder / name, overwrite=self.overwrite)
-
-    def write(self, outcomes: Sequence[Outcome]) -> Path:
-        """Write everything.
-
-        Returns:
-            the page.
-        """
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """Write everything; :data:`PAGE` is the file to open."""
         self._text(TABLES, "\n".join([self._heading(), *map(markdown, outcomes)]))
         self._text(LINES, comma_separated(outcomes))
         self._text(VALUES, as_json({"version": VERSION, **self.facts}, outcomes))
         sections = [Section("What was measured", self.limits, rows=tuple(self.facts.items()))]
         sections += [section for outcome in outcomes for section in self._sections(outcome)]
         self._text(PAGE, page("Evaluation", "How good the faces are, by the paper's measures and ours.", sections))
-        return self.folder / PAGE
 
     def _heading(self) -> str:
         facts = [f"- {name}: {text}" for name, text in self.facts.items()]
@@ -90,8 +73,7 @@ class Publication:
         return Figure(name, caption)
 
     def _text(self, name: str, text: str) -> None:
-        with staged(self.folder / name, overwrite=self.overwrite) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        (self.folder / name).write_text(text, encoding="utf-8")
 
 
 def weight_set() -> str:

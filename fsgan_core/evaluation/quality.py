@@ -13,6 +13,7 @@ import numpy as np
 from ..gallery import Tile, sheet
 from ..pipeline import Rendered
 from ..streams import Frame
+from ..words import plural
 from .identity import SAME_PERSON
 from .inspection import Inspector, box_of, cut
 from .measures import CLIP_MEASURES, MEASURES, Row, fault, means, values
@@ -117,7 +118,8 @@ class Quality:
 
     def left_out(self) -> list[tuple[str, str]]:
         """In how many frames nothing was drawn, and why, in words; together all that coverage lacks."""
-        return [(f"nothing drawn in {count} of {self.frames} frames", why) for why, count in self.reasons.most_common()]
+        every = plural(self.frames, "frame")
+        return [(f"nothing drawn in {count} of {every}", why) for why, count in self.reasons.most_common()]
 
     def warnings(self) -> list[str]:
         """What probably looks wrong and what to do, in plain words; empty when all seems well."""
@@ -150,7 +152,7 @@ def _nothing_drawn(quality: Quality, found: Row) -> str:
     if share > 0.8 or not quality.frames:
         return ""
     (why, _), *_ = quality.reasons.most_common(1)
-    return f"no face was drawn in {quality.reasons.total()} of {quality.frames} frames: {why}"
+    return f"no face was drawn in {quality.reasons.total()} of {plural(quality.frames, 'frame')}: {why}"
 
 
 def _too_far(quality: Quality, found: Row) -> str:

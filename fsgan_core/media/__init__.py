@@ -1,7 +1,7 @@
 """Pictures and videos: reading, writing, and what files say of their making."""
 
 from .encoding import EncodeOptions
-from .files import check_input, check_output, staged
+from .files import check_input, check_output, staged, staged_folder
 from .image import Image, read_image, write_image
 from .marking import mark_video, read_marking
 from .video import Video, is_video
@@ -19,5 +19,6 @@ __all__ = [
     "read_image",
     "read_marking",
     "staged",
+    "staged_folder",
     "write_image",
 ]

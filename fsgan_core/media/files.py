@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -87,6 +89,45 @@ def staged(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) 
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder to fill; move its files into ``path``, which is made then, at the end.
+
+    When the block raises, nothing remains and ``path`` is as it was, there or not. Other files in it stay.
+
+    Args:
+        path: folder for the files.
+        overwrite: whether it may hold files already, and those of the same names are replaced.
+
+    Raises:
+        MediaError: ``path`` is a file, holds files and ``overwrite`` is not given, or cannot be written to.
+    """
+    there = next(place for place in (path, *path.parents) if place.exists())
+    if not there.is_dir():
+        raise MediaError(f"found the file {there} where output {path} needs a folder; name another")
+    if not overwrite and path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+        raise MediaError(f"output folder {path} holds files; name another or allow overwriting (--overwrite)")
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=".", suffix=".partial", dir=there))
+    except OSError as error:
+        raise MediaError(f"cannot write into folder {there} ({error.strerror}); name another") from error
+    try:
+        yield temporary
+        for file in sorted(one for one in temporary.rglob("*") if one.is_file()):
+            _move_into(file, path / file.relative_to(temporary))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move_into(temporary: Path, path: Path) -> None:
+    """Move a file to where its folder may still have to be made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"cannot make folder {path.parent} ({error.strerror or error})") from error
+    _move(temporary, path)
 
 
 def _move(temporary: Path, path: Path) -> None:

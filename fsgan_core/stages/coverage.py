@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..ops.pose_plane import on_plane
+from ..words import plural
 from .appearance_map import AppearanceMap
 
 _YAW, _PITCH = 90.0, 50.0
 """Extent of the chart in degrees to each side."""
 _REACH = 18.0
 """Distance in degrees up to which a view serves well."""
+_TURNED = 10.0
+"""Degrees from which on a view counts as turned to a side."""
 _PAPER, _INK, _FAINT, _GRID = (250, 249, 246), (38, 42, 51), (139, 143, 152), (228, 226, 220)
 _COVERED, _EDGE, _MARK = (221, 235, 226), (120, 160, 138), (196, 84, 52)
 
@@ -45,15 +48,24 @@ _WISHES = (
 
 
 def missing(appearance: AppearanceMap) -> tuple[str, ...]:
-    """Directions in which a map lacks views, such as ``"up beyond 3°"``; empty when it lacks none."""
+    """Where no view of a map looks, such as ``"up"`` or ``"down by more than 20°"``; empty when it lacks none."""
     plane = on_plane(appearance.poses)
     phrases: dict[str, str] = {}
     for wish in _lacking(appearance):
         axis = int(np.argmax(np.abs(wish.pose)))
-        far, reach = abs(wish.pose[axis]), abs(max(float((np.sign(wish.pose[axis]) * plane[:, axis]).max()), 0.0))
-        where = f"beyond {reach:.0f}°" if reach < far else f"at about {far:.0f}°"
-        phrases.setdefault(wish.words, f"{wish.words} {where}" if wish.words else "straight into the camera")
+        far, reach = abs(wish.pose[axis]), float((np.sign(wish.pose[axis]) * plane[:, axis]).max())
+        where = f" by about {far:.0f}°" if reach >= far else f" by more than {reach:.0f}°" if reach > _TURNED else ""
+        phrases.setdefault(wish.words, wish.words + where if wish.words else "straight into the camera")
     return tuple(phrases.values())
+
+
+def hint(appearance: AppearanceMap) -> str:
+    """What a map lacks and what to do, in plain words."""
+    lacking = missing(appearance)
+    if not lacking:
+        return "Nothing is missing."
+    listed = lacking[0] if len(lacking) == 1 else f"{', '.join(lacking[:-1])} or {lacking[-1]}"
+    return f"No view looks {listed}: add {'one' if len(lacking) == 1 else 'some'}."
 
 
 def _lacking(appearance: AppearanceMap) -> list[_Wish]:
@@ -189,19 +201,10 @@ class _Chart:
         yaw, pitch = on_plane(appearance.poses).T
         spans = f"yaw {yaw.min():+.0f}° to {yaw.max():+.0f}°, pitch {pitch.min():+.0f}° to {pitch.max():+.0f}°"
         self.text((left, 3.2 * self.unit), "Appearance map", 3.0, _INK, "lt")
-        self.text((left, 6.9 * self.unit), f"{count} view{'s' if count > 1 else ''}, {spans}", 1.7, _FAINT, "lt")
-        for number, line in enumerate(_wrapped(_hint(appearance), 84)):
+        self.text((left, 6.9 * self.unit), f"{plural(count, 'view')}, {spans}", 1.7, _FAINT, "lt")
+        for number, line in enumerate(_wrapped(hint(appearance), 84)):
             place = ((left + right) / 2, bottom + (8.2 + 2.7 * number) * self.unit)
             self.text(place, line, 1.9, _MARK if missing(appearance) else _EDGE, "mm")
-
-
-def _hint(appearance: AppearanceMap) -> str:
-    """What to do, in plain words."""
-    lacking = missing(appearance)
-    if not lacking:
-        return "Nothing is missing."
-    listed = lacking[0] if len(lacking) == 1 else f"{', '.join(lacking[:-1])} or {lacking[-1]}"
-    return f"No view looking {listed}: add {'one' if len(lacking) == 1 else 'some'}."
 
 
 def _wrapped(text: str, length: int) -> list[str]:

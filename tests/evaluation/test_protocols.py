@@ -71,7 +71,8 @@ def test_a_folder_without_faces_is_said(tmp_path: Path, fails: Callable[..., str
 
     for name in ("a", "b"):
         write_image(tmp_path / f"{name}.png", Image(np.full((64, 64, 3), 90, np.uint8)), marking=None)
-    assert "found no face in" in fails("evaluate", "swap", tmp_path, "-o", tmp_path / "out")
+    assert "found no face in" in fails("evaluate", "swap", tmp_path, "-o", tmp_path / "out" / "today")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
 
 
 @pytest.fixture(scope="module")

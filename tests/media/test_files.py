@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from fsgan_core.errors import MediaError
-from fsgan_core.media import check_input, check_output, staged
+from fsgan_core.media import check_input, check_output, staged, staged_folder
 
 
 def test_a_file_appears_at_the_end_and_alone(tmp_path):
@@ -89,3 +89,37 @@ def test_inputs_that_can_hold_nothing_are_told_apart(tmp_path):
         with pytest.raises(MediaError, match=words) as told:
             check_input(path)
         assert "\n" not in str(told.value)
+
+
+def test_a_folder_is_made_when_all_is_well(tmp_path):
+    with staged_folder(tmp_path / "a" / "b") as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "file").write_text("new")
+        assert not (tmp_path / "a").exists()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "deep", "file"]
+    assert (tmp_path / "a").stat().st_mode == tmp_path.joinpath("a/b").stat().st_mode
+
+
+@pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt])
+def test_of_a_folder_whose_work_fails_nothing_remains(tmp_path, kind):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "file").write_text("old")
+    for folder in (tmp_path / "new" / "deeper", tmp_path / "old"):
+        with pytest.raises(kind), staged_folder(folder, overwrite=True) as temporary:
+            (temporary / "file").write_text("half")
+            raise kind
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "old"]
+    assert (tmp_path / "old" / "file").read_text() == "old"
+
+
+def test_a_folder_with_files_is_kept_unless_overwriting_is_allowed(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    mine = tmp_path / "mine"
+    for path, words in [(tmp_path, "holds files"), (mine, "found the file"), (mine / "a", "found the file")]:
+        with pytest.raises(MediaError, match=words), staged_folder(path):
+            pytest.fail("work began")
+    (tmp_path / "same").write_text("old")
+    with staged_folder(tmp_path, overwrite=True) as temporary:
+        (temporary / "same").write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "same"]
+    assert ((tmp_path / "mine").read_text(), (tmp_path / "same").read_text()) == ("mine", "new")

@@ -58,7 +58,7 @@ def test_without_a_target_the_source_alone_is_compared(run: Run, other: torch.Te
 
 def test_a_picture_without_a_face_is_said(run: Run, plain: torch.Tensor, other: torch.Tensor) -> None:
     _, report, worst, values = run("FSGAN_EvaluateSwap", result=plain, target=plain, source=other)
-    assert "note: no face was drawn in 1 of 1 frames" in report
+    assert "note: no face was drawn in 1 of 1 frame" in report
     assert json.loads(values)["frames"] == []
     assert worst.shape == (1, 64, 64, 3)
 

@@ -64,7 +64,7 @@ def test_frames_without_a_face_stay_and_are_named(
     image, report = run("FSGAN_SwapImage", target=plain, source=mirrored)
     assert torch.equal(image, plain)
     assert report.startswith("0 faces swapped, in 0 of 1 frame\nno face, kept as it was: frame 0\n")
-    assert "note: no face was drawn in 1 of 1 frames" in report
+    assert "note: no face was drawn in 1 of 1 frame" in report
 
 
 def test_masks_of_any_size_keep_what_they_cover(run: Run, picture: torch.Tensor, mirrored: torch.Tensor) -> None:
@@ -87,7 +87,7 @@ def test_a_wrong_number_of_masks_or_pictures_is_told(run: Run, picture: torch.Te
     with pytest.raises(ValueError, match="found 2 pictures as the source, expected one portrait"):
         run("FSGAN_ReenactImage", source=target, target=picture)
     faces, _, _ = run("FSGAN_AnalyzeImages", image=picture)
-    with pytest.raises(ValueError, match="measured in 1 frames of 256x256, the target is 1 frames of 200x256"):
+    with pytest.raises(ValueError, match="measured in 1 frame of 256x256, the target is 1 frame of 200x256"):
         run("FSGAN_SwapImage", target=picture[:, :, :200], source=picture, faces=faces)
 
 
@@ -102,7 +102,7 @@ def test_a_map_of_pictures_is_the_same_source_as_the_pictures(
     appearance, coverage, report = run("FSGAN_BuildAppearanceMap", image=torch.cat((mirrored, plain)))
     assert coverage.shape[0] == 1
     assert coverage.shape[-1] == 3
-    assert report.startswith("1 view\nno view looking")
+    assert report.startswith("1 view\nNo view looks ")
     assert report.endswith("no face found in source picture 1")
     by_map, _ = run("FSGAN_SwapImage", target=picture, source=appearance)
     by_picture, _ = run("FSGAN_SwapImage", target=picture, source=mirrored)

@@ -137,7 +137,7 @@ def test_command_line(portrait: Path, tmp_path: Path, capsys) -> None:
     result, report = tmp_path / "edited.png", tmp_path / "edited.json"
     words = ["edit", "-i", portrait, "-o", result, "--smile", "0.6", "--yaw", "-15", "--report", report]
     assert main([str(word) for word in words]) == 0
-    assert "1 face edited, in 1 of 1 frames" in capsys.readouterr().out
+    assert "1 face edited, in 1 of 1 frame" in capsys.readouterr().out
     image = read_image(result)
     assert (image.frame != read_image(portrait).frame).any()
     values = json.loads(report.read_text())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fsgan_core.stages.appearance_map import AppearanceMap
-from fsgan_core.stages.coverage import coverage_picture, missing
+from fsgan_core.stages.coverage import coverage_picture, hint, missing
 
 RED, GREEN = (200, 30, 40), (20, 160, 60)
 
@@ -27,14 +27,18 @@ def where(picture, colour):
 def test_what_is_missing_is_said():
     assert missing(FULL) == ()
     assert missing(make((0, 0))) == (
-        "to the picture's left beyond 0°",
-        "to the picture's right beyond 0°",
-        "up beyond 0°",
-        "down beyond 0°",
+        "to the picture's left",
+        "to the picture's right",
+        "up",
+        "down",
     )
-    assert "to the picture's left beyond 40°" in missing(make((-40, 0), (0, 0), (75, 0)))
+    assert "to the picture's left by more than 40°" in missing(make((-40, 0), (0, 0), (75, 0)))
     assert "straight into the camera" in missing(make((75, 0)))
-    assert "to the picture's right at about 35°" in missing(make((0, 0), (75, 0)))
+    assert "to the picture's right by about 35°" in missing(make((0, 0), (75, 0)))
+    assert hint(FULL) == "Nothing is missing."
+    assert hint(make((-40, 0), (0, 0), (75, 0), (35, 0), (0, -28), (0, 28))) == (
+        "No view looks to the picture's left by more than 40°: add one."
+    )
 
 
 @pytest.mark.parametrize("size", [(1280, 860), (640, 480), (481, 700), (2000, 400)])
