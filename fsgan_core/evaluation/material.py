@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from ..errors import MediaError, NoFaceError
 from ..faces import FaceSequence
@@ -15,7 +17,7 @@ from ..models import Models
 from ..ops.smoothing import SmoothingOptions
 from ..pipeline import AnalyzeOptions, analyze, build_appearance_map
 from ..stages.appearance_map import AppearanceMap
-from ..stages.measuring import MeasureOptions
+from ..stages.measuring import MeasureOptions, measure
 from ..stages.selection import select
 from ..streams import Clip, Part, Still
 
@@ -60,6 +62,15 @@ class Subject:
     def source(self) -> AppearanceMap:
         """The appearance map of the person."""
         return build_appearance_map([(self.clip, self.face)])
+
+    def frame_by_frame(self, models: Models) -> Subject:
+        """The same with the landmarks of each frame by itself, neither held together nor smoothed."""
+        face, options = self.face, MeasureOptions(keyframes=False, smoothing=SmoothingOptions(width=0))
+        landmarks, poses, scores = face.landmarks.copy(), face.poses.copy(), np.zeros_like(face.scores)
+        for found in measure(self.clip, [face.track], models.landmarks, models.face_model, options):
+            rows = slice(found.track.start - face.track.start, found.track.stop - face.track.start)
+            landmarks[rows], poses[rows], scores[rows] = found.landmarks, found.poses, found.scores
+        return replace(self, face=replace(face, landmarks=landmarks, poses=poses, scores=scores))
 
 
 @dataclass

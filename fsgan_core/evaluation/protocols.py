@@ -54,6 +54,10 @@ class Bench:
     embedder: Embedder | None
     watch: Callable[[Iterable[Rendered], str], Iterable[Rendered]] = unwatched
 
+    def seen(self, chosen: Variant, one: Subject) -> Subject:
+        """A subject with the landmarks that a variant takes."""
+        return one if chosen.steady else one.frame_by_frame(self.library.models)
+
     def inspector(self, source: AppearanceMap, before: int = BEFORE) -> Inspector:
         """What measures results against a source, and the target's own identity in every so many frames."""
         models = self.library.models
@@ -74,7 +78,10 @@ def swap_protocol(bench: Bench, pairs: Sequence[Pair]) -> Outcome:
     )
     for pair, source, target in _subjects(bench, pairs):
         views = source.source()
-        drawn = [(one.name, _closest(one).swapped(target.clip, [target.face], views)) for one in bench.variants]
+        drawn = [
+            (one.name, _closest(one).swapped(target.clip, [bench.seen(one, target).face], views))
+            for one in bench.variants
+        ]
         drawn += [(name, _read(path, target)) for name, path in pair.given.items()]
         _compared(bench, outcome, (pair.name, target), views, drawn)
     return outcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 
 import cv2
 import numpy as np
@@ -67,7 +67,8 @@ def self_protocol(
     for one in clips:
         shown: list[Tile] = []
         for chosen in bench.variants:
-            rows = [row for start in starts(one.face) for row in _reenacted(bench, chosen, one, start, shown)]
+            seen = bench.seen(chosen, one)
+            rows = [row for start in starts(one.face) for row in _reenacted(bench, chosen, seen, start, shown)]
             for outcome, edges in ((table, bins), (curve, FINE_BINS)):
                 outcome.results += list(_binned(one.path.stem, chosen.name, rows, edges))
         if shown:
@@ -147,7 +148,8 @@ def _steps(bench: Bench, clips: Sequence[Subject]) -> Outcome:
             words = ",".join(part for part in (base.words, f"steps={count}") if part)
             chosen = variant(f"{base.name}:{words}", bench.library.models.device)
             for one in clips:
-                _note(outcome, one, chosen, (f"{count} steps", count), _all(bench, chosen, one, starts(one.face)[1:]))
+                rows = _all(bench, chosen, bench.seen(chosen, one), starts(one.face)[1:])
+                _note(outcome, one, chosen, (f"{count} steps", count), rows)
     return outcome
 
 
@@ -162,7 +164,8 @@ def _sizes(bench: Bench, clips: Sequence[Subject]) -> Outcome:
             if small is None or length < 0.9 * size:
                 continue
             for chosen in bench.variants:
-                _note(outcome, small, chosen, (f"{size} px", size), _all(bench, chosen, small, starts(small.face)[:1]))
+                rows = _all(bench, chosen, bench.seen(chosen, small), starts(small.face)[:1])
+                _note(outcome, small, chosen, (f"{size} px", size), rows)
     return outcome
 
 
@@ -175,13 +178,12 @@ def _densities(bench: Bench, clips: Sequence[Subject]) -> Outcome:
     outcome = Outcome("limit-density", "Limit: density of landmarks", about + _READ, _COLUMNS, curve=_CURVE, axis=axis)
     model = bench.library.models.face_model
     for count in DENSITIES:
-        for one in clips:
-            dense = torch.from_numpy(one.face.landmarks).to(model.mean.device)
-            face = replace(one.face, landmarks=thinned(model, dense, count).cpu().numpy().astype(np.float32))
-            sparse = replace(one, face=face)
-            for chosen in bench.variants:
-                rows = _all(bench, chosen, sparse, starts(face)[:1])
-                _note(outcome, one, chosen, (f"{count} landmarks", count), rows)
+        for one, chosen in product(clips, bench.variants):
+            seen = bench.seen(chosen, one)
+            dense = torch.from_numpy(seen.face.landmarks).to(model.mean.device)
+            face = replace(seen.face, landmarks=thinned(model, dense, count).cpu().numpy().astype(np.float32))
+            rows = _all(bench, chosen, replace(one, face=face), starts(one.face)[:1])
+            _note(outcome, one, chosen, (f"{count} landmarks", count), rows)
     return outcome
 
 

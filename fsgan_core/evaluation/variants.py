@@ -26,8 +26,15 @@ from .inspection import MARGIN, SIDE
 
 KINDS: tuple[type, ...] = (Backends, FlowOptions, BlendOptions, SwapOptions)
 """Options that a variant may set, by the names of their fields."""
-PRESETS = {"default": "", "geometry": "refine=no", "classic": "classic=yes"}
-"""Variants by name: the defaults; the flow engine without its network; a mesh warp with seamless cloning."""
+PRESETS = {
+    "default": "",
+    "unaligned": "align=no",
+    "geometry": "refine=no",
+    "single-frame": "refine=no,steady=no",
+    "classic": "classic=yes",
+}
+"""Variants by name: the defaults; crops not laid onto the target's edges; also without the flow engine's network; also
+with the landmarks of each frame by itself; a mesh warp with seamless cloning."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Variant:
         models: the stages.
         options: of a swap.
         classic: draw with :mod:`.classic` instead of the stages.
+        align: shift reenacted crops onto the target's edges.
+        steady: take landmarks held together along the clip; else those of each frame by itself.
         words: the options it was made from.
     """
 
@@ -46,6 +55,8 @@ class Variant:
     models: Models
     options: SwapOptions = field(default_factory=SwapOptions)
     classic: bool = False
+    align: bool = True
+    steady: bool = True
     words: str = ""
 
     def swapped(self, target: Clip, faces: Sequence[FaceSequence], source: AppearanceMap) -> Iterator[Rendered]:
@@ -73,7 +84,8 @@ class Variant:
             )
             return
         frames = compress(islice(clip, face.track.start, None), face.scores > 0)
-        for result in reenact_crops(source, shown, self.models, ReenactOptions(size=SIDE, margin=MARGIN), frames):
+        options = ReenactOptions(size=SIDE, margin=MARGIN, align=self.align)
+        for result in reenact_crops(source, shown, self.models, options, frames):
             box = result.records[0].crop
             if box is not None:
                 yield result, box
@@ -90,7 +102,8 @@ def variant(words: str, device: str | torch.device = "cpu") -> Variant:
     """Read a variant: a name of :data:`PRESETS`, or ``name:option=value,option=value``.
 
     Args:
-        words: such as ``"soft:blending=feather,steps=4"``; options are the fields of :data:`KINDS`.
+        words: such as ``"soft:blending=feather,steps=4"``; options are the fields of :data:`KINDS`, and ``classic``,
+            ``align`` and ``steady`` of :class:`Variant`.
         device: where to compute.
 
     Raises:
@@ -102,12 +115,14 @@ def variant(words: str, device: str | torch.device = "cpu") -> Variant:
         raise ValueError(f"no variant '{name}'; take one of {', '.join(PRESETS)}, or write name:option=value,...")
     settings = text if colon else PRESETS[name]
     given = dict(_pair(part) for part in settings.split(",") if part)
-    classic = _yes(given.pop("classic", "no"))
+    own = {
+        item: _yes(given.pop(item, usual)) for item, usual in (("classic", "no"), ("align", "yes"), ("steady", "yes"))
+    }
     backends, flow, blend, options = (_built(kind, given) for kind in KINDS)
     if given:
         known = ", ".join(option.name for kind in KINDS for option in describe(kind))
-        raise ValueError(f"variant '{name}' sets {', '.join(given)}, which is none of {known}, classic")
-    return Variant(name, _models(backends, flow, blend, str(device)), options, classic, settings)
+        raise ValueError(f"variant '{name}' sets {', '.join(given)}, which is none of {known}, {', '.join(own)}")
+    return Variant(name, _models(backends, flow, blend, str(device)), options, words=settings, **own)
 
 
 def ablation(models: Models, options: SwapOptions | None = None) -> tuple[Variant, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fsgan_core.errors import MediaError
-from fsgan_core.evaluation.material import Library, faceforensics, pairs, read_pairs
+from fsgan_core.evaluation.material import Library, Subject, faceforensics, pairs, read_pairs
 from fsgan_core.media import Image, write_image
 from fsgan_core.models import Models
 from fsgan_core.streams import Frame, Frames, Part
@@ -113,3 +113,13 @@ def test_faceforensics_layout(tmp_path: Path) -> None:
         faceforensics(tmp_path, "raw")
     with pytest.raises(MediaError, match="original_sequences"):
         faceforensics(tmp_path / "manipulated_sequences")
+
+
+def test_frame_by_frame_landmarks_tremble_about_the_steady_ones(target: Subject, models: Models) -> None:
+    single = target.frame_by_frame(models)
+    assert (single.clip, single.face.track) == (target.clip, target.face.track)
+    assert (single.face.scores > 0).all()
+    apart = np.abs(single.face.landmarks - target.face.landmarks)[..., :2]
+    assert 0 < apart.mean() < 2
+    trembling, steady = (np.diff(one.face.landmarks[..., :2], 2, axis=0).std() for one in (single, target))
+    assert trembling > 2 * steady

@@ -34,6 +34,15 @@ def test_words_set_options_of_every_kind() -> None:
     assert variant("classic").classic
 
 
+def test_each_preset_lacks_one_part_more_than_the_one_before() -> None:
+    parts = [
+        (found.align, found.models.reenactment.options.refine, found.steady)
+        for found in map(variant, ("default", "unaligned", "geometry", "single-frame"))
+    ]
+    assert parts == [(True, True, True), (False, True, True), (True, False, True), (True, False, False)]
+    assert not any(found.classic for found in map(variant, ("default", "unaligned", "geometry", "single-frame")))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -71,7 +80,7 @@ def test_a_face_on_itself_is_itself_for_the_classic_swap(target: Subject, models
     assert np.abs(again.astype(int) - frame).max() <= 6
 
 
-@pytest.mark.parametrize("name", ["default", "classic"])
+@pytest.mark.parametrize("name", ["default", "unaligned", "classic"])
 def test_reenacted_crops_lie_where_they_say(name: str, target: Subject) -> None:
     found, map_ = variant(name), target.source()
     frames = list(target.clip)
