@@ -345,7 +345,7 @@ def _missing(embedder: Embedder | None) -> Iterator[str]:
     if embedder is None:
         yield "identity: it needs dlib's weights; run: pip install face_recognition_models"
     if find_spec("skimage") is None:
-        yield "SSIM, seam, border colour: they need scikit-image; run: pip install scikit-image"
+        yield "SSIM, seam, border color: they need scikit-image; run: pip install scikit-image"
 
 
 def _rounded(row: dict[str, float | None]) -> dict[str, float | None]:

@@ -16,26 +16,34 @@ class Measure:
     """What a number means.
 
     Attributes:
-        label: heading of a column.
+        name: in JSON and CSV; tables and pages show it as :attr:`label`.
         unit: of the number, may be empty.
-        better: ``"lower"``, ``"higher"`` or ``"one"``, where 1 is as good as the real picture.
+        better: ``"lower"``, ``"higher"`` or ``"one"``, where 1 is as good as the real picture; empty where it says
+            how hard the task was.
         digits: decimals worth showing.
+        about: what it is, in words.
         bad: value from which on a frame looks wrong; None where that cannot be said.
         fault: in words, what is wrong then.
     """
 
-    label: str
+    name: str
     unit: str
     better: str
     digits: int
+    about: str
     bad: float | None = None
     fault: str = ""
 
     @property
+    def label(self) -> str:
+        """The name to read."""
+        return self.name.upper() if self.name in ("ssim", "psnr") else self.name.replace("_", " ")
+
+    @property
     def heading(self) -> str:
         """Label with unit and the direction that is better."""
-        arrow = {"lower": "↓", "higher": "↑", "one": "→ 1"}[self.better]
-        return f"{self.label} {arrow}" + (f" ({self.unit})" if self.unit else "")
+        arrow = {"lower": " ↓", "higher": " ↑", "one": " → 1", "": ""}[self.better]
+        return f"{self.label}{arrow}" + (f" ({self.unit})" if self.unit else "")
 
     def severity(self, value: float | None) -> float:
         """How bad a value is: 0 fine, 1 at the limit, more beyond."""
@@ -46,41 +54,74 @@ class Measure:
         return self.bad / max(value, 1e-6)
 
 
-MEASURES: dict[str, Measure] = {
-    "identity": Measure("verification", "", "lower", 3, 0.6, "it hardly looks like the source"),
-    "identity_before": Measure("verification of the target", "", "higher", 3),
-    "identity_target": Measure("verification against the target", "", "lower", 3),
-    "ssim": Measure("SSIM", "", "higher", 3),
-    "psnr": Measure("PSNR", "dB", "higher", 1),
-    "pose_error": Measure("Euler", "degrees", "lower", 2, 8.0, "the head is turned differently"),
-    "landmarks": Measure("landmarks", "px", "lower", 1),
-    "landmark_error": Measure("landmark error", "px", "lower", 2),
-    "landmark_error_68": Measure("landmark error of 68", "px", "lower", 2),
-    "expression": Measure("expression error", "px", "lower", 2, 5.0, "the expression differs"),
-    "expression_68": Measure("expression error of 68", "px", "lower", 2),
-    "mouth": Measure("mouth error", "", "lower", 3, 0.2, "the mouth is open differently"),
-    "eyes": Measure("eye error", "", "lower", 3, 0.12, "the eyes are open differently"),
-    "sharpness": Measure("sharpness against the target", "", "one", 2, 0.5, "it is blurred"),
-    "sharpness_source": Measure("sharpness against the source", "", "one", 2),
-    "seam": Measure("seam", "ΔE", "lower", 2, 3.0, "the border shows"),
-    "border_color": Measure("border colour", "ΔE", "lower", 1, 9.0, "its colour differs from the skin around"),
-    "jitter": Measure("jitter", "px", "lower", 2),
-    "jitter_target": Measure("jitter of the target", "px", "lower", 2),
-    "flicker": Measure("flicker", "levels", "lower", 2),
-    "flicker_target": Measure("flicker of the target", "levels", "lower", 2),
-    "pose_gap": Measure("pose gap to the source", "degrees", "lower", 1, 45.0, "no source picture is near this pose"),
-    "face_size": Measure("face size", "px", "higher", 0),
-    "source_size": Measure("source pixels per pixel", "", "higher", 2),
-}
+_FRAME = (
+    Measure(
+        *("identity", "", "lower", 3),
+        "distance of dlib's face descriptors, result to source, the paper's verification; below 0.6 is one person",
+        *(0.6, "it hardly looks like the source"),
+    ),
+    Measure(
+        *("identity_before", "", "", 3),
+        "the target's own distance to the source, every tenth frame; of self-reenactment the real frame's",
+    ),
+    Measure(
+        *("identity_target", "", "", 3),
+        "distance to the target frame itself, every tenth frame; low in self-reenactment, high in a swap",
+    ),
+    Measure("ssim", "", "higher", 3, "likeness of result and target in the face; of a swap, how little was changed"),
+    Measure("psnr", "dB", "higher", 1, "the same by the difference of colours"),
+    Measure(
+        *("pose_error", "degrees", "lower", 2, "L2 of yaw, pitch and roll, the paper's Euler"),
+        *(8.0, "the head is turned differently"),
+    ),
+    Measure("landmarks", "px", "lower", 1, "L2 of 68 landmarks as one vector, as in the paper"),
+    Measure("landmark_error", "px", "lower", 2, "mean distance of the 478 landmarks"),
+    Measure("landmark_error_68", "px", "lower", 2, "mean distance of 68 landmarks"),
+    Measure(
+        *("expression", "px", "lower", 2, "mean distance of the 478 landmarks once the pose is taken away"),
+        *(5.0, "the expression differs"),
+    ),
+    Measure("expression_68", "px", "lower", 2, "mean distance of 68 landmarks once the pose is taken away"),
+    Measure(
+        *("mouth", "", "lower", 3, "difference of the gap between the lips over their width"),
+        *(0.2, "the mouth is open differently"),
+    ),
+    Measure(
+        *("eyes", "", "lower", 3, "difference of the gap between the lids over their width"),
+        *(0.12, "the eyes are open differently"),
+    ),
+    Measure("sharpness", "", "one", 2, "fine detail over that of the target's face", 0.5, "it is blurred"),
+    Measure("sharpness_source", "", "one", 2, "fine detail over that of the source's face"),
+    Measure(
+        *("seam", "ΔE", "lower", 2, "CIEDE2000 step across the border beyond the target's own"),
+        *(3.0, "the border shows"),
+    ),
+    Measure(
+        *("border_color", "ΔE", "lower", 1, "CIEDE2000 of result and target along the inside of the border"),
+        *(9.0, "its colour differs from the skin around"),
+    ),
+    Measure("jitter", "px", "lower", 2, "second differences of landmarks: trembling"),
+    Measure("jitter_target", "px", "", 2, "the target's own"),
+    Measure("flicker", "levels", "lower", 2, "second differences of colours that follow the face"),
+    Measure("flicker_target", "levels", "", 2, "the target's own"),
+    Measure(
+        *("pose_gap", "degrees", "lower", 1, "angle to the nearest source picture"),
+        *(45.0, "no source picture is near this pose"),
+    ),
+    Measure("face_size", "px", "", 0, "pixels of the target along the face"),
+    Measure("source_size", "", "higher", 2, "source pixels per pixel of the target"),
+)
+_CLIP = (
+    Measure("jitter_ratio", "", "lower", 2, "jitter over the target's"),
+    Measure("flicker_ratio", "", "lower", 2, "flicker over the target's"),
+    Measure("identity_drift", "", "lower", 3, "distance of the mean descriptors of the first and last third"),
+    Measure("coverage", "", "higher", 2, "share of frames with a face drawn"),
+    Measure("frames", "", "", 0, "number of frames looked at"),
+)
+MEASURES: dict[str, Measure] = {measure.name: measure for measure in _FRAME}
 """Every measure of a frame, in the order of reports. Pixels are those of a face 160 px long, a crop of 256."""
 
-CLIP_MEASURES: dict[str, Measure] = {
-    "jitter_ratio": Measure("jitter / target's", "", "lower", 2),
-    "flicker_ratio": Measure("flicker / target's", "", "lower", 2),
-    "identity_drift": Measure("identity drift", "", "lower", 3),
-    "coverage": Measure("frames swapped", "", "higher", 2),
-    "frames": Measure("frames", "", "higher", 0),
-}
+CLIP_MEASURES: dict[str, Measure] = {measure.name: measure for measure in _CLIP}
 """What only a clip has."""
 
 

@@ -73,7 +73,7 @@ def swap_protocol(bench: Bench, pairs: Sequence[Pair]) -> Outcome:
         "swap",
         "Swap",
         "Every target gets its source's face, from the source view of the closest pose; mean ± standard deviation over "
-        "clips, as in the paper's table: verification, SSIM, Euler, landmarks.",
+        "clips, as in the paper's table: identity, SSIM, pose error, landmarks.",
         _COLUMNS,
     )
     for pair, source, target in _subjects(bench, pairs):

@@ -15,7 +15,7 @@ from ..provenance import VERSION, Marking
 from ..streams import Frame
 from ..weights.checkpoint import OPEN
 from . import plots
-from .outcome import Outcome, as_json, comma_separated, markdown
+from .outcome import KNOWN, Outcome, as_json, comma_separated, markdown
 
 PAGE, TABLES, LINES, VALUES = "index.html", "results.md", "results.csv", "results.json"
 """The files of a folder of results, beside the pictures."""
@@ -47,6 +47,9 @@ class Publication:
         self._text(VALUES, as_json({"version": VERSION, **self.facts}, outcomes))
         sections = [Section("What was measured", self.limits, rows=tuple(self.facts.items()))]
         sections += [section for outcome in outcomes for section in self._sections(outcome)]
+        used = dict.fromkeys(name for outcome in outcomes for name in outcome.columns)
+        told = tuple((KNOWN[name].heading, KNOWN[name].about) for name in used)
+        sections.append(Section("What the columns are", rows=told))
         self._text(PAGE, page("Evaluation", "How good the faces are, by the paper's measures and ours.", sections))
 
     def _heading(self) -> str:

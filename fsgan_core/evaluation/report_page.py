@@ -12,6 +12,8 @@ from . import plots
 from .measures import CLIP_MEASURES, MEASURES
 from .quality import Quality
 
+_NAMES = {"swap": "swap", "reenact": "reenactment"}
+"""Operations of reports as nouns."""
 JSON, PLOT, WORST = ".json", "-plot.png", "-worst.jpg"
 """How the names of the files beside a page end."""
 
@@ -32,8 +34,9 @@ def report_page(path: Path, report: Report, quality: Quality | None, mark: Marki
     sections = [Section("What was done", rows=_facts(report))]
     if quality:
         sections = [*_verdict(quality), *_pictures(path, report, quality, mark, overwrite), _table(quality), *sections]
-    lead = f"Every frame of the {report.operation} was measured against its target and its source."
-    text = page(f"Quality of a {report.operation}", lead if quality else "", sections)
+    name = _NAMES[report.operation]
+    lead = f"Every frame of the {name} was measured against its target and its source."
+    text = page(f"Quality of a {name}", lead if quality else "", sections)
     with staged(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -61,7 +64,11 @@ def _pictures(path: Path, report: Report, quality: Quality, mark: Marking, overw
 
 def _table(quality: Quality) -> Section:
     found, known = quality.means(), {**MEASURES, **CLIP_MEASURES}
-    rows = tuple((known[name].heading, f"{found[name]:.{known[name].digits}f}") for name in known if name in found)
+    rows = tuple(
+        (measure.heading, f"{found[name]:.{measure.digits}f}", measure.about)
+        for name, measure in known.items()
+        if name in found
+    )
     missing = tuple(("not measured", words) for words in quality.inspector.missing)
     return Section("Means over the run", rows=(*rows, *quality.left_out(), *missing))
 

@@ -42,9 +42,8 @@ _COLUMNS = (
 _CURVE = ("ssim", "expression", "sharpness", "identity")
 _READ = (
     "Faces are drawn from source pixels alone, in the target's geometry, and the default aligns them with the real "
-    "frame. SSIM, PSNR, sharpness and 'verification against the target' are against that frame; 'verification' is "
-    "against the source frame, and 'verification of the target' is the real frame's own distance to it, as a perfect "
-    "drawing would have."
+    "frame. SSIM, PSNR, sharpness and 'identity target' are against that frame; 'identity' is against the source "
+    "frame, and 'identity before' is the real frame's own distance to it, as a perfect drawing would have."
 )
 
 

@@ -117,7 +117,7 @@ def test_without_extras_the_rest_works(
     assert row["identity"] is None
     assert "ssim" not in row
     assert row["sharpness"] is not None
-    assert [words.split(":")[0] for words in inspector.missing] == ["identity", "SSIM, seam, border colour"]
+    assert [words.split(":")[0] for words in inspector.missing] == ["identity", "SSIM, seam, border color"]
 
 
 def test_crops_repeat_the_edge_and_keep_the_scale(face: Frame) -> None:

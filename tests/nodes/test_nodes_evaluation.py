@@ -37,7 +37,7 @@ def test_a_swap_is_measured_and_the_unchanged_target_has_its_own_identity(
     assert first["identity"] < 0.6 < second["identity"]
     assert second["ssim"] == 1
     assert first["ssim"] < 1
-    assert "verification ↓: " in report
+    assert "identity ↓: " in report
     assert worst.shape[0] == 1
     assert worst.shape[2] > 2 * 256
     plot = run("FSGAN_PlotReport", quality=quality)[0]

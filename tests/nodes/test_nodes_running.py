@@ -38,7 +38,7 @@ def test_a_swap_changes_the_face_alone_and_keeps_the_rest_to_the_bit(
     assert 60 < float(columns.float().mean()) < 200
     first, *measured = report.splitlines()
     assert first == "1 face swapped, in 1 of 1 frame"
-    assert any(line.startswith("sharpness against the target") for line in measured)
+    assert any(line.startswith("sharpness → 1") for line in measured)
     assert not any("flicker" in line for line in measured)
 
 
