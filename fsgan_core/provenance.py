@@ -9,10 +9,14 @@ MP4, MOV a top-level ``uuid`` box (XMP specification part 3, 1.2.7.2)
 MKV/WebM a tag named ``XMP``
 GIF      an ``XMP DataXMP`` application extension (part 3, 1.1.2)
 ======== =============================================================
+
+A video's comment says the same in one line. Tools that copy the streams of an MP4 into a new file drop the box and keep
+the comment, so that it is read where there is no packet.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -30,6 +34,9 @@ NAMESPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "fsgan": "urn:fsgan:provenance:1",
 }
+_COMMENT = re.compile(
+    r"Made with (\S+) (\S+)(?:; (?!weights: )(.*?))?(?:; weights: (.*?))?; (http://cv\.iptc\.org/\S+)"
+)
 _HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL = '\n<?xpacket end="r"?>'
 
@@ -69,6 +76,15 @@ class Marking:
 
 
 DEFAULT_MARKING = Marking()
+
+
+def from_comment(text: str) -> Marking | None:
+    """Read a marking from what :attr:`Marking.comment` wrote; None where it is another comment."""
+    found = _COMMENT.fullmatch(text.strip())
+    if not found:
+        return None
+    software, version, operation, weights, source_type = (part or "" for part in found.groups())
+    return Marking(software=software, version=version, operation=operation, weights=weights, source_type=source_type)
 
 
 def to_xmp(marking: Marking) -> bytes:

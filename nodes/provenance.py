@@ -74,14 +74,14 @@ class SaveMarkedVideo(host.Node):
     @classmethod
     def execute(cls, video: Any, filename_prefix: str, operation: str) -> host.io.NodeOutput:
         """Let the host write the file, then mark it."""
-        from ..fsgan_core.media import mark_video, read_marking, staged
+        from ..fsgan_core.media import mark_video, read_xmp, staged
         from ..fsgan_core.provenance import Marking
 
         known = videos.marking(video)
         path, folder = host.output_file(filename_prefix, ".mp4", video.get_dimensions())
         with staged(path) as temporary:
             video.save_to(str(temporary), metadata={key: json.loads(text) for key, text in host.graph_of(cls).items()})
-            if read_marking(temporary) is None:
+            if read_xmp(temporary) is None:
                 mark_video(temporary, known or Marking(operation=operation))
         return host.io.NodeOutput(ui={"images": [_shown(path, folder)], "animated": (True,)})
 

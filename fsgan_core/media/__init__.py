@@ -3,7 +3,7 @@
 from .encoding import EncodeOptions
 from .files import check_input, check_output, staged, staged_folder
 from .image import Image, read_image, write_image
-from .marking import mark_video, read_marking
+from .marking import mark_video, read_marking, read_xmp
 from .video import Video, is_video
 from .writer import VideoWriter
 
@@ -18,6 +18,7 @@ __all__ = [
     "mark_video",
     "read_image",
     "read_marking",
+    "read_xmp",
     "staged",
     "staged_folder",
     "write_image",

@@ -10,7 +10,7 @@ import av
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import MediaError
-from ..provenance import LARGEST_PACKET, Marking, from_xmp, to_xmp
+from ..provenance import LARGEST_PACKET, Marking, from_comment, from_xmp, to_xmp
 from .files import check_input
 from .picture import NoPictureError, opened_picture
 
@@ -50,13 +50,22 @@ def mark_video(path: Path, marking: Marking) -> None:
 
 
 def read_marking(path: Path | str) -> Marking | None:
-    """Read what a picture or video says of its making.
+    """Read what a picture or video says of its making: its XMP packet, or the comment that survives a remux.
 
     Args:
         path: any picture or video, by whomever written.
 
     Returns:
         the marking, or None where the file has none.
+
+    Raises:
+        MediaError: the file is missing, unreadable or neither picture nor video.
+    """
+    return read_xmp(path) or from_comment(_comment(Path(path)))
+
+
+def read_xmp(path: Path | str) -> Marking | None:
+    """Read the marking in a file's XMP packet alone; None where it has none.
 
     Raises:
         MediaError: the file is missing, unreadable or neither picture nor video.
@@ -124,8 +133,19 @@ def _picture_packet(path: Path) -> bytes | None:
 
 def _tag_packet(path: Path) -> bytes | None:
     """Packet among a video's tags, empty where it has none; None for other files."""
+    tags = _tags(path)
+    return None if tags is None else tags.get(MATROSKA_TAG, "").encode()
+
+
+def _comment(path: Path) -> str:
+    """A video's comment, empty where it has none."""
+    return next((text for name, text in (_tags(path) or {}).items() if name.lower() == "comment"), "")
+
+
+def _tags(path: Path) -> dict[str, str] | None:
+    """What a video says in words, by name; None for other files."""
     try:
         with av.open(str(path), metadata_errors="replace") as container:
-            return container.metadata.get(MATROSKA_TAG, "").encode()
+            return dict(container.metadata)
     except (av.error.FFmpegError, ValueError):
         return None

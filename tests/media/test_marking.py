@@ -7,10 +7,10 @@ import pytest
 from PIL import Image as Pillow
 
 from fsgan_core.errors import MediaError
-from fsgan_core.media import EncodeOptions, Image, Video, VideoWriter, read_marking, write_image
+from fsgan_core.media import EncodeOptions, Image, Video, VideoWriter, read_marking, read_xmp, write_image
 from fsgan_core.media.encoding import FORMATS
 from fsgan_core.media.image import WRITABLE
-from fsgan_core.provenance import COMPOSITE, DEFAULT_MARKING, Marking
+from fsgan_core.provenance import COMPOSITE, DEFAULT_MARKING, Marking, from_comment
 
 MARKING = Marking(weights="open <&> ü", operation='face "swap"')
 
@@ -63,6 +63,30 @@ def test_players_see_a_comment(tmp_path, frames, suffix):
     with av.open(str(written(tmp_path / f"a{suffix}", frames, MARKING))) as container:
         tags = {key.lower(): value for key, value in container.metadata.items()}
     assert MARKING.comment == tags["comment"]
+
+
+@pytest.mark.parametrize(
+    "marking", [MARKING, DEFAULT_MARKING, Marking(weights="open, official v2"), Marking(operation="a; b")]
+)
+@pytest.mark.parametrize(("suffix", "other"), [(".mp4", ".mp4"), (".mov", ".mp4"), (".mp4", ".mkv"), (".mkv", ".mp4")])
+def test_the_comment_of_a_remuxed_video_is_read(tmp_path, frames, marking, suffix, other):
+    path, copy = written(tmp_path / f"a{suffix}", frames, marking), tmp_path / f"b{other}"
+    with av.open(str(path)) as source, av.open(str(copy), "w") as output:
+        output.metadata.update(
+            {"COMMENT" if other == ".mkv" else "comment": source.metadata.get("comment") or source.metadata["COMMENT"]}
+        )
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    assert read_xmp(copy) is None
+    assert read_marking(copy) == marking
+
+
+@pytest.mark.parametrize("text", ["", "holiday", "Made with love", "Made with x 1; http://example.org/", COMPOSITE])
+def test_other_comments_are_no_marking(text):
+    assert from_comment(text) is None
 
 
 def test_the_boxes_of_an_mp4_fill_it_and_the_last_is_ours(tmp_path, frames):
