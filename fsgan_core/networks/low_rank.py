@@ -51,7 +51,8 @@ def changed(network: nn.Module, factors: Mapping[str, Factors]) -> dict[str, Ten
     weights = dict(network.named_parameters())
     result = {}
     for name, (up, down) in factors.items():
-        if name not in weights or (len(up), down[0].numel()) != (len(weights[name]), weights[name][0].numel()):
+        shape = weights[name].flatten(1).shape if name in weights else ()
+        if up.ndim != 2 or down.ndim != 2 or (len(up), down.shape[1]) != shape or up.shape[1] != len(down):
             raise ValueError(f"the change of '{name}' does not fit this network")
         result[name] = weights[name].detach() + (up @ down).view_as(weights[name])
     return result

@@ -159,8 +159,10 @@ def adapted_refiner(refiner: Refiner, path: Path) -> Refiner:
     place = next(refiner.network.parameters()).device
     names = sorted({name.rpartition(".")[0] for name in tensors})
     try:
+        if not names or len(tensors) != len(Factors._fields) * len(names):
+            raise ValueError(f"found {len(tensors)} tensors, expected an 'up' and a 'down' for each layer")
         factors = {
-            name: Factors(*(tensors[f"{name}.{part}"].float().to(place) for part in ("up", "down"))) for name in names
+            name: Factors(*(tensors[f"{name}.{part}"].float().to(place) for part in Factors._fields)) for name in names
         }
         return Refiner(adapted(refiner.network, factors))
     except (KeyError, ValueError, RuntimeError) as error:

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from fsgan_core.errors import WeightsError
+from fsgan_core.networks import low_rank
 from fsgan_core.networks.flow_net import WINDOW, FlowNet, FlowNetConfig, doubt, enlarged
 from fsgan_core.ops.head_mesh import place
 from fsgan_core.stages.evidence import Window, gather
 from fsgan_core.stages.features import feature_layer
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
-from fsgan_core.stages.refinement import KIND, Refined, Refiner, load_refiner
+from fsgan_core.stages.refinement import ADAPTER, KIND, Refined, Refiner, adapted_refiner, load_refiner
 from fsgan_core.stages.views import prepare
 from fsgan_core.stages.warping import warp
 from fsgan_core.weights.checkpoint import save_weights
@@ -151,3 +152,55 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     save_weights(tmp_path / "wrong.safetensors", tensors, KIND, FlowNetConfig())
     with pytest.raises(WeightsError, match="does not fit"):
         load_refiner(tmp_path / "wrong.safetensors")
+
+
+def adapter(path, kind=ADAPTER, **changes):
+    """A file that changes the network a little, with some of its tensors replaced, or left out where None."""
+    factors = low_rank.fresh(network(), 2)
+    tensors = {
+        f"{name}.{part}": values + 0.1 for name, pair in factors.items() for part, values in pair._asdict().items()
+    }
+    first = next(iter(factors))
+    tensors |= {f"{first}.{part}": values for part, values in changes.items()}
+    save_weights(path, {name: values for name, values in tensors.items() if values is not None}, kind)
+    return path
+
+
+def test_an_adapter_changes_a_copy(tmp_path):
+    refiner = Refiner(network())
+    before = [weight.clone() for weight in refiner.network.parameters()]
+    other = adapted_refiner(refiner, adapter(tmp_path / "a.safetensors"))
+    assert any(not torch.equal(*pair) for pair in zip(before, other.network.parameters(), strict=True))
+    assert all(torch.equal(*pair) for pair in zip(before, refiner.network.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"up": None},
+        {"up": torch.zeros(3, 2)},
+        {"down": torch.zeros(2, 5)},
+        {"down": torch.zeros(1, 9)},
+        {"down": torch.zeros(0, 9)},
+        {"up": torch.zeros(())},
+        {"other": torch.zeros(1)},
+    ],
+    ids=str,
+)
+def test_an_adapter_for_another_network_is_refused(tmp_path, changes):
+    path = adapter(tmp_path / "a.safetensors", **changes)
+    with pytest.raises(WeightsError, match="a.safetensors was made for another network .*run 'fsgan adapt' again"):
+        adapted_refiner(Refiner(network()), path)
+
+
+def test_an_adapter_that_is_none_or_damaged_is_refused(tmp_path):
+    whole, refiner = adapter(tmp_path / "a.safetensors"), Refiner(network())
+    (tmp_path / "half.safetensors").write_bytes(whole.read_bytes()[:-100])
+    (tmp_path / "text.safetensors").write_text("no tensors at all")
+    (tmp_path / "empty.safetensors").touch()
+    save_weights(tmp_path / "nothing.safetensors", {}, ADAPTER)
+    adapter(tmp_path / "kind.safetensors", kind=KIND)
+    for name in ("half", "text", "empty", "nothing", "kind", "absent"):
+        with pytest.raises(WeightsError, match=f"{name}.safetensors") as told:
+            adapted_refiner(refiner, tmp_path / f"{name}.safetensors")
+        assert "\n" not in str(told.value)
