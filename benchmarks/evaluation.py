@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 from fsgan_core.demo import COLLINS, HOPPER  # noqa: E402 (the package beside this folder)
 from fsgan_core.evaluation.identity import Embedder, chip, load_if_installed, weights_file  # noqa: E402
-from fsgan_core.evaluation.inspection import Inspector, Reference  # noqa: E402
+from fsgan_core.evaluation.inspection import Inspector  # noqa: E402
+from fsgan_core.evaluation.reference import Reference  # noqa: E402
 from fsgan_core.models import Models  # noqa: E402
 from fsgan_core.pipeline import Rendered, analyze, build_appearance_map, swap  # noqa: E402
 from fsgan_core.stages.appearance_map import AppearanceMap  # noqa: E402

@@ -143,7 +143,7 @@ def portrait(source: Any, models: Models, progress: host.Progress) -> tuple[Fram
 
 def noting(picture: Frame, landmarks: Any, models: Models, given: dict[str, Any]) -> Account:
     """What writes the report, and measures the result against the portrait unless the node is told not to."""
-    from ..fsgan_core.evaluation.inspection import single_view
+    from ..fsgan_core.evaluation.reference import single_view
 
     if not given.get("measure", True):
         return Account()

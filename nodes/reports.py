@@ -53,8 +53,9 @@ class Account:
 def quality_of(source: AppearanceMap, models: Models) -> Quality:
     """What measures results against a source; without identity where its package is not installed."""
     from ..fsgan_core.evaluation.identity import load_if_installed
-    from ..fsgan_core.evaluation.inspection import Inspector, Reference
+    from ..fsgan_core.evaluation.inspection import Inspector
     from ..fsgan_core.evaluation.quality import Quality
+    from ..fsgan_core.evaluation.reference import Reference
 
     embedder = load_if_installed(models.device)
     return Quality(Inspector([Reference.of(source, models, embedder)], models, embedder))

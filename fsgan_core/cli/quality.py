@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..errors import MediaError
 from ..evaluation.identity import load_if_installed
-from ..evaluation.inspection import Inspector, Reference
+from ..evaluation.inspection import Inspector
 from ..evaluation.quality import Quality
+from ..evaluation.reference import Reference
 from ..evaluation.report_page import JSON, PLOT, WORST, report_page
 from ..media import staged
 from ..models import Models

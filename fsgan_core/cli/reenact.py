@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.inspection import single_view
+from ..evaluation.reference import single_view
 from ..faces import Analysis, FaceSequence
 from ..media import EncodeOptions, Image, Video
 from ..models import Models

@@ -1,7 +1,7 @@
 """How good a face is, as numbers: pure functions, batched; what they need beyond torch comes with ``fsgan[eval]``.
 
 Unless said otherwise images are ``(B, 3, H, W)`` in [0, 1], masks ``(B, 1, H, W)`` in [0, 1], landmarks
-``(B, 478, 3)`` in pixels, and results ``(B,)``. Pixels are those of what is given; :mod:`.inspection` gives crops in
+``(B, 478, 3)`` in pixels, and results ``(B,)``. Pixels are those of what is given; :mod:`.crops` gives crops in
 which the longer side of the face is 160 px, so that the crop of a swap is 256.
 
 ========================= ========= =================================================================

@@ -18,12 +18,14 @@ from ..media import Video
 from ..pipeline import Rendered
 from ..stages.appearance_map import AppearanceMap
 from ..streams import Frame, Part
+from .crops import box_of, cut
 from .identity import Embedder
-from .inspection import BEFORE, Inspector, Reference, beside, box_of, cut
+from .inspection import BEFORE, Inspector, beside
 from .material import Library, Pair, Subject
 from .measures import Row, means
 from .metrics import identity_drift
 from .outcome import Outcome, Result
+from .reference import Reference
 from .variants import Variant, ablation
 
 T = TypeVar("T")

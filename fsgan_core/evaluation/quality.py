@@ -14,8 +14,9 @@ from ..gallery import Tile, sheet
 from ..pipeline import Rendered
 from ..streams import Frame
 from ..words import plural
+from .crops import box_of, cut
 from .identity import SAME_PERSON
-from .inspection import Inspector, box_of, cut
+from .inspection import Inspector
 from .measures import CLIP_MEASURES, MEASURES, Row, fault, means, values
 from .metrics import identity_drift
 

@@ -23,11 +23,12 @@ from ..ops.face_model import FaceModel, fit, points
 from ..pipeline import Rendered
 from ..stages.appearance_map import AppearanceMap
 from ..streams import Clip, Frame, Part
-from .inspection import box_of, cut, single_view
+from .crops import box_of, cut
 from .material import Subject, subject
 from .measures import Row, means
 from .outcome import Outcome, Result
 from .protocols import Bench
+from .reference import single_view
 from .variants import Variant, variant
 
 BINS = ((0, 15), (15, 30), (30, 45), (45, 60))

@@ -22,7 +22,7 @@ from ..stages.reenactment import FlowOptions
 from ..streams import Clip
 from ..swapping import SwapOptions
 from .classic import classic_swap, warp
-from .inspection import MARGIN, SIDE
+from .crops import MARGIN, SIDE
 
 KINDS: tuple[type, ...] = (Backends, FlowOptions, BlendOptions, SwapOptions)
 """Options that a variant may set, by the names of their fields."""

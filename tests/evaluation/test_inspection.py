@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from fsgan_core.evaluation import inspection
+from fsgan_core.evaluation.crops import box_of, changed, cut
 from fsgan_core.evaluation.identity import SAME_PERSON, load_if_installed
-from fsgan_core.evaluation.inspection import Inspector, Reference, beside, box_of, changed, cut, single_view
+from fsgan_core.evaluation.inspection import Inspector, beside
 from fsgan_core.evaluation.material import Subject
 from fsgan_core.evaluation.measures import MEASURES, Row, means
+from fsgan_core.evaluation.reference import Reference, single_view
 from fsgan_core.models import Models
 from fsgan_core.pipeline import Rendered
 from fsgan_core.stages.appearance_map import AppearanceMap
 from fsgan_core.streams import Frame
-
-Floats = inspection.Floats
 
 
 def measured(results: list[Rendered], source: AppearanceMap, models: Models, identity: bool = False) -> list[Row]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsgan_core.evaluation.inspection import Inspector, Reference
+from fsgan_core.evaluation.inspection import Inspector
 from fsgan_core.evaluation.measures import MEASURES, fault
 from fsgan_core.evaluation.quality import Quality
+from fsgan_core.evaluation.reference import Reference
 from fsgan_core.evaluation.report_page import report_page
 from fsgan_core.media import read_image
 from fsgan_core.media.marking import read_marking

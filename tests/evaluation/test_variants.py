@@ -12,7 +12,7 @@ import torch
 from fsgan_core.errors import FSGANError
 from fsgan_core.evaluation import variants
 from fsgan_core.evaluation.classic import classic_swap
-from fsgan_core.evaluation.inspection import SIDE, cut
+from fsgan_core.evaluation.crops import SIDE, cut
 from fsgan_core.evaluation.material import Subject
 from fsgan_core.evaluation.variants import ablation, variant
 from fsgan_core.faces import FaceSequence, Track
