@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from . import host, pictures, videos, widgets
-from .finding import PASSES, Watched, analyzed, chosen, fitting, person
+from .finding import PASSES, Watched, analyzed, chosen, fitting
+from .portraits import CROP, FULL, Portrayed, portrayed
 from .reports import Account, quality_of
-from .types import Faces, stages, used
+from .sources import steps
+from .types import FULL_HD, Faces, stages, used
 
 if TYPE_CHECKING:
-    from ..fsgan_core.faces import FaceSequence
     from ..fsgan_core.models import Models
-    from ..fsgan_core.pipeline import ReenactOptions, Rendered
-    from ..fsgan_core.streams import Frame
 
 CATEGORY = "FSGAN/reenact"
 
 
 def _inputs(target: host.io.Input) -> list[host.io.Input]:
+    source = (
+        "One picture: the portrait that is to move. For crops pictures of one person, or an appearance map of them."
+    )
     parts = "What the source takes from the target: everything, all but the pose, the mouth alone, or the pose alone."
     travel = "How far the head may leave its place with the target, in distances between the outer eye corners."
     return [
-        widgets.socket(host.io.Image, "source", "One picture: the portrait that is to move."),
+        widgets.source(source),
         target,
         widgets.faces(),
         *widgets.which(widgets.ONE_FACE_RULES),
         widgets.models(),
-        widgets.choice("parts", ("all", "expression", "mouth", "pose"), parts),
-        widgets.number("travel", 0.5, (0.0, 3.0, 0.1), travel, advanced=True),
+        widgets.choice("parts", ("all", "expression", "mouth", "pose"), f"{parts} Crops take everything."),
+        widgets.number("travel", 0.5, (0.0, 3.0, 0.1), f"{travel} Not used for crops.", advanced=True),
+    ]
+
+
+def _framing() -> list[host.io.Input]:
+    """What of the source is drawn; optional, since saved workflows lack it."""
+    text = "full picture: the whole portrait, its face moving. crop: the source's face alone, in the target's shape and"
+    text += " place, as the paper draws it; black where the target shows no face."
+    size = "Side in pixels of crops, in which the target's face takes half."
+    return [
+        widgets.choice("framing", (FULL, CROP), text, optional=True),
+        widgets.number("crop_size", 512, (128, 1024, 8), size, advanced=True, optional=True),
     ]
 
 
@@ -51,9 +64,10 @@ class ReenactImage(host.Node):
                 *_inputs(widgets.socket(host.io.Image, "target", "The pictures whose pose and expression are taken.")),
                 widgets.batch(),
                 widgets.measure(),
+                *_framing(),
             ],
             outputs=[
-                widgets.output(host.io.Image, "image", "The portrait, once for each picture of the target."),
+                widgets.output(host.io.Image, "image", "The portrait, or crop, once for each picture of the target."),
                 widgets.report(),
             ],
         )
@@ -61,18 +75,20 @@ class ReenactImage(host.Node):
     @classmethod
     def execute(cls, source: Any, target: Any, face: str, face_number: int, **given: Any) -> host.io.NodeOutput:
         """Measure both, draw."""
-        loaded, count = stages(given.get("models"), pictures.clip(source).size), len(target)
+        from ..fsgan_core.timeline import in_time
+
+        loaded, count, clip = stages(given.get("models"), _room(source)), len(target), pictures.clip(target)
         known: Faces | None = given.get("faces")
-        progress = host.Progress(PASSES + (1 if known else 1 + PASSES) * count)
-        picture, landmarks = portrait(source, loaded, progress)
-        size = pictures.clip(target).size
-        analysis = fitting(known, size, count) if known else analyzed(target, given["batch"], loaded, progress)
+        progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * count)
+        subject = portrayed(source, clip, loaded, progress, given)
+        analysis = fitting(known, clip.size, count) if known else analyzed(target, given["batch"], loaded, progress)
         faces = chosen(analysis, widgets.rule(face, face_number))
-        account, options = noting(picture, landmarks, loaded, given), moved(given)
-        results = in_time(picture, landmarks, faces, count, loaded, options)
+        account = noting(subject, loaded, given)
+        results = in_time(subject.draw, faces, count, subject.rest)
         drawn = [result.frame for result in account.noted(progress.watch(results, _frame_of))]
-        image = pictures.merged(source.expand(count, -1, -1, -1), drawn)
-        return host.io.NodeOutput(image, account.words("reenacted"))
+        black = bool(subject.instead)
+        image = pictures.image(drawn) if black else pictures.merged(source.expand(count, -1, -1, -1), drawn)
+        return host.io.NodeOutput(image, account.words("reenacted", subject.instead))
 
 
 class ReenactVideo(host.Node):
@@ -94,9 +110,12 @@ class ReenactVideo(host.Node):
                 widgets.number("every", 3, (1, 60, 1), "Look for new faces every so many frames.", advanced=True),
                 widgets.number("quality", 18, (0, 51, 1), quality, advanced=True),
                 widgets.measure(),
+                *_framing(),
             ],
             outputs=[
-                widgets.output(host.io.Video, "video", "The portrait in motion, with the target's times and sound."),
+                widgets.output(
+                    host.io.Video, "video", "The portrait, or crop, in motion with the target's times and sound."
+                ),
                 widgets.report(),
             ],
         )
@@ -106,12 +125,13 @@ class ReenactVideo(host.Node):
         """Measure both, then draw frame by frame into a file."""
         from ..fsgan_core.pipeline import AnalyzeOptions, analyze
         from ..fsgan_core.provenance import Marking
+        from ..fsgan_core.timeline import in_time
 
-        loaded = stages(given.get("models"), pictures.clip(source).size)
+        loaded = stages(given.get("models"), _room(source))
         known: Faces | None = given.get("faces")
         with videos.opened(target) as window:
-            progress = host.Progress(PASSES + (1 if known else 1 + PASSES) * window.frame_count_hint)
-            picture, landmarks = portrait(source, loaded, progress)
+            progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * window.frame_count_hint)
+            subject = portrayed(source, window, loaded, progress, given)
             if known:
                 analysis = fitting(known, window.size)
                 # Times are needed for writing, and are only known once the frames have been looked at.
@@ -120,55 +140,22 @@ class ReenactVideo(host.Node):
             else:
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
             faces = chosen(analysis, widgets.rule(face, face_number))
-            results = in_time(picture, landmarks, faces, analysis.frame_count, loaded, moved(given))
-            account = noting(picture, landmarks, loaded, given)
+            results = in_time(subject.draw, faces, analysis.frame_count, subject.rest)
+            account = noting(subject, loaded, given)
             frames = (result.frame for result in account.noted(progress.watch(results, _frame_of)))
             mark = Marking(operation="face reenactment", weights=used(given.get("models")))
             video = videos.written(frames, window, mark, given["quality"])
-        return host.io.NodeOutput(video, account.words("reenacted"))
+        return host.io.NodeOutput(video, account.words("reenacted", subject.instead))
 
 
-def portrait(source: Any, models: Models, progress: host.Progress) -> tuple[Frame, Any]:
-    """The portrait of a ``source`` input and its face's landmarks ``(478, 3)``.
-
-    Raises:
-        ValueError: it is more than one picture.
-        NoFaceError: it shows no face.
-    """
-    if len(source) != 1:
-        raise ValueError(f"found {len(source)} pictures as the source, expected one portrait; pick one of the batch")
-    face = person(analyzed(source, "clip", models, progress), "source")
-    return pictures.frames(source)[0], face.landmarks[0]
+def noting(subject: Portrayed, models: Models, given: dict[str, Any]) -> Account:
+    """What writes the report, and measures the result against the source unless the node is told not to."""
+    return Account(quality_of(subject.person, models) if given.get("measure", True) else None)
 
 
-def noting(picture: Frame, landmarks: Any, models: Models, given: dict[str, Any]) -> Account:
-    """What writes the report, and measures the result against the portrait unless the node is told not to."""
-    from ..fsgan_core.evaluation.reference import single_view
-
-    if not given.get("measure", True):
-        return Account()
-    return Account(quality_of(single_view(picture, landmarks, models), models))
-
-
-def moved(given: dict[str, Any]) -> ReenactOptions:
-    """How the widgets of a node ask for a portrait to move."""
-    from ..fsgan_core.pipeline import ReenactOptions
-
-    return ReenactOptions(parts=given["parts"], travel=given["travel"])
-
-
-def in_time(
-    picture: Frame, landmarks: Any, faces: Sequence[FaceSequence], count: int, models: Models, options: ReenactOptions
-) -> Iterator[Rendered]:
-    """The portrait once for each of the target's frames; at rest where the target shows no face."""
-    from ..fsgan_core.pipeline import FaceRecord, Rendered, reenact
-
-    rest, index = Rendered(picture, (FaceRecord(0, "no_face"),)), 0
-    for face in sorted(faces, key=lambda one: one.track.start):
-        yield from repeat(rest, face.track.start - index)
-        yield from reenact(picture, landmarks, face, models, options)
-        index = face.track.stop
-    yield from repeat(rest, count - index)
+def _room(source: Any) -> tuple[int, int]:
+    """The size of pictures that are worked on, about."""
+    return pictures.clip(source).size if isinstance(source, Tensor) else FULL_HD
 
 
 def _frame_of(result: Any) -> Any:

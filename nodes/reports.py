@@ -39,12 +39,18 @@ class Account:
                 self.quality.look(result)
             yield result
 
-    def words(self, status: str) -> str:
-        """Lines for the ``report`` output: "1 face swapped, in 9 of 10 frames", then what was measured."""
+    def words(self, status: str, instead: str = "") -> str:
+        """Lines for the ``report`` output: "1 face swapped, in 9 of 10 frames", then what was measured.
+
+        Args:
+            status: what was done.
+            instead: what frames without a face show, unless they are kept.
+        """
         frames = len(set().union(*self.done.values())) if self.done else 0
         lines = [f"{plural(len(self.done), 'face')} {status}, in {frames} of {plural(self.count, 'frame')}"]
         if self.kept:
-            lines.append(f"no face, kept as {'it was' if len(self.kept) == 1 else 'they were'}: {listed(self.kept)}")
+            instead = instead or f"kept as {'it was' if len(self.kept) == 1 else 'they were'}"
+            lines.append(f"no face, {instead}: {listed(self.kept)}")
         if self.quality:
             lines.append(self.quality.words())
         return "\n".join(lines)

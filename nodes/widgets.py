@@ -118,9 +118,9 @@ def faces() -> io.Input:
     return socket(FacesType, "faces", text, optional=True)
 
 
-def source() -> io.Input:
-    """Whose face: pictures, or an appearance map."""
-    text = "Whose face is put in: one or more pictures of one person, or an appearance map of them."
+def source(text: str = "") -> io.Input:
+    """Whose face: pictures, or an appearance map; told by words of one's own where they are given."""
+    text = text or "Whose face is put in: one or more pictures of one person, or an appearance map of them."
     return accepted(io.MultiType.Input, id="source", types=[io.Image, MapType], tooltip=text)
 
 

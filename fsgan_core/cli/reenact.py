@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,14 @@ from ..evaluation.reference import single_view
 from ..faces import Analysis, FaceSequence
 from ..media import EncodeOptions, Image, Video
 from ..models import Models
-from ..pipeline import AnalyzeOptions, FaceRecord, ReenactOptions, Rendered, reenact, reenact_crops
+from ..pipeline import AnalyzeOptions, ReenactOptions, reenact, reenact_crops
 from ..provenance import Marking
 from ..report import Report
 from ..stages.analysis import load_analysis
 from ..stages.appearance_map import AppearanceMap
 from ..stages.selection import select
 from ..streams import Frame
+from ..timeline import Draw, frames_of, in_time
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, read_options
@@ -86,7 +86,7 @@ class Motion:
         """The frames in which a face was measured; None of an analysis."""
         if isinstance(self.found, Analysis):
             return None
-        return islice(iter(self.found.clip), face.track.start, face.track.stop)
+        return frames_of(self.found.clip, face)
 
     def moment(self, index: int) -> float:
         """Time in seconds of a frame."""
@@ -111,27 +111,6 @@ def run(args: argparse.Namespace) -> None:
     write_result(args, frames, mark, None if target.rate else idle, target.video, target.rate)
     write_report(args, report, quality, mark)
     print(f"wrote {args.output}: {report.summary('reenacted')}")
-
-
-Draw = Callable[[FaceSequence], Iterable[Rendered]]
-"""Reenacts the source with one face of the target."""
-
-
-def in_time(draw: Draw, faces: Sequence[FaceSequence], count: int, idle: Frame) -> Iterator[Rendered]:
-    """One result for each of the target's frames.
-
-    Args:
-        draw: see :data:`Draw`.
-        faces: one after the other.
-        count: number of the target's frames.
-        idle: what is shown while there is no face.
-    """
-    absent, index = Rendered(idle, (FaceRecord(0, "no_face", reason="the target shows no face here"),)), 0
-    for face in sorted(faces, key=lambda face: face.track.start):
-        yield from repeat(absent, face.track.start - index)
-        yield from draw(face)
-        index = face.track.stop
-    yield from repeat(absent, count - index)
 
 
 def _drawing(

@@ -112,6 +112,20 @@ def test_a_swap_equals_the_command_s_own(ran: Callable[..., list[str]], out: Pat
     assert np.array_equal(pixels(file), pixels(out / "own.png"))
 
 
+def test_crops_equal_the_command_s_own(ran: Callable[..., list[str]], out: Path, inputs: Path) -> None:
+    wired: dict[str, Any] = {"source": ["3", 0], "target": ["1", 0], "face": "largest", "face_number": 0}
+    wired |= {"parts": "all", "travel": 0.5, "batch": "clip"}
+    # As a workflow that was saved before there was a framing; the command line sets it.
+    graph = shown() | {"3": node("LoadImage", image="source.png"), "4": node("FSGAN_ReenactImage", **wired)}
+    graph["2"] = node("PreviewImage", images=["4", 0])
+    assert ran(graph) == [f"wrote {out / 'preview_2_00001_.png'}"]
+    assert pixels(out / "preview_2_00001_.png").shape == pixels(inputs / "source.png").shape
+    ran(graph, "--set", "4.framing=crop", "--set", "4.crop_size=128")
+    words = ("-s", inputs / "source.png", "-t", inputs / "target.png", "-o", out / "own.png", "--crop", "--size", "128")
+    assert main(["reenact", *map(str, words)]) == 0
+    assert np.array_equal(pixels(out / "preview_2_00002_.png"), pixels(out / "own.png"))
+
+
 def test_files_are_numbered_and_never_overwritten(ran: Callable[..., list[str]], out: Path, inputs: Path) -> None:
     graph = shown()
     graph["2"] = node("SaveImage", images=["1", 0], filename_prefix="a/b")

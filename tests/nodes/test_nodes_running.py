@@ -130,6 +130,34 @@ def test_reenacting_with_itself_moves_little(run: Run, picture: torch.Tensor, pl
     assert "note: no face was drawn in 1 of 2 frames" in report
 
 
+def test_a_crop_is_the_headless_one_and_black_without_a_face(
+    run: Run, picture: torch.Tensor, mirrored: torch.Tensor, plain: torch.Tensor, face: Any
+) -> None:
+    from fsgan_core import AnalyzeOptions, Models, ReenactOptions, Still, analyze, build_appearance_map, reenact_crops
+
+    appearance, _, _ = run("FSGAN_BuildAppearanceMap", image=torch.cat((mirrored, mirrored)))
+    target, crop = torch.cat((plain, picture)), {"framing": "crop", "crop_size": 128, "batch": "pictures"}
+    image, report = run("FSGAN_ReenactImage", source=mirrored, target=target, **crop)
+    by_map, _ = run("FSGAN_ReenactImage", source=appearance, target=target, measure=False, **crop)
+    assert image.shape == (2, 128, 128, 3)
+    assert torch.equal(image, by_map)
+    assert not image[0].any()
+    assert report.startswith("1 face reenacted, in 1 of 2 frames\nno face, black: frame 0\n")
+    other = (mirrored[0] * 255).round().byte().numpy()
+    models, options = Models.load(), AnalyzeOptions(every=1)
+    source = build_appearance_map([(Still(other), analyze(Still(other), models, options).faces[0])])
+    (person,) = analyze(Still(face), models, options).faces
+    aligned = next(reenact_crops(source, person, models, ReenactOptions(size=128), [face])).frame
+    np.testing.assert_array_equal((image[1] * 255).round().byte().numpy(), aligned)
+
+
+def test_a_full_picture_wants_one_portrait(run: Run, picture: torch.Tensor, mirrored: torch.Tensor) -> None:
+    appearance, _, _ = run("FSGAN_BuildAppearanceMap", image=mirrored)
+    for source, found in ((appearance, "an appearance map"), (torch.cat((picture, mirrored)), "2 pictures")):
+        with pytest.raises(ValueError, match=f"found {found} as the source, .* or set framing to 'crop'"):
+            run("FSGAN_ReenactImage", source=source, target=picture)
+
+
 def test_the_swap_is_the_headless_one(run: Run, picture: torch.Tensor, mirrored: torch.Tensor, face: Any) -> None:
     from fsgan_core import AnalyzeOptions, Models, Still, analyze, build_appearance_map, swap
 

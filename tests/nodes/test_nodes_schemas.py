@@ -118,6 +118,7 @@ def test_defaults_are_the_core_s(nodes: dict[str, Any]) -> None:
         moved.parts,
         moved.travel,
     )
+    assert default("FSGAN_ReenactImage", "crop_size") == moved.size
     assert default("FSGAN_BuildAppearanceMap", "radius") == pictured.radius
     assert default("FSGAN_BuildAppearanceMap", "limit") == pictured.limit
     assert default("FSGAN_AnalyzeVideo", "every") == default("FSGAN_SwapVideo", "every") == AnalyzeOptions().every

@@ -86,6 +86,21 @@ def test_a_portrait_moves_in_the_target_s_time(run: Run, host: Any, film: Path, 
     assert report == "1 face reenacted, in 4 of 4 frames"
 
 
+def test_crops_move_in_the_target_s_time(run: Run, host: Any, film: Path, picture: torch.Tensor) -> None:
+    given = {"source": picture, "framing": "crop", "crop_size": 128, "measure": False}
+    window = video(host, str(film), 0.5, 0)
+    result, report = run("FSGAN_ReenactVideo", target=window, **given)
+    times, pictures, sound = read(result.file)
+    assert len(times) == 4
+    assert pictures[0].shape == (128, 128, 3)
+    assert pictures[0].mean() > 20
+    assert len(sound) > 0.4 * SOUND
+    assert report == "1 face reenacted, in 4 of 4 frames"
+    faces, _, _ = run("FSGAN_AnalyzeVideo", video=window)
+    again, _ = run("FSGAN_ReenactVideo", target=window, faces=faces, **given)
+    assert all(np.array_equal(*pair) for pair in zip(pictures, read(again.file)[1], strict=True))
+
+
 def test_a_video_is_a_source_of_a_map(run: Run, host: Any, film: Path) -> None:
     appearance, _, _ = run("FSGAN_BuildAppearanceMap", video=video(host, str(film)))
     assert len(appearance) >= 1
