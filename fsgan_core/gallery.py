@@ -22,7 +22,7 @@ body { font: 16px/1.55 system-ui, sans-serif; color: #222; background: #fafaf8; 
        padding: 0 1.2rem }
 h1 { font-size: 1.7rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 .row { display: flex; flex-wrap: wrap; gap: 1.2rem }
-figure { margin: 0; flex: 1 1 15rem } figure img, figure video { width: 100%; border-radius: 6px }
+figure { margin: 0; flex: 1 1 15rem } figure img, figure video { max-width: 100%; border-radius: 6px }
 figcaption { color: #555; font-size: .9rem }
 table { border-collapse: collapse } td, th { text-align: left; padding: .25rem 1.4rem .25rem 0; vertical-align: top }
 tr { border-bottom: 1px solid #ddd }

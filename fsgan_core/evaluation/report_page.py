@@ -50,15 +50,16 @@ def _verdict(quality: Quality) -> list[Section]:
 
 def _pictures(path: Path, report: Report, quality: Quality, mark: Marking, overwrite: bool) -> list[Section]:
     sections, worst = [], quality.worst_sheet()
-    if plots.available() and quality.rows:
+    if plots.available() and quality.rows and quality.frames > 1:
         name = path.with_name(path.stem + PLOT)
         times = report.times if len(set(report.times)) > 1 else None
         write_image(name, Image(plots.over_time(quality.rows, times)), marking=None, overwrite=overwrite)
         sections.append(Section("Over time", figures=(Figure(name.name, "Dotted: the limit of what is fine."),)))
     if worst is not None:
         name = path.with_name(path.stem + WORST)
+        beside = "Each with its target." if any(len(one.crops) > 1 for one in quality.worst) else ""
         write_image(name, Image(worst), marking=mark, overwrite=overwrite)
-        sections.append(Section("The worst frames", figures=(Figure(name.name, "Each with its target."),)))
+        sections.append(Section("The worst frames", figures=(Figure(name.name, beside),)))
     return sections
 
 

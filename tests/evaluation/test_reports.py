@@ -16,10 +16,11 @@ def test_a_page_is_written_with_what_it_shows(command: str, name: str, portrait:
     words = [command, "-s", str(portrait), "-t", str(portrait), "-o", str(tmp_path / "out.png")]
     assert main([*words, "--report", str(tmp_path / "r.html")]) == 0
     page = (tmp_path / "r.html").read_text()
+    assert ("Each with its target" in page) == (command == "swap")
     assert f"<h1>Quality of a {name}</h1>" in page
     assert "<td>mean distance of the 478 landmarks</td>" in page
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"out.png", "r.html", "r.json", "r-plot.png", "r-worst.jpg"}
+    assert names == {"out.png", "r.html", "r.json", "r-worst.jpg"}
     (row,) = json.loads((tmp_path / "r.json").read_text())["frames"]
     assert row["status"] == {"swap": "swapped", "reenact": "reenacted"}[command]
     assert row["quality"]["expression"] < 3
