@@ -63,7 +63,7 @@ class VideoWriter:
 
         Args:
             path: mp4, m4v, mov, mkv, webm or gif.
-            like: the video whose times, colours, pixel aspect and sound the new one takes.
+            like: the video whose times, colours and sound the new one takes, and at its size its pixel aspect.
             rate: frames a second where ``like`` is not given; default 25.
             options: codec, quality, preset, pixel format.
             marking: what to say of its making; None says nothing.
@@ -155,7 +155,8 @@ class VideoWriter:
             # Apple's players know HEVC by this tag only.
             codec.codec_tag = "hvc1"
         if self._like:
-            codec.sample_aspect_ratio = self._like.aspect
+            # Pictures of another size come from elsewhere: a portrait that moves like the video has square pixels.
+            codec.sample_aspect_ratio = self._like.aspect if self.size == self._like.size else Fraction(1)
             self._audio = AudioTracks(self._like.path, self._output)
             self._stack.callback(self._audio.close)
         if self._marking:

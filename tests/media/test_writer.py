@@ -295,3 +295,18 @@ def test_unknown_options_are_refused(wrong):
 def test_an_impossible_rate_is_refused(tmp_path):
     with pytest.raises(ValueError, match="rate"):
         VideoWriter(tmp_path / "a.mp4", rate=Fraction(-1))
+
+
+def test_the_pixel_aspect_is_kept_at_the_video_s_size_alone(media, tmp_path):
+    wide = tmp_path / "wide.mp4"
+    with av.open(str(wide), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(media.pattern(0), format="rgb24")))
+        output.mux(stream.encode(None))
+    for size, aspect in (((64, 48), Fraction(4, 3)), ((80, 80), Fraction(1))):
+        path = tmp_path / f"{size[0]}.mp4"
+        with VideoWriter(path, Video(wide)) as writer:
+            writer.write(media.pattern(0, size))
+        assert (Video(path).size, Video(path).aspect) == (size, aspect)
