@@ -7,7 +7,7 @@ covers it, upper teeth stay with the skull, and what no picture shows inside a m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from ..ops.head_mesh import Placement, place, points
 from ..ops.masks import smoothstep
 from ..ops.mesh import facing, interpolate, rasterize
 from .eyes import behind_lids
+from .lids import Lids
 from .mouth import behind_lips
 from .openings import MOUTH, RINGS, recessed
 from .views import View, detail
@@ -27,6 +28,9 @@ _FINE = 2
 """Samples along a pixel's side, so that edges are smooth."""
 _AROUND = 0.35
 """How far beyond an opening is drawn with it, in its widths; fading out."""
+
+_SHADE = 0.5
+"""How much darker an eye gets between lids that have nearly come together."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,20 @@ def feature_layer(size: int, view: View, landmarks: Tensor, model: FaceModel) ->
     """
     target = place(model.mean, landmarks)
     layer = landmarks.new_zeros(1, 4, size, size)
-    for region, ring in RINGS.items():
-        window = _Window.around(landmarks[0, list(ring), :2], size)
+    for region in RINGS:
+        window = _Window.around(_edges(region, view, target), size)
         if min(window.width, window.height) > 2:
             colours, cover = _drawn(region, view, target, window, model)
             rows, columns = window.part
             solid = torch.cat((colours, torch.ones_like(cover)), 1)
             layer[..., rows, columns] = torch.lerp(layer[..., rows, columns], solid, cover)
     return layer[:, :3], layer[:, 3:]
+
+
+def _edges(region: int, view: View, target: Placement) -> Tensor:
+    """The edge of an opening, ``(P, 2)`` pixels; of an eye also where its lids would be if they had not moved."""
+    shapes = (target.shape,) if region == MOUTH else (target.shape, view.placement.shape)
+    return torch.cat([points(replace(target, shape=shape[:, list(RINGS[region])])) for shape in shapes], 1)[0, :, :2]
 
 
 def _drawn(region: int, view: View, target: Placement, window: _Window, model: FaceModel) -> tuple[Tensor, Tensor]:
@@ -96,13 +106,19 @@ def _drawn(region: int, view: View, target: Placement, window: _Window, model: F
     flow, seen, surface = interpolate(known, model.triangles, number, weights).split((2, 1, 3), 1)
     hit = (number >= 0)[:, None].to(flow.dtype)
     inside = hit * (model.regions[number.clamp_min(0)] == region)[:, None]
+    skin = hit - inside
+    lids = None if region == MOUTH else Lids.at(_mean(surface, skin), view, target, region)
+    if lids is not None:
+        flow = lids.moved(flow)
     # What is behind an opening is seen as well as its edge.
     seen = torch.lerp(seen, view.visibility[0, list(RINGS[region])].mean().expand_as(seen), inside)
     cover = ((2 * seen - 0.5).clamp(0, 1) * hit * window.fading(places)).mean(2)
     ratio = float(view.placement.scale / target.scale)
     picture, shrink = detail(view, ratio)
     grid = places * (ratio * shrink / _FINE)
-    colours = _looked_up(picture, flow * shrink, hit - inside, grid)
+    colours = _looked_up(picture, flow * shrink, skin, grid)
+    if lids is not None:
+        colours = lids.skinned(colours, view, ratio)
     through = inside[0, 0].amax(0).nonzero()[:, 0]
     if len(through):
         number, weights, inside = number[..., through], weights[:, :, through], inside[..., through]
@@ -114,6 +130,8 @@ def _drawn(region: int, view: View, target: Placement, window: _Window, model: F
         behind = torch.lerp(
             behind, _mean(drawing.expand(-1, -1, *flow.shape[2:]), lacking * inside), _mean(lacking, inside)
         )
+        if lids is not None:
+            behind = behind * (1 - _SHADE * lids.together)
         colours[..., through] = torch.lerp(colours[..., through], behind, inside.mean(2, keepdim=True))
     return colours.view(1, 3, window.height, window.width), cover.view(1, 1, window.height, window.width)
 

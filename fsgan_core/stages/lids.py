@@ -1,0 +1,179 @@
+"""Lids that come together: their skin unfolds, their edges keep their thickness, lashes hang over what is below.
+
+The mesh knows nothing of that. It would stretch the narrow strip above an open eye, lashes, crease and all, over the
+whole way that the lid goes. Of the skin that is folded away the source shows nothing; it is drawn in the colours of the
+skin around the eye.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..ops.flow import sample
+from ..ops.head_mesh import Placement
+from ..ops.landmarks import opposite
+from ..ops.masks import smoothstep
+from .openings import LEFT, RIGHT, RINGS
+from .views import View, detail
+
+_MOVED = 0.05
+"""Up to which share of its height an eye may get narrower and is drawn as if its lids did not move."""
+_OPEN = 0.03
+"""Least height taken for an open eye, so that noise of a shut one decides nothing; in distances between the outer eye
+corners, as all that follows."""
+_BESIDE = {
+    RIGHT: ((247, 30, 29, 27, 28, 56, 190), (25, 110, 24, 23, 22, 26, 112)),
+    LEFT: ((467, 260, 259, 257, 258, 286, 414), (255, 339, 254, 253, 252, 256, 341)),
+}
+"""The points next to those of the upper and the lower lid's edge, in their order: the other side of a strip of skin."""
+_LASHES, _HANGING, _RIM = 0.012, 0.024, 0.004
+"""Thickness of an edge with its lashes; how far they hang over the lower lid; how far beside an edge as it was
+measured the eye may still be seen."""
+_SOFT = 0.016
+"""Over how much lashes turn into skin."""
+_SMOOTH = 0.03
+"""Size of what is not taken along of the skin around an eye."""
+_ABOVE = 1.1
+"""How far above the edge the upper skin's colour is taken, in heights of the strip: the crease lies below."""
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """The strip of skin beside a lid's edge, at pixels ``(1, C, 1, N)``, as the face is looked at column by column.
+
+    Attributes:
+        away: distance from the edge, negative inside the eye; in distances between the outer eye corners.
+        before: height of the strip in the view, in the same unit.
+        after: the wanted one.
+        inner: 1 between the corners of the eye, 0 from them on.
+        root: the edge in pixels of the view.
+        rise: the way across the strip per unit of its height.
+    """
+
+    away: Tensor
+    before: Tensor
+    after: Tensor
+    inner: Tensor
+    root: Tensor
+    rise: Tensor
+
+    @staticmethod
+    def at(surface: Tensor, view: View, target: Placement, region: int, lower: bool) -> _Strip:
+        """The strip of one lid at canonical points of the wanted face ``(1, 3, 1, N)``."""
+        ring, shapes = RINGS[region], (view.placement.shape[0], target.shape[0])
+        edge, beside = list(opposite(ring)[lower]), list(_BESIDE[region][lower])
+        places = view.landmarks[0, :, :2]
+        before, after = ((shape[beside] - shape[edge]).norm(dim=1, keepdim=True).clamp_min(1e-3) for shape in shapes)
+        rise = (places[beside] - places[edge]) / before
+        columns = torch.cat((shapes[1][edge, :2], before, after, torch.ones_like(before), places[edge], rise), 1)
+        # At the corners nothing moves.
+        ends = columns[[0, -1]].clone()
+        corners = [ring[0], ring[len(ring) // 2]]
+        ends[:, :2], ends[:, 3], ends[:, 4], ends[:, 5:7] = shapes[1][corners, :2], ends[:, 2], 0, places[corners]
+        found = _between(torch.cat((ends[:1], columns, ends[1:])), surface[:, :1])
+        height, before, after, inner, root, rise = found.split((1, 1, 1, 1, 2, 2), 1)
+        away = surface[:, 1:2] - height
+        return _Strip(away if lower else -away, before, after, inner, root, rise)
+
+    @property
+    def part(self) -> Tensor:
+        """0 at the edge and inside the eye, 1 from the other side on."""
+        return (self.away / self.after).clamp(0, 1)
+
+    def place(self, height: Tensor) -> Tensor:
+        """Pixels of the view at some height of the strip there."""
+        return self.root + self.rise * height
+
+    def stretched(self) -> Tensor:
+        """How far the skin has to unfold, in [0, 1]: where the strip gets higher, less towards its other side."""
+        return smoothstep((self.after / self.before - 1.05) / 0.6) * smoothstep((1 - self.part) / 0.4)
+
+    def unfolded(self, moving: float, together: float) -> tuple[Tensor, Tensor]:
+        """Where to look in the view so that the edge keeps its thickness, and how far that counts."""
+        away, lashes = self.away.clamp_min(0), (0.3 * self.before).clamp(max=_LASHES)
+        slope = (self.before - lashes) / (self.after - lashes).clamp_min(1e-3)
+        height = torch.minimum(away, lashes + (away - lashes) * slope)
+        edge = together * self.inner * smoothstep((1 - self.part) / 0.4)
+        rim = _RIM * together * (1 - self.part)
+        return self.place(height + rim), torch.maximum(moving * self.stretched(), edge)
+
+
+@dataclass(frozen=True)
+class Lids:
+    """The lids of an eye that closes, at pixels.
+
+    Attributes:
+        moving: how far they count as closing, in [0, 1].
+        together: how far they count as shut, in [0, 1].
+        upper: skin above the eye.
+        lower: skin below it.
+        below: ``(1, 1, 1, N)`` bool, whether a pixel belongs to the lower lid.
+    """
+
+    moving: float
+    together: float
+    upper: _Strip
+    lower: _Strip
+    below: Tensor
+
+    @staticmethod
+    def at(surface: Tensor, view: View, target: Placement, region: int) -> Lids | None:
+        """The lids of an eye, or None where they do not come together.
+
+        Args:
+            surface: canonical points of the wanted face ``(1, 3, 1, N)``.
+            view: what the source shows.
+            target: the face wanted.
+            region: :data:`~fsgan_core.stages.openings.RIGHT` or ``LEFT``.
+        """
+        closed = _closing(view, target, region)
+        if closed <= _MOVED:
+            return None
+        moving, together = smoothstep(torch.tensor(((closed - _MOVED) / 0.3, 2 * closed - 1))).tolist()
+        upper, lower = (_Strip.at(surface, view, target, region, below) for below in (False, True))
+        return Lids(moving, together, upper, lower, lower.away > upper.away)
+
+    def moved(self, flow: Tensor) -> Tensor:
+        """A flow of samples in each pixel ``(1, 2, S, N)``, in pixels of the view with the skin unfolded."""
+        above, below = (strip.unfolded(self.moving, self.together) for strip in (self.upper, self.lower))
+        place, share = (torch.where(self.below, low, high) for low, high in zip(below, above, strict=True))
+        return torch.lerp(flow, place, share)
+
+    def skinned(self, colours: Tensor, view: View, ratio: float) -> Tensor:
+        """Colours ``(1, 3, 1, N)`` with skin on the upper lid and its lashes over the lower one.
+
+        Args:
+            colours: what the flow gives.
+            view: what the source shows.
+            ratio: its pixels per pixel of the result.
+        """
+        upper, lower = self.upper, self.lower
+        smooth, scale = detail(view, float(view.placement.scale) * _SMOOTH)
+        places = upper.place(_ABOVE * upper.before), lower.place(lower.before)
+        above, below = (sample(smooth, place * scale) for place in places)
+        skin = self.moving * upper.stretched() * smoothstep((upper.away - _LASHES) / _SOFT)
+        colours = torch.where(self.below, colours, torch.lerp(colours, torch.lerp(below, above, upper.part), skin))
+        picture, scale = detail(view, ratio)
+        lashes = sample(picture, upper.place(lower.away.clamp_min(0) + _RIM) * scale)
+        light = (lashes.mean(1, keepdim=True) / below.mean(1, keepdim=True).clamp_min(0.02)).clamp(max=1)
+        hanging = self.together * upper.inner * smoothstep((_HANGING - lower.away) / (0.8 * _HANGING))
+        return torch.where(self.below, colours * (1 - hanging * (1 - light)), colours)
+
+
+def _between(columns: Tensor, x: Tensor) -> Tensor:
+    """Values ``(1, C - 1, 1, N)`` at places ``x`` of columns ``(P, C)``, whose first value is their place."""
+    columns = columns[columns[:, 0].argsort()]
+    line = columns[:, 0].contiguous()
+    after = torch.searchsorted(line, x.flatten()).clamp(1, len(line) - 1)
+    part = (x.flatten() - line[after - 1]) / (line[after] - line[after - 1]).clamp_min(1e-6)
+    return torch.lerp(columns[after - 1], columns[after], part.clamp(0, 1)[:, None]).mT[None, 1:, None]
+
+
+def _closing(view: View, target: Placement, region: int) -> float:
+    """By which share of its height an eye is narrower than the view's: 1 where it gets shut, 0 where it is or stays."""
+    upper, lower = (list(edge) for edge in opposite(RINGS[region]))
+    before, after = ((shape[0, lower, 1] - shape[0, upper, 1]).mean() for shape in (view.placement.shape, target.shape))
+    return float((before - after) / before.clamp_min(_OPEN))
