@@ -245,5 +245,5 @@ def task(
         list(islice(drawings(weighted(read_faces(data, split)), tools, seed), count))
         for seed, (split, count) in enumerate(splits.items())
     ]
-    network = started(AlignmentNet(AlignmentNetConfig()), KIND, Path(start) if start else None)
+    network = started(AlignmentNet(AlignmentNetConfig()), KIND, start)
     return AlignmentTask(network, Samples(made[0], 0), Samples(made[1], 1), batch, workers)

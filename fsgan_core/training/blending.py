@@ -95,7 +95,7 @@ def varied(batch: Batch) -> Batch:
 
 def task(
     data: Path,
-    start: Path | None = None,
+    start: str | Path = "",
     turns: int = 0,
     size: int = 256,
     count: int = 600,
@@ -107,7 +107,7 @@ def task(
 
     Args:
         data: folder of the material; see :mod:`.labelled` for its layout.
-        start: weights to start from, of an earlier run.
+        start: file of weights to start from; none when not given.
         turns: turned views of each portrait, about half a second each before the training starts.
         size: side in pixels of the swaps.
         count: swaps solved exactly before the training starts; at 256 px about a tenth of a second and 0.5 MB each.

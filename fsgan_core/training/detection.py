@@ -61,7 +61,6 @@ class DetectionTask:
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches of scenes and their mirrors; batch ``i`` depends on ``seed + i`` alone."""
-        cv2.setNumThreads(1)
         for number in count(seed):
             rng = np.random.default_rng(number)
             size = int(rng.choice(list(SIZES), p=[0.25, 0.5, 0.25]))

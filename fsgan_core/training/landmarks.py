@@ -141,11 +141,6 @@ class LandmarkTask:
         save_weights(path, tensors, "landmarks", self.model.config, licence="MIT", **header)
 
 
-def one_thread(_worker: int) -> None:
-    """Let a worker of a loader compute in one thread."""
-    cv2.setNumThreads(1)
-
-
 class Numbers:
     """Batches of sample numbers without end: batch ``i`` of seed ``s`` is batch ``s + i`` of seed 0."""
 
@@ -162,7 +157,7 @@ class Numbers:
 
 def numbered(samples: Dataset[Batch], seed: int, batch: int, workers: int) -> Iterator[Batch]:
     """Endless batches of samples that depend on their number alone; batch ``i`` is made of seed ``seed + i``."""
-    yield from DataLoader(samples, batch_sampler=Numbers(seed, batch), num_workers=workers, worker_init_fn=one_thread)
+    yield from DataLoader(samples, batch_sampler=Numbers(seed, batch), num_workers=workers)
 
 
 def as_image(crops: Tensor) -> Tensor:

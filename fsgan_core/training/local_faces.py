@@ -25,6 +25,8 @@ from ..ops.head_mesh import place, points
 from ..ops.landmarks import RIGID
 from ..stages.landmark_crops import after, cut, moved, placement, shape_placement
 from ..stages.landmarks import Landmarker
+from ..stages.reenactment import FlowOptions, FlowReenactor
+from .blinks import NARROW, apertures, blinked
 from .cache import written_once
 from .labelled import Face
 from .turned import SPREAD, draw, expression, new_pose, shrunk, turn
@@ -36,6 +38,8 @@ SIDE, ROOM = 232, 1.2
 """Side in pixels of the crops kept, and how much more they show than the aligned crop of the network."""
 FAR = 0.15
 """Distance from where they were carried, in mean distances from the face's middle, beyond which landmarks are wrong."""
+BLINKS = 0.5
+"""Share of the portraits whose lids are lowered."""
 POINTS = "points.npy"
 
 
@@ -119,8 +123,10 @@ class Measured:
         return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
-def measured(face: Face, teacher: Landmarker | None) -> Measured | None:
+def measured(face: Face, teacher: Landmarker | None) -> Face | None:
     """Cut a portrait out where its landmarks are found; None where they are not, or far from where they should be.
+
+    Also None where a teacher finds an eye so narrow that it may be half shut, as that is not measured truly.
 
     Args:
         face: a portrait and about where its landmarks are.
@@ -133,15 +139,22 @@ def measured(face: Face, teacher: Landmarker | None) -> Measured | None:
         size = float(np.linalg.norm(face.landmarks - face.landmarks.mean(0), axis=1).mean())
         if found.scores[0] < 0.5 or np.linalg.norm((seen - face.landmarks)[:, :2], axis=1).mean() > FAR * size:
             return None
+        if min(apertures(seen)) < NARROW:
+            return None
     wider = placement(np.full(2, 0.5), ROOM, 0.0, SIDE)
     matrix = after(wider, shape_placement(seen, 1))
     crop = cut(face.image, matrix, SIDE, cv2.BORDER_REPLICATE)
-    _, code = cv2.imencode(".jpg", crop[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 95))
-    return Measured(code.tobytes(), moved(seen, matrix).astype(np.float32))
+    return Face(face.name, crop, moved(seen, matrix).astype(np.float32))
+
+
+def packed(face: Face) -> Measured:
+    """A portrait's crop, compressed."""
+    _, code = cv2.imencode(".jpg", face.image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 95))
+    return Measured(code.tobytes(), face.landmarks)
 
 
 def made(faces: Sequence[Face], tools: tuple[FaceModel, Landmarker | None], seed: int) -> Iterator[Measured]:
-    """Endless drawn and measured portraits, about a twentieth of a second each.
+    """Endless drawn and measured portraits, half of them with lowered lids, about a twentieth of a second each.
 
     Args:
         faces: the portraits, those to be seen more often several times.
@@ -149,10 +162,11 @@ def made(faces: Sequence[Face], tools: tuple[FaceModel, Landmarker | None], seed
         seed: of everything random.
     """
     rng, (model, teacher) = np.random.default_rng(seed), tools
+    draw = FlowReenactor(model, FlowOptions(refine=False, steps=1))
     while True:
         one = measured(drawn(faces, model, rng), teacher)
         if one is not None:
-            yield one
+            yield packed(blinked(one, model, draw, rng) if rng.random() < BLINKS else one)
 
 
 def kept(folder: Path, crops: Iterable[Measured], count: int) -> list[Measured]:

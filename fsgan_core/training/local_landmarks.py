@@ -181,7 +181,7 @@ def task(
     batch: int = 32,
     workers: int = 1,
     cache: str = "",
-    start: Path | None = None,
+    start: str | Path = "",
 ) -> LocalLandmarkTask:
     """The training task on this material.
 
@@ -192,7 +192,7 @@ def task(
         batch: samples of a batch.
         workers: processes that make them; 0 makes them in this one.
         cache: folder in which the drawn portraits are kept for the next run; they stay in memory alone if empty.
-        start: weights of an earlier run.
+        start: file of weights to start from; none when not given.
     """
     model = load_face_model()
     measure = LANDMARKERS[teacher]("cpu") if teacher else None

@@ -10,11 +10,13 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -168,9 +170,21 @@ def train(task: Task, options: TrainOptions, out: Path, command: str = "") -> di
         import_module("tensorboard")
     out.mkdir(parents=True, exist_ok=True)
     group = joined(options.device)
-    figures = _train(task, options, out, command, group)
+    with _forkable():
+        figures = _train(task, options, out, command, group)
     group.wait()
     return figures
+
+
+@contextmanager
+def _forkable() -> Iterator[None]:
+    """OpenCV has one thread meanwhile: loaders fork, and a child would wait for threads that only its parent has."""
+    setting = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(setting)
 
 
 def _train(task: Task, options: TrainOptions, out: Path, command: str, group: Group) -> dict[str, float]:

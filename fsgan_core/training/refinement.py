@@ -250,7 +250,7 @@ def task(
         FSGANError: the cache holds something else.
         WeightsError: the weights are missing, damaged, or of another network.
     """
-    model = started(FlowNet(FlowNetConfig.of(shape or {})), KIND, Path(start) if start else None)
+    model = started(FlowNet(FlowNetConfig.of(shape or {})), KIND, start)
     counts = {"train": pairs, "val": math.ceil(0.03 * pairs)}
     with TemporaryDirectory(prefix="fsgan-pairs-", ignore_cleanup_errors=True) as temporary:
         # Its files stay open as long as they are needed, though they are seen no more.

@@ -98,15 +98,15 @@ class SegmentationTask:
         save_weights(path, tensors, "segmentation", self.model.config, licence="MIT", **header)
 
 
-def started(network: Network, kind: str, start: Path | None) -> Network:
-    """A network with the weights of an earlier run of that kind, if one is given; in channels-last memory.
+def started(network: Network, kind: str, start: str | Path) -> Network:
+    """A network with the weights of an earlier run of that kind, if a file is named; in channels-last memory.
 
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.
     """
-    if start is not None:
-        tensors, _ = load_weights(start, kind)
-        with understood(start, "is of another network", "name weights of the same network and size"):
+    if start:
+        tensors, _ = load_weights(Path(start), kind)
+        with understood(Path(start), "is of another network", "name weights of the same network and size"):
             fill(network, tensors)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -124,7 +124,7 @@ def task(
     size: int = 192,
     trials: int = 96,
     rendered: int = 0,
-    start: Path | None = None,
+    start: str | Path = "",
     portraits: int = 0,
 ) -> SegmentationTask:
     """The training task on this material.
@@ -136,7 +136,7 @@ def task(
         size: side of the crops in pixels.
         trials: samples that are evaluated.
         rendered: heads that the data engine draws in addition, for which ``data`` needs ``ict/``.
-        start: weights of an earlier phase.
+        start: file of weights to start from; none when not given.
         portraits: the first so many of each split are used; 0 uses all.
     """
     model, config = load_face_model(), UNetConfig(size=size, channels=(16, 32, 64, 96, 128))

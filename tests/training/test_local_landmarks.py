@@ -1,5 +1,7 @@
 """Training of the local landmark network: labels follow the pixels, errors are like real ones, two faces are learnt."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,13 @@ from torch.utils.data import default_collate
 
 from fsgan_core.errors import FSGANError
 from fsgan_core.networks.local_landmark_net import LocalLandmarkNet, LocalLandmarkNetConfig
+from fsgan_core.ops.motion import RIGHT_LIDS
 from fsgan_core.stages.landmark_crops import shape_placement
 from fsgan_core.stages.landmarks import Landmarks
 from fsgan_core.stages.pose import load_face_model
+from fsgan_core.training.blinks import NARROW, apertures
 from fsgan_core.training.labelled import Face
-from fsgan_core.training.local_faces import SIDE, drawn, elastic, kept, made, measured, mixed
+from fsgan_core.training.local_faces import SIDE, drawn, elastic, kept, made, measured, mixed, packed
 from fsgan_core.training.local_landmarks import LocalLandmarkTask, Samples, mistaken
 
 MODEL = load_face_model()
@@ -69,16 +73,30 @@ def test_the_teacher_decides_and_is_doubted():
     carried = measured(face, None)
     assert kept.image.shape == (SIDE, SIDE, 3)
     # Both crops are placed by their own landmarks: what moves is the picture below them.
-    np.testing.assert_allclose(kept.points, carried.points, atol=1e-3)
-    assert np.abs(centroids(kept.image, kept.points) - centroids(carried.image, carried.points))[:, 0].min() > 0.5
+    np.testing.assert_allclose(kept.landmarks, carried.landmarks, atol=1e-3)
+    ways = centroids(kept.image, kept.landmarks) - centroids(carried.image, carried.landmarks)
+    assert np.abs(ways)[:, 0].min() > 0.5
     assert measured(face, Teacher(40.0)) is None
     assert measured(face, Teacher(0.0, 0.1)) is None
 
 
-def test_drawn_faces_are_kept_in_a_folder(face, landmarks, tmp_path):
+def test_eyes_that_may_be_half_shut_are_no_example():
+    face = dotted()
+    shut = RIGHT_LIDS.closed(MODEL, torch.from_numpy(face.landmarks)[None], torch.from_numpy(face.landmarks)[None], 0.6)
+    narrow = Face("narrow", face.image, shut[0].numpy())
+    assert measured(narrow, Teacher(0.0)) is None and measured(narrow, None) is not None
+
+
+def test_drawn_faces_are_kept_in_a_folder(face, landmarks, tmp_path, monkeypatch):
+    monkeypatch.setattr("fsgan_core.training.local_faces.BLINKS", 0.0)
     faces = [Face("one", face, landmarks)]
+    monkeypatch.setattr("fsgan_core.training.local_faces.expression", lambda model, rng: torch.zeros(len(model.names)))
     first = kept(tmp_path / "kept", made(faces, (MODEL, None), 0), 3)
-    assert [one.picture for one in first] == [measured(one, None).picture for one in again(faces, 3)]
+    assert len({one.picture for one in first}) == 3
+    monkeypatch.setattr("fsgan_core.training.local_faces.BLINKS", 1.0)
+    blinking = list(islice(made(faces, (MODEL, None), 0), 3))
+    assert min(map(min, (apertures(one.points) for one in first))) > NARROW
+    assert min(map(min, (apertures(one.points) for one in blinking))) < NARROW
     again_read = kept(tmp_path / "kept", iter(()), 3)
     assert [one.picture for one in again_read] == [one.picture for one in first], "a finished folder is only read"
     with pytest.raises(FSGANError, match="found 3 crops .* expected 4; delete it"):
@@ -105,15 +123,15 @@ def test_errors_move_points_by_as_much_as_they_say():
 def test_labels_follow_the_pixels(index, monkeypatch):
     monkeypatch.setattr("fsgan_core.training.local_landmarks.augment.photometric", lambda image, rng: image)
     monkeypatch.setattr("fsgan_core.training.local_landmarks.hidden", lambda image, points, rng: image)
-    sample = Samples([measured(dotted(), None)], NONE, MIRROR, 192)[index]
+    sample = Samples([packed(measured(dotted(), None))], NONE, MIRROR, 192)[index]
     points = 192 * sample["points"].numpy()
     np.testing.assert_allclose(centroids(sample["image"].numpy(), points), points[list(EYES), :2], atol=0.8)
-    again = Samples([measured(dotted(), None)], NONE, MIRROR, 192)[index]
+    again = Samples([packed(measured(dotted(), None))], NONE, MIRROR, 192)[index]
     assert all(torch.equal(sample[name], again[name]) for name in sample)
 
 
 def test_a_batch_is_learnt_and_measured(face, landmarks):
-    faces = [measured(made, None) for made in again([Face("one", face, landmarks)], 2)]
+    faces = [packed(measured(made, None)) for made in again([Face("one", face, landmarks)], 2)]
     config = LocalLandmarkNetConfig(size=64, channels=(8, 16, 16), width=32, rank=16, mixers=1)
     errors = np.random.default_rng(0).normal(0, 0.02, (4, 1, 3)).repeat(478, 1).astype(np.float32)
     samples = Samples(faces, errors, MIRROR, config.size)

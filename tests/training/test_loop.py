@@ -246,3 +246,21 @@ def test_learning_rate_follows_steps_or_time_whichever_ends_first():
     assert learning_rate(55, 99.0, options(steps=105, lr=1.0, minutes=math.inf)) == pytest.approx(0.505)
     halved = options(lr=1.0, halve=100)
     assert [learning_rate(step, 9.0, halved) for step in (50, 99, 100, 250)] == [1.0, 1.0, 0.5, 0.25]
+
+
+def test_loaders_fork_from_a_process_without_threads_of_opencv(tmp_path):
+    """A forked child that works with OpenCV would wait for ever for threads that only its parent has."""
+    seen = []
+
+    class Watched(Line):
+        def batches(self, seed):
+            seen.append(cv2.getNumThreads())
+            return super().batches(seed)
+
+    setting = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        train(Watched(), options(steps=1), tmp_path)
+        assert seen == [1] and cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(setting)

@@ -10,6 +10,7 @@ from fsgan_core.cli.train import TASKS
 from fsgan_core.errors import FSGANError
 from fsgan_core.training.recipes import FOLDER, Phase, check_arguments, names, read_recipe
 from fsgan_core.training.run_files import read_log
+from fsgan_core.weights.checkpoint import OPEN
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -22,6 +23,15 @@ def test_the_smoke_recipe_of_every_task_runs(task, training_material, tmp_path, 
     assert f"fsgan train {task} --recipe smoke --data DIR --out DIR" in card and str(training_material) not in card
     assert task not in ("detection", "landmarks") or len(list((tmp_path / "sheets").iterdir())) == 1
     assert (tmp_path / "model.safetensors").is_file() and (tmp_path / "checkpoint.safetensors").is_file()
+
+
+@pytest.mark.parametrize("task", ["segmentation", "local_landmarks", "blending", "alignment"])
+def test_training_starts_from_a_named_file(task, training_material, tmp_path, capsys):
+    words = ["train", task, "--recipe", "smoke", "--data", training_material, "--device", "cpu", "--out"]
+    start = OPEN / f"{task}.safetensors"
+    assert main([*map(str, (*words, tmp_path / "on", "--set", f"start={start}"))]) == 0, capsys.readouterr().err
+    assert main([*map(str, (*words, tmp_path / "bad", "--set", f"start={OPEN / 'completion.safetensors'}"))]) == 1
+    assert f"expected '{task}'" in capsys.readouterr().err
 
 
 def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(training_material, tmp_path):
