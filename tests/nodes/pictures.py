@@ -132,6 +132,7 @@ def everything(run: Nodes) -> Made:
         for name in ("Eileen Collins", "Grace Hopper", "Eileen Collins, four pictures")
     )
     yield "ExamplePicture", laid([[collins[0], hopper[0]]], 216)
+    yield from steps(run, hopper, collins)
     # Head and shoulders, so that faces are large enough to be seen.
     collins, several, hopper = collins[:, :320, 75:395], several[:, :320, 75:395], hopper[:, 30:350, 91:411]
     (film,) = run("ExampleVideo")
@@ -139,7 +140,6 @@ def everything(run: Nodes) -> Made:
     yield from measured(run, hopper, collins)
     yield from swaps(run, hopper, collins, several)
     yield from ablation(run, hopper, several)
-    yield from steps(run, hopper, collins)
     yield from moved(run, hopper, collins)
     yield from filmed(run, collins, clip)
 
