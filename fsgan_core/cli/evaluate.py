@@ -54,7 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _configure(action: argparse.ArgumentParser) -> None:
     text = "folder for the page, tables, curves and pictures"
     action.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help=text)
-    action.add_argument("--overwrite", action="store_true", help="replace the files of an earlier run")
+    action.add_argument(
+        "--overwrite", action="store_true", help="allow a folder that holds files; those of the same names are replaced"
+    )
     names = ", ".join(PRESETS)
     text = f"what to compare: {names}, or NAME:option=value,... (options of swap, flow, blending, stages)"
     action.add_argument("--variant", action="append", metavar="NAME", help=f"{text}; repeat it (default: default)")
