@@ -16,6 +16,7 @@ from torch import Tensor
 from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
 from .ops.masks import subtract, union
+from .ops.thin import behind, bridged
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
 from .stages.reenactment import Reenactment
@@ -180,7 +181,9 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     """
     face, mask = needed(one.face, "reenactment"), needed(one.mask, "segmentation")
     color = color or one.aim.color or estimate_color_match(face, one.target, mask)
-    result = models.blending(face, one.target, mask, color)
+    whole = bridged(mask)
+    front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
+    result = torch.lerp(models.blending(face, behind(one.target, front), whole, color), one.target, front)
     if one.inside is not None:  # the target's own teeth and eyes are in its light already
         result = torch.lerp(result, one.target, one.inside)
     return replace(one, blended=result, color=color)

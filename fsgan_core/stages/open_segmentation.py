@@ -9,9 +9,10 @@ from torch.nn import functional
 from ..networks.unet import UNet
 from ..ops.face_model import FaceModel
 from ..ops.mesh import facing, interpolate, rasterize
+from .glasses import kept_whole
 from .open_networks import Upright, load_unet, placed
 
-MARGIN = 1.65
+MARGIN = 1.4
 """Side of what the network sees over the longer side of the face; about the middle of what it was trained on."""
 REST, FACE, HAIR = 0, 1, 2
 """Channels of the answer, in FSGAN's order."""
@@ -39,8 +40,9 @@ class OpenSegmenter:
     @torch.inference_mode()
     def __call__(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """See :class:`~fsgan_core.stages.segmentation.Segmenter`."""
-        square, shares = self._answer(images, landmarks)
-        face = square.put_back(shares[:, FACE : FACE + 1], *images.shape[-2:])
+        square, shares, prior = self._answer(images, landmarks)
+        hidden = kept_whole(1 - shares[:, FACE : FACE + 1], prior)
+        face = square.put_back(1 - hidden, *images.shape[-2:])
         return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1)
 
     @torch.inference_mode()
@@ -54,16 +56,16 @@ class OpenSegmenter:
         Returns:
             ``(B, 3, S, S)`` in [0, 1], summing to 1 within the square looked at and 0 beyond.
         """
-        square, shares = self._answer(images, landmarks)
+        square, shares, _ = self._answer(images, landmarks)
         return square.put_back(shares, *images.shape[-2:])
 
-    def _answer(self, images: Tensor, landmarks: Tensor) -> tuple[Upright, Tensor]:
+    def _answer(self, images: Tensor, landmarks: Tensor) -> tuple[Upright, Tensor, Tensor]:
         size = self.network.config.size
         square = Upright.around(landmarks, size, MARGIN)
         prior = mesh_prior(square.points(landmarks), self.model, size)
         inputs = torch.cat((normalized(square.cut(images)), prior), 1)
         answer = placed(self.network, images.device)(inputs.contiguous(memory_format=torch.channels_last))
-        return square, functional.softmax(answer, 1)
+        return square, functional.softmax(answer, 1), prior
 
 
 def mesh_prior(landmarks: Tensor, model: FaceModel, size: int) -> Tensor:

@@ -17,6 +17,7 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.mesh import rasterize, vertex_facing
+from ..ops.thin import behind, bridged
 from .appearance_map import AppearanceMap
 from .cropping import Box, square_box
 from .segmentation import Segmenter
@@ -87,15 +88,15 @@ def prepare(
         segmentation: finds what covers the face, so that it is not taken for skin; without it nothing does.
     """
     image = torch.from_numpy(np.ascontiguousarray(picture)).to(landmarks.device).permute(2, 0, 1)[None].float() / 255
-    levels = [image]
-    while min(levels[-1].shape[-2:]) >= 64:
-        levels.append(functional.avg_pool2d(levels[-1], 2))
     batch = landmarks[None]
     face, seen = place(model.mean, batch), visibility(batch, model) * _inside(batch, picture.shape)
     shown = None
     if segmentation is not None:
-        shown = _shown(image, batch, segmentation)
+        image, shown = _shown(image, batch, segmentation)
         seen = seen * _uncovered(shown, batch)
+    levels = [image]
+    while min(levels[-1].shape[-2:]) >= 64:
+        levels.append(functional.avg_pool2d(levels[-1], 2))
     inner = _inner(seen, model.triangles)
     safe = _drawn_in(batch[..., :2], inner, model.triangles)
     reach = (torch.cdist(face.shape, face.shape) + 10 * (inner < 0.5)[:, None]).amin(2)
@@ -109,20 +110,39 @@ def detail(view: View, ratio: float) -> tuple[Tensor, float]:
     return view.levels[level], 0.5**level
 
 
-def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> Shown:
-    """What of a picture ``(1, 3, h, w)`` is the face with these landmarks ``(1, 478, 3)``."""
+def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> tuple[Tensor, Shown]:
+    """What of a picture ``(1, 3, h, w)`` is the face with these landmarks ``(1, 478, 3)``.
+
+    Rims of glasses and other thin things count as face and are taken off the picture, which is returned too: else they
+    were swapped along.
+    """
     box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
     points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
     flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
-    share = segmentation(sample(image, flow), points)
-    return Shown(functional.adaptive_avg_pool2d(share, min(_SHARES, share.shape[-1])), box)
+    part = sample(image, flow)
+    share = segmentation(part, points)
+    whole = bridged(share)
+    cleared = behind(part, whole - share)
+    if cleared is not part:
+        image = _put(image, cleared, box)
+    return image, Shown(functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1])), box)
+
+
+def _put(image: Tensor, part: Tensor, box: Box) -> Tensor:
+    """The picture with a part of it, which may reach beyond it, exchanged."""
+    (left, top, right, bottom), (height, width) = box, image.shape[-2:]
+    rows, columns = slice(max(0, top), min(height, bottom)), slice(max(0, left), min(width, right))
+    result = image.clone()
+    result[..., rows, columns] = part[
+        ..., rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+    ]
+    return result
 
 
 def _uncovered(shown: Shown, landmarks: Tensor) -> Tensor:
     """How much of the face there is around each landmark, ``(1, 478)`` in [0, 1].
 
-    The most within a few hundredths of the face: at the outline half is always beyond, and things as thin as the frame
-    of glasses may stay.
+    The most within a few hundredths of the face: at the outline half is always beyond.
     """
     near = functional.max_pool2d(functional.adaptive_avg_pool2d(shown.share, _COVER), 3, 1, 1)
     return replace(shown, share=near).at(landmarks[..., :2].mT[..., None])[:, 0, :, 0]

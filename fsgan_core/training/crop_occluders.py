@@ -15,16 +15,17 @@ from torch import Tensor
 from . import occluder_drawings as drawings
 from .labelled import read_backgrounds, read_masks
 from .occluder_drawings import Floats, Layer, Picture, Place
+from .occluder_glasses import glasses
 
 KINDS = {
-    "hand": 0.24,
+    "hand": 0.2,
     "hair": 0.18,
-    "glasses": 0.22,
-    "microphone": 0.1,
-    "cloth": 0.1,
+    "glasses": 0.34,
+    "microphone": 0.07,
+    "cloth": 0.08,
     "bar": 0.04,
-    "mask": 0.06,
-    "thing": 0.06,
+    "mask": 0.05,
+    "thing": 0.04,
 }
 """Kinds of occluders and how often each is drawn."""
 
@@ -81,16 +82,16 @@ def cover(rng: Generator, picture: Picture, points: Floats, props: Props) -> tup
     """One picture ``(S, S, 3)`` uint8 with one or two things drawn over its face.
 
     Returns:
-        ``(S, S, 3)`` float32 in [0, 255] and the opacity ``(S, S)`` of what was drawn.
+        ``(S, S, 3)`` float32 in [0, 255] and how much of each pixel ``(S, S)`` what was drawn hides.
     """
     image = picture.astype(np.float32)
-    alpha = np.zeros(picture.shape[:2], np.float32)
+    hidden = np.zeros(picture.shape[:2], np.float32)
     place = drawings.face_place(picture, points)
     for _ in range(1 + (rng.random() < 0.3)):
         layer = draw(rng, place, props)
         image = _laid(rng, image, layer, place)
-        alpha = layer.alpha + alpha * (1 - layer.alpha)
-    return image, alpha
+        hidden = layer.hidden + hidden * (1 - layer.hidden)
+    return image, hidden
 
 
 def draw(rng: Generator, place: Place, props: Props, kind: str | None = None) -> Layer:
@@ -106,7 +107,7 @@ def draw(rng: Generator, place: Place, props: Props, kind: str | None = None) ->
 _PLAIN = {
     "hand": drawings.hand,
     "hair": drawings.hair,
-    "glasses": drawings.glasses,
+    "glasses": glasses,
     "microphone": drawings.microphone,
     "cloth": drawings.cloth,
     "bar": drawings.bar,

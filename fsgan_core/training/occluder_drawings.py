@@ -1,4 +1,4 @@
-"""Pictures of things in front of faces: hands, hair, glasses, microphones, cloth, bars and masks.
+"""Pictures of things in front of faces: hands, hair, microphones, cloth, bars and masks.
 
 Each drawing function takes a source of chance and a :class:`Place` and returns a :class:`Layer`.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..ops.landmarks import FACE_OVAL, LEFT_EYE, RIGHT_EYE
+from ..ops.landmarks import FACE_OVAL
 from .augment import paint, worn
 from .canvas import ellipse, moved, rectangle, similarity
 
@@ -54,10 +54,22 @@ class Place:
 
 @dataclass(frozen=True)
 class Layer:
-    """What lies over a picture: colour ``(S, S, 3)`` in [0, 255] and opacity ``(S, S)`` in [0, 1], float32."""
+    """What lies over a picture.
+
+    Attributes:
+        color: ``(S, S, 3)`` float32 in [0, 255].
+        alpha: ``(S, S)`` float32, its opacity in [0, 1].
+        hides: ``(S, S)`` float32 in [0, 1]: where the face cannot be exchanged; None: as far as it is opaque.
+    """
 
     color: Floats
     alpha: Floats
+    hides: Floats | None = None
+
+    @property
+    def hidden(self) -> Floats:
+        """Where the face cannot be exchanged, ``(S, S)`` in [0, 1]."""
+        return self.alpha if self.hides is None else self.hides
 
 
 def face_place(picture: Picture, points: Floats) -> Place:
@@ -102,7 +114,8 @@ def over(bottom: Layer, top: Layer) -> Layer:
     alpha = top.alpha + bottom.alpha * (1 - top.alpha)
     share = (top.alpha / np.maximum(alpha, 1e-6))[..., None]
     color = bottom.color + (top.color - bottom.color) * share
-    return Layer(np.asarray(color, np.float32), np.asarray(alpha, np.float32))
+    hidden = top.hidden + bottom.hidden * (1 - top.hidden)
+    return Layer(np.asarray(color, np.float32), np.asarray(alpha, np.float32), np.asarray(hidden, np.float32))
 
 
 def skin_tone(rng: Generator, place: Place) -> NDArray[np.floating]:
@@ -205,34 +218,6 @@ def _hair_tone(rng: Generator, place: Place) -> NDArray[np.floating]:
     return HAIRS[rng.integers(len(HAIRS))] * rng.uniform(0.7, 1.2)
 
 
-def glasses(rng: Generator, place: Place) -> Layer:
-    """Rims, bridge and temples; the glass is clear, tinted or dark."""
-    eyes = np.stack([place.points[list(ring)].mean(0) for ring in (RIGHT_EYE, LEFT_EYE)])
-    across = np.asarray(eyes[1] - eyes[0], np.float32)
-    gap = max(1.0, float(np.linalg.norm(across)))
-    matrix = np.stack([across, [-across[1], across[0]], eyes.mean(0)], 1).astype(np.float32)
-    wide, high, sides = rng.uniform(0.34, 0.44), rng.uniform(0.22, 0.36), int(rng.choice([6, 8, 28]))
-    lenses = [ellipse(x, 0.05, wide, high, sides) for x in (-0.5, 0.5)]
-    glass = filled([moved(matrix, lens) for lens in lenses], place.size)
-    rim = np.zeros((place.size, place.size), np.uint8)
-    thick = max(1, round(gap * rng.uniform(0.015, 0.09)))
-    arms = place.points[[127, 356]]
-    outer = moved(matrix, np.array([[-0.5 - wide, 0], [0.5 + wide, 0]], np.float32))
-    bridge = moved(matrix, np.array([[wide - 0.5, 0], [0, -0.04], [0.5 - wide, 0]], np.float32))
-    for line, closed in ((moved(matrix, lenses[0]), True), (moved(matrix, lenses[1]), True), (bridge, False)):
-        cv2.polylines(rim, [np.round((line - 0.5) * 16).astype(np.int32)], closed, 255, thick, cv2.LINE_AA, 4)
-    for start, end in zip(outer, arms, strict=True):
-        ends = np.round((np.stack([start, end]) - 0.5) * 16).astype(np.int32)
-        cv2.polylines(rim, [ends], False, 255, max(1, round(0.7 * thick)), cv2.LINE_AA, 4)
-    frame = np.asarray(rim, np.float32) / np.float32(255)
-    dark = float(rng.choice([0.0, 0.08, rng.uniform(0.2, 0.5), rng.uniform(0.75, 0.98)], p=[0.3, 0.2, 0.1, 0.4]))
-    tint = rng.uniform(0, 60, 3) if dark > 0.1 else rng.uniform(150, 255, 3)
-    ramp = _ramp(rng, place.size, 0.7, 1.3)
-    lens = Layer(np.asarray(tint * ramp[..., None], np.float32), np.asarray(glass * dark, np.float32))
-    color = rng.uniform(0, 70, 3) if rng.random() < 0.6 else rng.uniform(20, 240, 3)
-    return over(lens, Layer(np.asarray(color * ramp[..., None], np.float32), frame))
-
-
 def microphone(rng: Generator, place: Place) -> Layer:
     """A head of metal mesh or foam before mouth or chin, on a handle."""
     head = moved(place.to_face, rng.uniform((-0.35, 0.2), (0.35, 0.62)).astype(np.float32)[None])[0]
@@ -268,7 +253,7 @@ def bar(rng: Generator, place: Place) -> Layer:
                         place.width, float(rng.uniform(0, 180)), False)  # fmt: skip
     start = -2.0 if rng.random() < 0.5 else rng.uniform(-0.4, 0)
     alpha = filled([moved(matrix, rectangle(start, 0, 2, rng.uniform(0.04, 0.4)))], place.size)
-    color = rng.uniform(0, 255, 3) * _ramp(rng, place.size, 0.6, 1.2)[..., None]
+    color = rng.uniform(0, 255, 3) * ramp(rng, place.size, 0.6, 1.2)[..., None]
     return Layer(np.asarray(color, np.float32), alpha)
 
 
@@ -300,18 +285,17 @@ def _light(rng: Generator) -> Floats:
     return np.asarray(found / np.linalg.norm(found), np.float32)
 
 
-def _ramp(rng: Generator, size: int, low: float, high: float) -> Floats:
-    """A smooth field ``(S, S)`` between two values."""
-    return np.asarray(
-        cv2.resize(rng.uniform(low, high, (3, 3)).astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-    )
+def ramp(rng: Generator, size: int, low: float, high: float, cells: int = 3) -> Floats:
+    """A smooth field ``(S, S)`` between two values, of ``cells * cells`` random ones."""
+    values = rng.uniform(low, high, (cells, cells)).astype(np.float32)
+    return np.asarray(cv2.resize(values, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
 def _folded(rng: Generator, color: NDArray[np.floating], size: int) -> Floats:
     """Cloth: soft folds in one direction and sometimes stripes or dots."""
     rows, columns = np.indices((size, size), dtype=np.float32) / np.float32(size)
     along = np.cos(turn := rng.uniform(0, np.pi)) * columns + np.sin(turn) * rows
-    warp = along + 0.08 * _ramp(rng, size, -1, 1)
+    warp = along + 0.08 * ramp(rng, size, -1, 1)
     shade = 1 + rng.uniform(0.05, 0.3) * np.sin(warp * rng.uniform(15, 60) + rng.uniform(0, 6))
     pattern = np.sin(along * rng.uniform(40, 120)) * np.sin((rows - columns) * rng.uniform(0, 100)) > 0.3
     other = rng.uniform(0, 255, 3) if rng.random() < 0.4 else color

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from ..stages.open_networks import Network
 from ..stages.open_segmentation import normalized
 from ..stages.pose import load_face_model
 from ..weights.checkpoint import fill, load_weights, save_weights, understood
-from . import segmentation_renders
+from . import segmentation_renders, worn_glasses
 from .card import Card
 from .crop_occluders import Props, read_props
 from .landmarks import Numbers, as_image
@@ -35,7 +37,8 @@ CARD = Card(
     "front of a face (hands, frames of glasses, dark lenses, microphones, cloth) is rest; clear lenses and beards are "
     "face.",
     data=f"{PORTRAITS} Face and hair were labelled from the landmarks and by colour (`face_labels.py`), occluders were "
-    "drawn with exact labels (`crop_occluders.py`). The face masks among them are MaskTheFace's (MIT).",
+    "drawn with exact labels (`crop_occluders.py`), wearers' own glasses labelled by an earlier network "
+    "(`worn_glasses.py`). The face masks among them are MaskTheFace's (MIT).",
     licence="MIT",
 )
 
@@ -56,11 +59,11 @@ class SegmentationTask:
         yield from DataLoader(self.samples, batch_sampler=Numbers(seed, self.batch))
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of the face, counted more where the mesh lies, and of the three classes."""
+        """Cross-entropy of the face, counted more where the mesh lies and near edges, and of the three classes."""
         answer = log_shares(model, batch)
         face, hair = batch["face"].float() / 255, batch["hair"].float() / 255
         known = batch["known"].float()
-        weight = known * (1 + 3 * (batch["prior"][..., 0] > 128).float())
+        weight = known * (1 + 3 * (batch["prior"][..., 0] > 128).float()) * (1 + 4 * fineness(face))
         other = torch.logaddexp(answer[:, 0], answer[:, HAIR])
         mask = -(face * answer[:, FACE] + (1 - face) * other)
         parts = -(face * answer[:, FACE] + hair * answer[:, HAIR] + (1 - face - hair) * answer[:, 0])
@@ -111,6 +114,11 @@ def started(network: Network, kind: str, start: str | Path) -> Network:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def fineness(face: Tensor) -> Tensor:
+    """How much pixels ``(B, S, S)`` differ from those around them; wires and strands else count for nothing."""
+    return (face - functional.avg_pool2d(face, 9, 1, 4, count_include_pad=False)).abs()
+
+
 def log_shares(model: nn.Module, batch: Batch) -> Tensor:
     """Logarithms of the classes' shares ``(B, 3, S, S)``."""
     inputs = torch.cat((normalized(as_image(batch["image"])), unpack(batch["prior"])), 1)
@@ -126,6 +134,7 @@ def task(
     rendered: int = 0,
     start: str | Path = "",
     portraits: int = 0,
+    taught: bool = False,
 ) -> SegmentationTask:
     """The training task on this material.
 
@@ -138,12 +147,14 @@ def task(
         rendered: heads that the data engine draws in addition, for which ``data`` needs ``ict/``.
         start: file of weights to start from; none when not given.
         portraits: the first so many of each split are used; 0 uses all.
+        taught: wearers' own glasses are labelled as the network of ``start`` sees them, and dark ones are used too.
     """
     model, config = load_face_model(), UNetConfig(size=size, channels=(16, 32, 64, 96, 128))
     network = started(UNet(config), "segmentation", start)
     options, props = SampleOptions(size=config.size), read_props(data)
     validation = Samples(read_labelled(data, "val", model, 0, portraits), Props(props.masks, props.textures), options)
-    faces = read_labelled(data, "train", model, turns, portraits)
+    teach = partial(worn_glasses.taught, network=copy.deepcopy(network).eval()) if taught else None
+    faces = read_labelled(data, "train", model, turns, portraits, teach)
     if rendered:
         faces += segmentation_renders.rendered(read_engine(data), rendered)
     samples = Samples(faces, props, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,14 @@ def prepared(face: Face, model: FaceModel, glasses: bool) -> Labelled | None:
     return Labelled(image, labels, pack(prior), points.astype(np.float32))
 
 
-def read_labelled(data: Path, split: str, model: FaceModel, turns: int, most: int = 0) -> list[Labelled]:
+def read_labelled(
+    data: Path,
+    split: str,
+    model: FaceModel,
+    turns: int,
+    most: int = 0,
+    teach: Callable[[Labelled], Labelled] | None = None,
+) -> list[Labelled]:
     """Portraits of one split that nothing covers, each also turned ``turns`` times.
 
     Args:
@@ -89,26 +96,28 @@ def read_labelled(data: Path, split: str, model: FaceModel, turns: int, most: in
         model: the face model.
         turns: turned views of each portrait.
         most: the first so many portraits are looked at; 0 looks at all.
+        teach: labels the glasses of their wearers; without it clear ones are left unknown and dark ones left out.
     """
     marks, rng = _marks(data), np.random.default_rng(0)
-    found: list[Labelled | None] = []
+    found: list[Labelled] = []
     for face in read_faces(data, split, most=most):
-        covered, glasses = marks.get(face.name, (False, face.name in WORN))
-        if not covered:
-            found.append(prepared(face, model, glasses))
-            found += [prepared(turn(face, model, rng), model, glasses) for _ in range(turns)]
-    return [one for one in found if one is not None]
+        covered, dark, worn = marks.get(face.name, (False, False, face.name in WORN))
+        if covered or (dark and teach is None):
+            continue
+        shown = [prepared(one, model, worn) for one in (face, *(turn(face, model, rng) for _ in range(turns)))]
+        found += [teach(one) if teach and worn else one for one in shown if one is not None]
+    return found
 
 
-def _marks(data: Path) -> dict[str, tuple[bool, bool]]:
-    """By name: whether something covers the face, and whether it wears clear glasses."""
+def _marks(data: Path) -> dict[str, tuple[bool, bool, bool]]:
+    """By name: whether something covers the face, whether it wears dark glasses, and whether it wears any."""
     result = {}
     for index in sorted(data.glob("*/index.csv")):
         with index.open(newline="") as file:
             for row in csv.DictReader(file):
                 if "occluded" in row:
-                    covered = "1" in (row["occluded"], row["sunglasses"])
-                    result[f"{index.parent.name}/{row['file']}"] = covered, row["glasses"] == "1"
+                    covered, dark, worn = (row[name] == "1" for name in ("occluded", "sunglasses", "glasses"))
+                    result[f"{index.parent.name}/{row['file']}"] = covered, dark, dark or worn
     return result
 
 
@@ -171,7 +180,7 @@ def placed(face: Labelled, rng: Generator, size: int, mirrored: float = 0.5) -> 
         size: side of the crop in pixels.
         mirrored: share of mirrored faces; their points keep their numbers.
     """
-    scale = MARGIN / np.exp(rng.uniform(np.log(1.35), np.log(2.1))) * size / SIDE
+    scale = MARGIN / np.exp(rng.uniform(np.log(1.2), np.log(1.8))) * size / SIDE
     centre, turned, mirror = size * (0.5 + rng.normal(0, 0.03, 2)), rng.normal(0, 14), bool(rng.random() < mirrored)
     matrix = similarity((SIDE / 2, SIDE / 2), centre, scale, turned, mirror)
     error = 0.06 if rng.random() < 0.15 else 0.018

@@ -271,3 +271,20 @@ def test_the_target_s_own_mouth_is_not_tinted_with_the_face():
     result = blended(one, pasting).blended
     assert torch.equal(result[..., 30:40, 24:40], target[..., 30:40, 24:40])
     assert torch.equal(result[..., 45:50, 24:40], face[..., 45:50, 24:40])
+
+
+def test_a_thin_thing_lies_over_a_face_that_is_joined_as_if_nothing_were_there():
+    target = torch.full((1, 3, 128, 128), 0.6)
+    target[..., 60:63, :] = 0.05
+    face = torch.full((1, 3, 128, 128), 0.5)
+    mask = torch.zeros(1, 1, 128, 128)
+    mask[..., 14:114, 14:114] = 1
+    rim = mask.clone()
+    rim[..., 60:63, :] = 0
+    aim = Aim(np.zeros((128, 128, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))
+    crop = FaceCrop(aim, (0, 0, 128, 128), target, torch.zeros(1, 478, 3), mask=rim, face=face)
+    result = blended(crop, MODELS).blended
+    bare = blended(replace(crop, mask=mask, target=torch.full_like(target, 0.6)), MODELS).blended
+    assert torch.equal(result[..., 60:63, 20:108], target[..., 60:63, 20:108])
+    beside = (slice(None), slice(None), (*range(52, 58), *range(66, 72)), slice(40, 88))
+    assert (result[beside] - bare[beside]).abs().max() < 0.02

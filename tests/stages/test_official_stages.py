@@ -151,8 +151,8 @@ def test_stages_in_a_row_equal_the_original_step(sets):
         (Backends.of("v2"), 1.2, 1),
         (Backends.of("v1"), 2.0, 1),
         (replace(Backends.of("v1"), reenactment="v1-stepwise"), 1.2, 2),
-        (Backends(blending="v2"), 1.2, 1),
-        (Backends(reenactment="v2"), 1.2, 1),
+        (Backends(blending="v2", segmentation="mesh"), 1.2, 1),
+        (Backends(reenactment="v2", segmentation="mesh"), 1.2, 1),
     ],
 )
 def test_swap_through_the_pipeline(sets, names, scale, steps):

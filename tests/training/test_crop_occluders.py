@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fsgan_core.stages.pose import load_face_model
+from fsgan_core.training import crop_occluders
 from fsgan_core.training.crop_occluders import KINDS, Props, draw, occlude
 from fsgan_core.training.occluder_drawings import face_place, rounded
 
@@ -37,7 +38,8 @@ def test_every_kind_covers_some_of_the_picture_and_stays_in_range(kind):
     assert max(covered) > 0.004 and min(covered) < 0.8
 
 
-def test_what_is_not_covered_only_darkens_and_the_rest_follows_the_opacity():
+def test_what_is_not_covered_only_darkens_and_the_rest_follows_the_opacity(monkeypatch):
+    monkeypatch.setattr(crop_occluders, "KINDS", {"hand": 0.3, "hair": 0.3, "microphone": 0.2, "cloth": 0.2})
     crops = torch.full((12, 3, SIZE, SIZE), 0.5)
     points = torch.from_numpy(face())[None].expand(12, -1, -1)
     images, alpha = occlude(crops, points, np.random.default_rng(1), props())
@@ -81,3 +83,14 @@ def test_glasses_surround_the_eyes():
     rows = np.flatnonzero(np.mean([layer.alpha for layer in layers], 0).sum(1) > 0.2)
     eyes = face()[[33, 263], 1].mean()
     assert rows.min() < eyes < rows.max() and rows.max() < face()[13, 1]
+
+
+def test_lenses_hide_the_eyes_as_a_whole_or_not_at_all_and_frames_hide_more_than_they_cover():
+    place = face_place(np.full((SIZE, SIZE, 3), 130, np.uint8), face())
+    layers = [draw(np.random.default_rng(seed), place, props(), "glasses") for seed in range(30)]
+    eyes = face()[[468, 473]].astype(int)
+    seen = np.array([[layer.hidden[y, x] for x, y in eyes] for layer in layers])
+    assert ((seen < 0.05) | (seen > 0.95)).mean() > 0.9 and 0.4 < (seen < 0.05).mean() < 0.95
+    clear = [layer for layer, (one, _) in zip(layers, seen, strict=True) if one < 0.05]
+    assert all((layer.hidden > 0.5).sum() >= 0.9 * (layer.alpha > 0.9).sum() for layer in clear)
+    assert all(layer.alpha[layer.hidden == 0].max() < 0.9 for layer in clear)

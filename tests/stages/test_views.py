@@ -1,0 +1,45 @@
+"""Views of a source: what is taken off its picture."""
+
+import numpy as np
+import torch
+
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.stages.segmentation import MeshSegmenter
+from fsgan_core.stages.views import prepare
+
+MODEL = load_face_model()
+SIZE = 160
+RIM = (slice(66, 69), slice(40, 120))
+
+
+class Worn:
+    """The face's outline with a rim across it."""
+
+    occluders = True
+
+    def __call__(self, images, landmarks):
+        mask = MeshSegmenter(MODEL, 1.0)(images, landmarks)
+        return torch.where(images[:, :1] < 0.2, 0.0, mask)
+
+
+def worn():
+    picture = np.full((SIZE, SIZE, 3), 150, np.uint8)
+    picture[RIM] = 10
+    return picture, MODEL.mean * (0.4 * SIZE) + torch.tensor([SIZE / 2, SIZE / 2, 0.0])
+
+
+def test_a_rim_is_taken_off_the_source():
+    picture, landmarks = worn()
+    view = prepare(picture, landmarks, MODEL, Worn())
+    (image,), rows = view.levels[:1], slice(55, 106)
+    assert (image[..., RIM[0], rows] - 150 / 255).abs().max() < 0.06
+    assert view.shown is not None and view.shown.at(torch.full((1, 2, 1, 1), 67.5)) > 0.9
+    torch.testing.assert_close(
+        image[..., 100:, :], torch.from_numpy(picture).permute(2, 0, 1)[None, ..., 100:, :] / 255
+    )
+
+
+def test_where_nobody_looks_a_picture_keeps_its_glasses():
+    picture, landmarks = worn()
+    whole = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+    assert torch.equal(prepare(picture, landmarks, MODEL).levels[0], whole)
