@@ -25,15 +25,17 @@ _OPEN = 0.03
 """Least height taken for an open eye, so that noise of a shut one decides nothing; in distances between the outer eye
 corners, as all that follows."""
 _BESIDE = {
-    RIGHT: ((247, 30, 29, 27, 28, 56, 190), (25, 110, 24, 23, 22, 26, 112)),
-    LEFT: ((467, 260, 259, 257, 258, 286, 414), (255, 339, 254, 253, 252, 256, 341)),
+    RIGHT: ((247, 247, 30, 29, 27, 28, 56, 190, 190), (25, 25, 110, 24, 23, 22, 26, 112, 112)),
+    LEFT: ((467, 467, 260, 259, 257, 258, 286, 414, 414), (255, 255, 339, 254, 253, 252, 256, 341, 341)),
 }
-"""The points next to those of the upper and the lower lid's edge, in their order: the other side of a strip of skin."""
-_LASHES, _HANGING, _RIM = 0.012, 0.024, 0.004
+"""The points next to those of the upper and the lower lid's edge, from corner to corner: a strip's other side."""
+_LASHES, _HANGING, _RIM = 0.014, 0.027, 0.004
 """Thickness of an edge with its lashes; how far they hang over the lower lid; how far beside an edge as it was
 measured the eye may still be seen."""
 _SOFT = 0.016
 """Over how much lashes turn into skin."""
+_DRAWN = 0.8
+"""How far skin is drawn; the rest is what is seen of the lid, stretched, so that it is not bare of texture."""
 _SMOOTH = 0.03
 """Size of what is not taken along of the skin around an eye."""
 _ABOVE = 1.1
@@ -41,8 +43,8 @@ _ABOVE = 1.1
 
 
 @dataclass(frozen=True)
-class _Strip:
-    """The strip of skin beside a lid's edge, at pixels ``(1, C, 1, N)``, as the face is looked at column by column.
+class _Strips:
+    """The strips of skin beside the upper and the lower lid's edge, at pixels ``(2, C, 1, N)``, column by column.
 
     Attributes:
         away: distance from the edge, negative inside the eye; in distances between the outer eye corners.
@@ -61,44 +63,37 @@ class _Strip:
     rise: Tensor
 
     @staticmethod
-    def at(surface: Tensor, view: View, target: Placement, region: int, lower: bool) -> _Strip:
-        """The strip of one lid at canonical points of the wanted face ``(1, 3, 1, N)``."""
-        ring, shapes = RINGS[region], (view.placement.shape[0], target.shape[0])
-        edge, beside = list(opposite(ring)[lower]), list(_BESIDE[region][lower])
-        places = view.landmarks[0, :, :2]
-        before, after = ((shape[beside] - shape[edge]).norm(dim=1, keepdim=True).clamp_min(1e-3) for shape in shapes)
-        rise = (places[beside] - places[edge]) / before
-        columns = torch.cat((shapes[1][edge, :2], before, after, torch.ones_like(before), places[edge], rise), 1)
+    def at(surface: Tensor, view: View, target: Placement, region: int) -> _Strips:
+        """The strips at canonical points of the wanted face ``(1, 3, 1, N)``."""
+        edge, beside = torch.tensor((_with_corners(region), _BESIDE[region]), device=surface.device)
+        shapes, places = (view.placement.shape[0], target.shape[0]), view.landmarks[0, :, :2]
+        before, after = ((shape[beside] - shape[edge]).norm(dim=2, keepdim=True).clamp_min(1e-3) for shape in shapes)
+        inner = torch.ones_like(before)
         # At the corners nothing moves.
-        ends = columns[[0, -1]].clone()
-        corners = [ring[0], ring[len(ring) // 2]]
-        ends[:, :2], ends[:, 3], ends[:, 4], ends[:, 5:7] = shapes[1][corners, :2], ends[:, 2], 0, places[corners]
-        found = _between(torch.cat((ends[:1], columns, ends[1:])), surface[:, :1])
-        height, before, after, inner, root, rise = found.split((1, 1, 1, 1, 2, 2), 1)
+        after[:, [0, -1]], inner[:, [0, -1]] = before[:, [0, -1]], 0
+        rise = (places[beside] - places[edge]) / before
+        columns = torch.cat((shapes[1][edge, :2], before, after, inner, places[edge], rise), 2)
+        height, before, after, inner, root, rise = _between(columns, surface[0, 0, 0]).split((1, 1, 1, 1, 2, 2), 1)
         away = surface[:, 1:2] - height
-        return _Strip(away if lower else -away, before, after, inner, root, rise)
+        return _Strips(torch.cat((-away[:1], away[1:])), before, after, inner, root, rise)
 
     @property
     def part(self) -> Tensor:
         """0 at the edge and inside the eye, 1 from the other side on."""
         return (self.away / self.after).clamp(0, 1)
 
-    def place(self, height: Tensor) -> Tensor:
-        """Pixels of the view at some height of the strip there."""
-        return self.root + self.rise * height
-
     def stretched(self) -> Tensor:
         """How far the skin has to unfold, in [0, 1]: where the strip gets higher, less towards its other side."""
         return smoothstep((self.after / self.before - 1.05) / 0.6) * smoothstep((1 - self.part) / 0.4)
 
     def unfolded(self, moving: float, together: float) -> tuple[Tensor, Tensor]:
-        """Where to look in the view so that the edge keeps its thickness, and how far that counts."""
+        """Where to look in the view so that the edges keep their thickness, and how far that counts."""
         away, lashes = self.away.clamp_min(0), (0.3 * self.before).clamp(max=_LASHES)
         slope = (self.before - lashes) / (self.after - lashes).clamp_min(1e-3)
         height = torch.minimum(away, lashes + (away - lashes) * slope)
         edge = together * self.inner * smoothstep((1 - self.part) / 0.4)
         rim = _RIM * together * (1 - self.part)
-        return self.place(height + rim), torch.maximum(moving * self.stretched(), edge)
+        return self.root + self.rise * (height + rim), torch.maximum(moving * self.stretched(), edge)
 
 
 @dataclass(frozen=True)
@@ -108,16 +103,14 @@ class Lids:
     Attributes:
         moving: how far they count as closing, in [0, 1].
         together: how far they count as shut, in [0, 1].
-        upper: skin above the eye.
-        lower: skin below it.
-        below: ``(1, 1, 1, N)`` bool, whether a pixel belongs to the lower lid.
+        strips: the skin beside them.
+        lower: ``(1, 1, 1, N)`` bool, whether a pixel belongs to the lower lid.
     """
 
     moving: float
     together: float
-    upper: _Strip
-    lower: _Strip
-    below: Tensor
+    strips: _Strips
+    lower: Tensor
 
     @staticmethod
     def at(surface: Tensor, view: View, target: Placement, region: int) -> Lids | None:
@@ -133,13 +126,13 @@ class Lids:
         if closed <= _MOVED:
             return None
         moving, together = smoothstep(torch.tensor(((closed - _MOVED) / 0.3, 2 * closed - 1))).tolist()
-        upper, lower = (_Strip.at(surface, view, target, region, below) for below in (False, True))
-        return Lids(moving, together, upper, lower, lower.away > upper.away)
+        strips = _Strips.at(surface, view, target, region)
+        return Lids(moving, together, strips, strips.away[1:] > strips.away[:1])
 
     def moved(self, flow: Tensor) -> Tensor:
-        """A flow of samples in each pixel ``(1, 2, S, N)``, in pixels of the view with the skin unfolded."""
-        above, below = (strip.unfolded(self.moving, self.together) for strip in (self.upper, self.lower))
-        place, share = (torch.where(self.below, low, high) for low, high in zip(below, above, strict=True))
+        """A flow of samples in each pixel ``(1, 2, S, N)``, in pixels of the view, with the skin unfolded."""
+        unfolded = self.strips.unfolded(self.moving, self.together)
+        place, share = (torch.where(self.lower, both[1:], both[:1]) for both in unfolded)
         return torch.lerp(flow, place, share)
 
     def skinned(self, colours: Tensor, view: View, ratio: float) -> Tensor:
@@ -150,26 +143,34 @@ class Lids:
             view: what the source shows.
             ratio: its pixels per pixel of the result.
         """
-        upper, lower = self.upper, self.lower
+        strips, away = self.strips, self.strips.away
         smooth, scale = detail(view, float(view.placement.scale) * _SMOOTH)
-        places = upper.place(_ABOVE * upper.before), lower.place(lower.before)
-        above, below = (sample(smooth, place * scale) for place in places)
-        skin = self.moving * upper.stretched() * smoothstep((upper.away - _LASHES) / _SOFT)
-        colours = torch.where(self.below, colours, torch.lerp(colours, torch.lerp(below, above, upper.part), skin))
+        beside = strips.root + strips.rise * strips.before * strips.before.new_tensor((_ABOVE, 1)).view(2, 1, 1, 1)
+        above, below = sample(smooth, beside * scale).split(1)
+        skin = _DRAWN * self.moving * strips.stretched()[:1] * smoothstep((away[:1] - _LASHES) / _SOFT)
+        upper = torch.lerp(colours, torch.lerp(below, above, strips.part[:1]), skin)
         picture, scale = detail(view, ratio)
-        lashes = sample(picture, upper.place(lower.away.clamp_min(0) + _RIM) * scale)
+        lashes = sample(picture, (strips.root[:1] + strips.rise[:1] * (away[1:].clamp_min(0) + _RIM)) * scale)
         light = (lashes.mean(1, keepdim=True) / below.mean(1, keepdim=True).clamp_min(0.02)).clamp(max=1)
-        hanging = self.together * upper.inner * smoothstep((_HANGING - lower.away) / (0.8 * _HANGING))
-        return torch.where(self.below, colours * (1 - hanging * (1 - light)), colours)
+        hanging = self.together * strips.inner[:1] * smoothstep((_HANGING - away[1:]) / (0.8 * _HANGING))
+        return torch.where(self.lower, colours * (1 - hanging * (1 - light)), upper)
 
 
 def _between(columns: Tensor, x: Tensor) -> Tensor:
-    """Values ``(1, C - 1, 1, N)`` at places ``x`` of columns ``(P, C)``, whose first value is their place."""
-    columns = columns[columns[:, 0].argsort()]
-    line = columns[:, 0].contiguous()
-    after = torch.searchsorted(line, x.flatten()).clamp(1, len(line) - 1)
-    part = (x.flatten() - line[after - 1]) / (line[after] - line[after - 1]).clamp_min(1e-6)
-    return torch.lerp(columns[after - 1], columns[after], part.clamp(0, 1)[:, None]).mT[None, 1:, None]
+    """Values ``(2, C - 1, 1, N)`` at places ``(N,)`` of columns ``(2, P, C)``, whose first value is their place."""
+    lid = torch.arange(2, device=x.device)[:, None]
+    columns = columns[lid, columns[..., 0].argsort(1)]
+    after = torch.searchsorted(columns[..., 0].contiguous(), x.expand(2, -1).contiguous())
+    after = after.clamp(1, columns.shape[1] - 1)
+    low, high = columns[lid, after - 1], columns[lid, after]
+    part = (x - low[..., 0]) / (high[..., 0] - low[..., 0]).clamp_min(1e-6)
+    return torch.lerp(low, high, part.clamp(0, 1)[..., None]).mT[:, 1:, None]
+
+
+def _with_corners(region: int) -> tuple[tuple[int, ...], ...]:
+    """The upper and the lower edge of an eye from corner to corner."""
+    ring = RINGS[region]
+    return tuple((ring[0], *edge, ring[len(ring) // 2]) for edge in opposite(ring))
 
 
 def _closing(view: View, target: Placement, region: int) -> float:
