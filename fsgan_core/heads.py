@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from .models import Models
-from .ops.head_mesh import head_reach
+from .ops.head_rings import head_reach
 from .stages.compositing import Patch
 from .stages.cropping import Box, in_crop, square_box
 from .stages.reenactment import Reenactment

@@ -16,7 +16,8 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel
 from ..ops.flow import compose, identity, resize, sample, spread
 from ..ops.geometry import angle
-from ..ops.head_mesh import Placement, between, head_rings, points, ring_triangles
+from ..ops.head_mesh import Placement, between, points
+from ..ops.head_rings import head_rings, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
 from ..ops.pooling import box_max
 from .openings import missing, recessed
@@ -153,7 +154,7 @@ def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -
         ``(1, 2, size, size)``.
     """
     field, size = sizes
-    before, after = head_rings(layer.start, layer.start), head_rings(layer.start, target)
+    before, after = head_rings(layer.start, target)
     rings = ring_triangles(after.device)
     draw, grid = rasterize(after, rings, field, field), identity(field, field, after)
     # A pixel less than the rings reach, so that nothing beyond them moves when the field is enlarged.

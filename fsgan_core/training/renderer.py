@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, reflected, sample
-from ..ops.head_mesh import Placement, head_rings, points, ring_triangles
+from ..ops.head_mesh import Placement, points
+from ..ops.head_rings import head_rings, ring_triangles
 from ..ops.mesh import facing, interpolate, rasterize
 from ..stages.openings import MOUTH, openness
 from .face_labels import FACE, HAIR, UNKNOWN
@@ -191,14 +192,15 @@ def correspond(rig: Rig, target: Surface, source: Surface) -> tuple[Tensor, Tens
 
 def _bent(model: FaceModel, before: Placement, after: Placement, view: View, size: int) -> Tensor:
     """The lower layer's flow ``(B, 2, S, S)`` into the photo."""
-    start = torch.cat((points(before), head_rings(before, before)), 1)[..., :2]
-    end = torch.cat((points(after), head_rings(before, after)), 1)
+    start, end = (
+        torch.cat(both, 1) for both in zip((points(before), points(after)), head_rings(before, after), strict=True)
+    )
     zoom = view.zoom[:, None, None] / COARSE
     end = torch.cat(((end[..., :2] - view.origin[:, None]) * zoom, end[..., 2:]), 2)
     rings = ring_triangles(end.device) + before.shape.shape[1]
     triangles = torch.cat((model.triangles, rings))
     number, weights = rasterize(end, triangles, size // COARSE, size // COARSE)
-    flow = interpolate(start, triangles, number, weights)
+    flow = interpolate(start[..., :2], triangles, number, weights)
     y, x = torch.meshgrid(*(torch.arange(size // COARSE, device=end.device) + 0.5,) * 2, indexing="ij")
     still = torch.stack((x, y)) / zoom[..., None] + view.origin[..., None, None]
     flow = torch.where((number >= 0)[:, None], flow, still)

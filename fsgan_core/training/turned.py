@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ..ops.face_model import FaceModel
 from ..ops.geometry import euler_angles, rotation_matrix
-from ..ops.head_mesh import Placement, head_rings, place, points, ring_triangles
+from ..ops.head_mesh import Placement, place, points
+from ..ops.head_rings import head_rings, ring_triangles
 from ..ops.mesh import interpolate, rasterize
 from ..stages.mouth import plain_mouth
 from ..stages.openings import openness
@@ -90,8 +91,9 @@ def expression(model: FaceModel, rng: Generator) -> Tensor:
 def draw(image: np.ndarray, source: Placement, target: Placement, model: FaceModel) -> np.ndarray:
     """The picture ``(H, W, 3)`` with its head moved from one placement to another."""
     height, width = image.shape[:2]
-    before = torch.cat((points(source), head_rings(source, source)), 1)
-    after = torch.cat((points(target), head_rings(source, target)), 1)
+    before, after = (
+        torch.cat(both, 1) for both in zip((points(source), points(target)), head_rings(source, target), strict=True)
+    )
     triangles = torch.cat((model.triangles, ring_triangles(before.device) + before.shape[1] - 108))
     number, weights = rasterize(after, triangles, height, width)
     place_in_source = interpolate(before[..., :2], triangles, number, weights)[0].numpy() - 0.5

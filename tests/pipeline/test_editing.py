@@ -10,7 +10,8 @@ import torch
 
 from fsgan_core import Controls, Frames, Models, Still, analyze, edit, read_image, select
 from fsgan_core.cli import main
-from fsgan_core.ops.head_mesh import head_reach, place
+from fsgan_core.ops.head_mesh import place
+from fsgan_core.ops.head_rings import head_reach
 from fsgan_core.ops.landmarks import LEFT_EYE, RIGHT_EYE
 from fsgan_core.stages.openings import MOUTH, openness
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fsgan_core.ops.geometry import rotation_matrix
-from fsgan_core.ops.head_mesh import head_reach, outline, place, points
+from fsgan_core.ops.head_mesh import place, points
+from fsgan_core.ops.head_rings import head_reach, outline
 from fsgan_core.ops.landmarks import FACE_OVAL
 from fsgan_core.stages.mouth import plain_mouth
 from fsgan_core.stages.openings import MOUTH, missing, openness
