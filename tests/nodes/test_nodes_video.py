@@ -46,7 +46,7 @@ def test_a_swapped_video_keeps_times_size_and_sound(run: Run, host: Any, film: P
     np.testing.assert_array_equal(sound, old_sound)
     first, *measured = report.splitlines()
     assert first == "1 face swapped, in 8 of 8 frames"
-    assert any(line.startswith("flicker / target's") for line in measured)
+    assert any(line.startswith("flicker ratio") for line in measured)
     difference = np.abs(pictures[4].astype(int) - old_pictures[4])
     assert difference[80:170, 70:150].mean() > 2 * difference[:, :20].mean() + 1
     assert {Path(result.file).name} == left(host) - before
