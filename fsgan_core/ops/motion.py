@@ -39,17 +39,18 @@ class _Opening:
         amount = (width - self.width(shape)) / self.width(change)
         return shape + amount.clamp(-1.2, 1.2)[:, None, None] * change
 
-    def closed(self, model: FaceModel, before: Tensor, shape: Tensor, part: float) -> Tensor:
+    def closed(self, model: FaceModel, before: Tensor, shape: Tensor, part: Tensor | float) -> Tensor:
         """Canonical landmarks with this opening narrower than it was.
 
         Args:
             model: the face model.
             before: ``(F, 478, 3)``, as wide as at ``part`` 0.
             shape: ``(F, 478, 3)`` to change.
-            part: 1 closes it, along its whole edge.
+            part: ``(F,)`` or one for all, in [0, 1]; 1 closes it, along its whole edge.
         """
+        part = torch.as_tensor(part, dtype=shape.dtype, device=shape.device).expand(len(shape))
         result = self.widened(model, shape, (1 - part) * self.width(before))
-        upper, lower = list(self.rim[0]), list(self.rim[1])
+        upper, lower, part = list(self.rim[0]), list(self.rim[1]), part[:, None, None]
         gap = (1 - part) * (before[:, lower] - before[:, upper])
         result[:, upper] = torch.lerp(result[:, upper], result[:, lower] - gap, part)
         return result
@@ -102,10 +103,10 @@ def _expressed(model: FaceModel, ours: Fit, shape: Tensor, theirs: Fit, seen: Te
     if parts != "mouth":
         calm, their_calm = shape - _offset(model, ours.expression), seen - _offset(model, theirs.expression)
         for lids in (RIGHT_LIDS, LEFT_LIDS):
-            share = (lids.width(seen) / lids.width(their_calm).median().clamp_min(_NARROW)).clamp_min(0)
-            wanted = share * lids.width(calm).clamp_min(_NARROW)
-            closing = ((0.8 - share) / 0.4).clamp(0, 1)
-            changed = lids.widened(model, changed, torch.lerp(lids.width(changed), wanted, closing))
+            share = (lids.width(seen) / lids.width(their_calm).median().clamp_min(_NARROW)).clamp(0, 1)
+            share = share * ((share - _SHUT) / _SHUT).clamp(0, 1)
+            closing = ((0.8 - share) / 0.4).clamp(0, 1)[:, None, None]
+            changed = torch.lerp(changed, lids.closed(model, calm, changed, 1 - share), closing)
     return LIPS.widened(model, changed, LIPS.width(seen))
 
 
@@ -121,3 +122,5 @@ def _held(motion: Tensor, limit: float) -> Tensor:
 
 _NARROW = 0.04
 """Least width taken for an open eye, in canonical units, so that a badly seen one decides nothing."""
+_SHUT = 0.12
+"""Share of its calm width at which an eye counts as shut: lids that meet are not always found to."""

@@ -82,6 +82,28 @@ def test_lids_close_whoever_the_source_is(model, seed):
         opened, closed = lids.width(result[0]).item() / 90, lids.width(result[1]).item() / 90
         assert opened > 0.05
         assert closed < 0.25 * opened
+        upper, lower = (result[1, list(edge), 1] for edge in lids.rim)
+        assert (lower - upper).max().item() / 90 < 0.3 * opened, "along the whole edge"
+
+
+def test_lids_that_nearly_meet_are_shut_and_half_shut_ones_are_not(model):
+    frames = face(model, seed=9)[None].repeat(5, 1, 1)
+    for frame, part in ((1, 0.93), (2, 0.5)):
+        for lids in (M.RIGHT_LIDS, M.LEFT_LIDS):
+            frames[frame] = lids.closed(model, frames[3:4], frames[frame : frame + 1], part)[0]
+    source = face(model, seed=2)
+    result = M.transfer(model, source, frames, parts="expression")
+    calm, shut, half = (M.RIGHT_LIDS.width(result[frame]).item() for frame in range(3))
+    assert abs(shut) < 0.03 * calm and 0.3 * calm < half < 0.85 * calm
+
+
+def test_openings_close_by_as_much_as_each_frame_says(model):
+    frames = face(model, seed=3)[None].repeat(3, 1, 1)
+    parts = torch.tensor((0.0, 0.5, 1.0))
+    together = M.LEFT_LIDS.closed(model, frames, frames, parts)
+    alone = torch.cat([M.LEFT_LIDS.closed(model, frames[:1], frames[:1], float(part)) for part in parts])
+    torch.testing.assert_close(together, alone)
+    torch.testing.assert_close(together[0], frames[0])
 
 
 @pytest.mark.parametrize("seed", range(4))
