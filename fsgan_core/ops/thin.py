@@ -20,6 +20,8 @@ _FIELD = 128
 """Cells along a side in which gaps are looked for, and in which the part of a picture that has some is filled."""
 _AROUND = 8
 """Pixels around that part."""
+_LEAST = 0.001
+"""Share of a picture up to which thin things are not worth being taken off."""
 
 
 def bridged(mask: Tensor, width: float = 0.08) -> Tensor:
@@ -46,14 +48,15 @@ def behind(picture: Tensor, front: Tensor) -> Tensor:
         front: ``(B, 1, H, W)`` in [0, 1]: their opacity.
 
     Returns:
-        ``(B, 3, H, W)``, changed only on and right beside them.
+        ``(B, 3, H, W)``, changed only on and right beside them; the same picture if there are hardly any.
     """
     solid = front > 0.5
-    if not solid.any():
+    enough = (solid.float().mean((1, 2, 3)) > _LEAST).tolist()
+    if not any(enough):
         return picture
     boxes, result = bounding_boxes(solid).tolist(), picture.clone()
-    for image, cover, (left, top, right, bottom) in zip(result, front, boxes, strict=True):
-        if right > left:
+    for image, cover, (left, top, right, bottom), changed in zip(result, front, boxes, enough, strict=True):
+        if changed:
             rows, columns = (
                 slice(max(0, top - _AROUND), bottom + _AROUND),
                 slice(max(0, left - _AROUND), right + _AROUND),

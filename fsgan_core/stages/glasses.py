@@ -14,6 +14,8 @@ from ..ops.pooling import box_max
 
 _LINE = 7
 """Pixels of the network's square that no rim is wider than."""
+_ROUNDS, _STEP = 8, 7
+"""How often a line that is hardly seen is followed from where it is surely seen, and in squares of how many pixels."""
 _ACROSS, _TOP, _BOTTOM = 0.95, -0.32, 0.3
 """Where glasses are, on the mean face (distances between the outer eye corners, eyes at about 0, y down)."""
 _MIDDLE = 0.45
@@ -27,6 +29,8 @@ _SEEN = (0.02, 0.05)
 def kept_whole(hidden: Tensor, prior: Tensor) -> Tensor:
     """Lines around the eyes that are hardly seen are believed if glasses are worn; the rest is decided.
 
+    Lines are followed from where they are surely seen (hysteresis, Canny 1986), so that an iris is none.
+
     Args:
         hidden: ``(B, 1, S, S)`` how much of each pixel is not face, in [0, 1].
         prior: ``(B, 3, S, S)``, see :func:`~fsgan_core.stages.open_segmentation.mesh_prior`.
@@ -39,10 +43,22 @@ def kept_whole(hidden: Tensor, prior: Tensor) -> Tensor:
         return hidden
     inside, x, y = prior.split(1, 1)
     zone = inside * ((y > _TOP) & (y < _BOTTOM) & (x.abs() < _ACROSS))
+    rows = (zone > 0).any(3).flatten(0, 1).any(0).nonzero()[:, 0]
+    part = slice(max(0, int(rows[0]) - _LINE), int(rows[-1]) + _LINE)
+    result = hidden.clone()
+    result[:, :, part] = torch.lerp(hidden[:, :, part], _followed(hidden[:, :, part]), zone[:, :, part] * sure)
+    return result
+
+
+def _followed(hidden: Tensor) -> Tensor:
+    """What is hidden, decided, with lines that are hardly seen where they go on from others."""
+    decided = (3 * (hidden - 0.5) + 0.5).clamp(0, 1)
     broad = box_max(1 - box_max(1 - hidden, _LINE), _LINE)
     line = ((hidden - broad - 0.1) / 0.22).clamp(0, 1)
-    decided = (3 * (hidden - 0.5) + 0.5).clamp(0, 1)
-    return torch.lerp(hidden, torch.maximum(line, decided), zone * sure)
+    joined = torch.minimum(line, decided)
+    for _ in range(_ROUNDS):
+        joined = torch.minimum(box_max(joined, _STEP), line)
+    return torch.maximum(joined, decided)
 
 
 def worn(hidden: Tensor, prior: Tensor) -> Tensor:

@@ -22,17 +22,20 @@ RIM = slice(EYES + 12, EYES + 14)
 
 
 def answer(bridge=0.9, rim=0.3):
-    """A bridge that is surely seen, and a rim below one eye that is hardly."""
+    """A bridge that is surely seen, a rim that is hardly, from it to below one eye, and an iris."""
     hidden = torch.zeros(1, 1, SIZE, SIZE)
     hidden[..., EYES - 2 : EYES + 4, 70:122] = bridge
-    hidden[..., RIM, 130:150] = rim
+    hidden[..., EYES + 4 : RIM.stop, 119:121] = rim
+    hidden[..., RIM, 119:150] = rim
+    hidden[..., EYES : EYES + 3, 137:140] = rim
     return hidden
 
 
 def test_a_rim_that_is_hardly_seen_is_kept_with_its_bridge():
     found = kept_whole(answer(), PRIOR)
     assert worn(answer(), PRIOR) > 0.9
-    assert (found[..., RIM, 132:148] > 0.8).all()
+    assert (found[..., RIM, 122:138] > 0.8).all()
+    assert not found[..., EYES - 4 : EYES + 6, 134:144].any()
     assert not found[..., RIM.stop + 8 :, :].any()
 
 
