@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .lowpass import weighted_lowpass
 from .pooling import box_mean
 
 
@@ -43,6 +44,34 @@ def reflected(flow: Tensor, picture: Tensor) -> Tensor:
     limit = flow.new_tensor((picture.shape[-1], picture.shape[-2]))[:, None, None]
     folded = flow.remainder(2 * limit)
     return torch.where((flow < 0) | (flow > limit), torch.minimum(folded, 2 * limit - folded), flow)
+
+
+def continued(picture: Tensor, flow: Tensor) -> Tensor:
+    """Look a picture up, continued beyond its border: mirrored at first, and farther away blurred more and more.
+
+    A border repeated shows streaks, and a mirror a second face.
+
+    Args:
+        picture: ``(1, C, h, w)``.
+        flow: ``(1, 2, S, S)`` pixels of ``picture``, most of them within.
+
+    Returns:
+        ``(1, C, S, S)``.
+    """
+    side = flow.shape[-1]
+    limit = flow.new_tensor((picture.shape[-1], picture.shape[-2]))[:, None, None]
+    image = sample(picture, reflected(flow, picture), "bicubic")
+    pixel = (flow[..., 1:] - flow[..., :-1]).norm(dim=1).mean().clamp_min(1e-6)
+    beyond = torch.maximum(-flow, flow - limit).amax(1, keepdim=True).clamp_min(0) / (pixel * side)
+    inside = (beyond == 0).to(image.dtype)
+    for width in CONTINUED:
+        blurred = weighted_lowpass(image, inside, width * side)
+        image = torch.lerp(image, blurred, (beyond / width).clamp(max=1))
+    return image
+
+
+CONTINUED = (0.016, 0.04, 0.1)
+"""Widths of the blurs of :func:`continued`, each full as far beyond the border; relative to the side of the result."""
 
 
 def compose(first: Tensor, second: Tensor) -> Tensor:

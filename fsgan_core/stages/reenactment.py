@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..networks.flow_net import featured
 from ..ops.face_model import FaceModel
-from ..ops.flow import identity, reflected, resize, sample
+from ..ops.flow import continued, identity, resize, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.pooling import box_mean, halved
 from .alignment import Aligner, landed
@@ -169,9 +169,7 @@ class FlowReenactor:
             confidence = 1 - (1 - confidence) * (1 - painted)
         if surroundings:
             around = surroundings_flow(layers[main], target, (field, size))
-            if anchor is not None:  # a crop of its own reaches far beyond the view, where a mirror would show faces
-                around = reflected(around, layers[main].picture)
-            image = torch.lerp(sample(layers[main].picture, around, "bicubic"), image, mask)
+            image = torch.lerp(continued(layers[main].picture, around), image, mask)
         steps = max(layer.steps for layer in layers)
         return Reenactment(image.clamp(0, 1), face, confidence, openings, lacking, steps)
 
