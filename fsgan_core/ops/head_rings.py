@@ -22,6 +22,9 @@ MIDDLE = (0.0, 0.25, 0.85)
 """The middle of a head in canonical units, that is distances between the outer eye corners."""
 OUTER = 1.7
 """Size of the outer ring relative to the contour."""
+_BEHIND, _SLIP = 0.55, 0.25
+"""How far behind the face oval lies what is seen along the contour, in canonical units, and the sine of the turn from
+which something else becomes the contour."""
 _ROOM = 1.12
 """How far the contour lies beyond the face at least, as its distance from the middle relative to the face's."""
 _CONE = 0.98
@@ -45,7 +48,8 @@ def contour(shape: Tensor, face: Placement) -> Tensor:
     """The contour ``(B, 36, 2)`` in pixels of a head in the place of a face.
 
     A head is round: as it turns, its surface slides under its contour, which goes where the middle of the head goes and
-    leans and grows with it, but is not foreshortened. Where the face reaches farther, it gives way.
+    leans and grows with it, but is not foreshortened. The first degrees what lies along the contour turns with the
+    rest, by its depth; then something else becomes the contour. Where the face reaches farther, it gives way.
 
     Args:
         shape: ``(B, 478, 3)`` canonical landmarks, whose hair ring is taken.
@@ -55,7 +59,10 @@ def contour(shape: Tensor, face: Placement) -> Tensor:
     centre = points(replace(face, shape=middle.expand(len(shape), 1, 3)))[..., :2]
     roll = rotation_matrix(euler_angles(face.rotation) * middle.new_tensor((0.0, 0.0, 1.0)))
     ring = (hair_ring(shape) - middle) @ roll.mT * face.scale[:, None, None]
-    return _around(points(face), centre + ring[..., :2], centre, _ROOM)
+    toward = face.rotation[:, None, :2, 2]
+    turn = toward / (1 + (toward / _SLIP).square().sum(2, keepdim=True)).sqrt()
+    behind = (shape[:, list(FACE_OVAL), 2:] + _BEHIND - MIDDLE[2]) * face.scale[:, None, None]
+    return _around(points(face), centre + ring[..., :2] + turn * behind, centre, _ROOM)
 
 
 def outline(vertices: Tensor) -> Tensor:

@@ -38,7 +38,9 @@ def test_a_head_at_rest_moves_nothing_around_it():
 
 def test_the_contour_of_a_turned_head_stays_and_leans_with_it():
     rest, turned = (contour(MODEL.mean[None], head(yaw))[0] for yaw in (0.0, 25.0))
-    assert (turned - rest).norm(dim=1).max() < 8  # of 225 pixels, where the cheek makes it give way
+    assert (turned - rest).norm(dim=1).max() < 12  # of 225 pixels
+    slight = contour(MODEL.mean[None], head(2.0))[0]
+    assert (slight - rest)[rest[:, 1] < 200, 0].max() > 0.5 * 40 * 0.035  # 40 pixels before the middle, it turns
     leant = contour(MODEL.mean[None], head(roll=30.0))[0]
     turn = rotation_matrix(torch.tensor([[0.0, 0.0, 30.0]]))[0, :2, :2]
     torch.testing.assert_close(leant, (rest - 300) @ turn.T + 300, atol=0.5, rtol=0)
