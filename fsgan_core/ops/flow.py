@@ -60,18 +60,23 @@ def continued(picture: Tensor, flow: Tensor) -> Tensor:
     """
     side = flow.shape[-1]
     limit = flow.new_tensor((picture.shape[-1], picture.shape[-2]))[:, None, None]
+    beyond = torch.maximum(-flow, flow - limit).amax(1, keepdim=True).clamp_min(0)
+    if not beyond.any():
+        return sample(picture, flow, "bicubic")
     image = sample(picture, reflected(flow, picture), "bicubic")
-    pixel = (flow[..., 1:] - flow[..., :-1]).norm(dim=1).mean().clamp_min(1e-6)
-    beyond = torch.maximum(-flow, flow - limit).amax(1, keepdim=True).clamp_min(0) / (pixel * side)
-    inside = (beyond == 0).to(image.dtype)
+    whole = (flow[..., -1, -1] - flow[..., 0, 0]).abs().amax().clamp_min(1e-6)
+    beyond = beyond / whole
+    parts = torch.cat((image, (beyond == 0).to(image.dtype), beyond), 1)
+    coarse, inside, away = resize(parts, _COARSE, _COARSE).split((image.shape[1], 1, 1), 1)
     for width in CONTINUED:
-        blurred = weighted_lowpass(image, inside, width * side)
-        image = torch.lerp(image, blurred, (beyond / width).clamp(max=1))
-    return image
+        coarse = torch.lerp(coarse, weighted_lowpass(coarse, inside, width * _COARSE), (away / width).clamp(max=1))
+    return torch.lerp(image, resize(coarse, side, side), (beyond / CONTINUED[0]).clamp(max=1))
 
 
 CONTINUED = (0.016, 0.04, 0.1)
 """Widths of the blurs of :func:`continued`, each full as far beyond the border; relative to the side of the result."""
+_COARSE = 64
+"""Side in pixels of what is blurred."""
 
 
 def compose(first: Tensor, second: Tensor) -> Tensor:
