@@ -27,6 +27,8 @@ _BEHIND, _SLIP = 0.55, 0.25
 which something else becomes the contour."""
 _ROOM = 1.12
 """How far the contour lies beyond the face at least, as its distance from the middle relative to the face's."""
+_WITHIN = 0.92
+"""How near a contour may come to the outer ring, as a share of the way there."""
 _CONE = 0.98
 """Cosine of the angle within which landmarks count as lying in one direction from a middle."""
 _NOISE, _BLUR = 0.03, 4
@@ -99,9 +101,11 @@ def head_rings(source: Placement, face: Placement) -> tuple[Tensor, Tensor]:
     much beyond the outline: hair and ears go behind the cheek instead of being squeezed beside it.
     """
     around, beyond = (contour(source.shape, one) for one in (source, face))
+    outer = outer_ring(around)
+    around, beyond = _within(around, outer), _within(beyond, outer)
     before, then = covered(source), covered(face)
     more = ((then - before) / (1 - before).clamp_min(0.1)).clamp(0, 1)
-    outer, inner = outer_ring(around), _edge(source, around, before)
+    inner = _edge(source, around, before)
     rings = torch.cat((torch.lerp(inner, around, more), around, outer), 1)
     moved = torch.cat((_edge(face, beyond, then), beyond, outer), 1)
     return _behind(rings, source), _behind(moved, face)
@@ -133,6 +137,18 @@ def _edge(face: Placement, around: Tensor, share: Tensor) -> Tensor:
     middle = vertices[:, list(FACE_OVAL), :2].mean(1, keepdim=True)
     toward = _around(vertices, torch.lerp(middle, around, 1e-3), middle)
     return torch.lerp(outline(vertices), toward, share)
+
+
+def _within(ring: Tensor, outer: Tensor) -> Tensor:
+    """A ring ``(B, P, 2)`` moved towards the middle of an outer one ``(B, Q, 2)`` where it would come too near to it.
+
+    Of a head in profile the contour would else lie beyond what stays, and the picture between them would be torn.
+    """
+    middle = outer.mean(1, keepdim=True)
+    normal = (outer.roll(-1, 1) - outer).flip(2) * outer.new_tensor((1.0, -1.0))
+    width = (normal * (outer - middle)).sum(2)[:, None]
+    reached = ((ring - middle) @ normal.mT / width).amax(2, keepdim=True)  # 1 on the outer ring, about
+    return middle + (ring - middle) / (reached / _WITHIN).clamp_min(1)
 
 
 def _behind(rings: Tensor, face: Placement) -> Tensor:

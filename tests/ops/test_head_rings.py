@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -34,6 +36,18 @@ def test_what_is_around_a_turned_face_is_not_folded(start, pose):
 def test_a_head_at_rest_moves_nothing_around_it():
     before, after = head_rings(head(25.0), head(25.0))
     torch.testing.assert_close(before, after)
+
+
+@pytest.mark.parametrize("yaw", [-85.0, -60.0, 60.0, 85.0])
+def test_a_head_in_profile_keeps_its_contour_within_what_stays(yaw):
+    profile = replace(head(), rotation=head(yaw).rotation)  # about its eyes, as a head turns on its neck
+    _, after = head_rings(head(), profile)
+    ring, outer = after[0, 36:72, None, :2], after[None, 0, 72:, :2]
+    along, away = outer.roll(-1, 1) - outer, ring - outer
+    side = along[..., 0] * away[..., 1] - along[..., 1] * away[..., 0]
+    assert (side > 0).all() or (side < 0).all()
+    _, calm = head_rings(head(), head(0.0, 0.0, 20.0))
+    torch.testing.assert_close(calm[0, 36:72, :2], contour(MODEL.mean[None], head(0.0, 0.0, 20.0))[0])
 
 
 def test_the_contour_of_a_turned_head_stays_and_leans_with_it():
