@@ -103,8 +103,8 @@ def _expressed(model: FaceModel, ours: Fit, shape: Tensor, theirs: Fit, seen: Te
     if parts != "mouth":
         calm, their_calm = shape - _offset(model, ours.expression), seen - _offset(model, theirs.expression)
         for lids in (RIGHT_LIDS, LEFT_LIDS):
-            share = (lids.width(seen) / lids.width(their_calm).median().clamp_min(_NARROW)).clamp(0, 1)
-            share = share * ((share - _SHUT) / _SHUT).clamp(0, 1)
+            share = lids.width(seen) / lids.width(their_calm).median().clamp_min(_NARROW)
+            share = ((share - _SHUT) / (1 - _SHUT)).clamp(0, 1)
             closing = ((0.8 - share) / 0.4).clamp(0, 1)[:, None, None]
             changed = torch.lerp(changed, lids.closed(model, calm, changed, 1 - share), closing)
     return LIPS.widened(model, changed, LIPS.width(seen))
