@@ -45,7 +45,7 @@ class Report:
     """Notes taken while results pass by.
 
     Attributes:
-        operation: ``"swap"`` or ``"reenact"``.
+        operation: ``"swap"``, ``"reenact"`` or ``"edit"``.
         options: what the run was asked for.
         models: name of the backend of each stage.
         device: where it was computed.

@@ -24,7 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument("--input", "-i", type=Path, required=True, metavar="FILE", help="picture or video to change")
     add_output(parser, "picture or video to write, of the input's kind")
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done in every frame")
+    text = "write what was done in every frame: .json, or .html with the .json beside it"
+    parser.add_argument("--report", type=Path, metavar="FILE", help=text)
     add_choice(parser, "input")
     add_options(parser, Controls, "face, added to what it is; left and right are the person's own")
     add_options(parser, AnalyzeOptions, "measuring")

@@ -12,8 +12,8 @@ from . import plots
 from .measures import CLIP_MEASURES, MEASURES
 from .quality import Quality
 
-_NAMES = {"swap": "swap", "reenact": "reenactment"}
-"""Operations of reports as nouns."""
+_NAMES = {"swap": "a swap", "reenact": "a reenactment", "edit": "an edit"}
+"""Operations of reports as nouns, for titles."""
 JSON, PLOT, WORST = ".json", "-plot.png", "-worst.jpg"
 """How the names of the files beside a page end."""
 
@@ -34,9 +34,9 @@ def report_page(path: Path, report: Report, quality: Quality | None, mark: Marki
     sections = [Section("What was done", rows=_facts(report))]
     if quality:
         sections = [*_verdict(quality), *_pictures(path, report, quality, mark, overwrite), _table(quality), *sections]
-    name = _NAMES[report.operation]
-    lead = f"Every frame of the {name} was measured against its target and its source."
-    text = page(f"Quality of a {name}", lead if quality else "", sections)
+    title = f"{'Quality' if quality else 'Report'} of {_NAMES[report.operation]}"
+    lead = "Every frame was measured against its target and its source." if quality else ""
+    text = page(title, lead, sections)
     with staged(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -135,13 +135,14 @@ def test_every_frame_and_every_face_of_a_clip(face, models, person):
 
 
 def test_command_line(portrait: Path, tmp_path: Path, capsys) -> None:
-    result, report = tmp_path / "edited.png", tmp_path / "edited.json"
+    result, report = tmp_path / "edited.png", tmp_path / "report.html"
     words = ["edit", "-i", portrait, "-o", result, "--smile", "0.6", "--yaw", "-15", "--report", report]
     assert main([str(word) for word in words]) == 0
     assert "1 face edited, in 1 of 1 frame" in capsys.readouterr().out
     image = read_image(result)
     assert (image.frame != read_image(portrait).frame).any()
-    values = json.loads(report.read_text())
+    assert "<h1>Report of an edit</h1>" in report.read_text()
+    values = json.loads(report.with_suffix(".json").read_text())
     assert (values["operation"], values["options"]["edit"]["smile"]) == ("edit", 0.6)
     assert values["frames"][0]["pose"][0] < 0
     with pytest.raises(SystemExit) as stop:
