@@ -99,7 +99,12 @@ def run(args: argparse.Namespace) -> None:
     """Reenact, write, report."""
     target = Motion.of(args.target)
     check_result(args, not target.rate, [args.target, *args.source])
-    models, options = load_models(args), read_options(args, ReenactOptions)
+    options = read_options(args, ReenactOptions)
+    if args.crop and options.parts != "all":
+        raise argparse.ArgumentError(
+            None, f"--parts {options.parts}: crops take the target's whole shape; leave it or --crop out"
+        )
+    models = load_models(args)
     motion = target.measured(models, args)
     idle, draw, source = _drawing(args, models, options, target)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
