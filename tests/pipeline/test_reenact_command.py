@@ -55,6 +55,8 @@ def test_the_command_draws_the_pixels_that_python_draws(portrait, face, tmp_path
 
 def test_crops_take_no_part_of_the_motion(portrait, tmp_path, capsys):
     words = ("reenact", "-s", portrait, "-t", portrait, "-o", tmp_path / "out.png", "--crop", "--parts", "pose")
-    assert main([str(word) for word in words]) == 2
+    with pytest.raises(SystemExit) as stop:
+        main([str(word) for word in words])
+    assert stop.value.code == 2
     assert "--parts pose: crops take the target's whole shape" in capsys.readouterr().err
     assert not (tmp_path / "out.png").exists()
