@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -23,7 +24,7 @@ class Range:
 
     Attributes:
         low: least value.
-        high: greatest value.
+        high: greatest value; infinite where there is none.
         unit: what it is counted in, in words; empty for a share.
     """
 
@@ -32,7 +33,11 @@ class Range:
     unit: str = ""
 
     def __str__(self) -> str:
-        return f"{self.low:g} to {self.high:g}{' ' if self.unit else ''}{self.unit}"
+        span = f"{self.low:g} or more" if math.isinf(self.high) else f"{self.low:g} to {self.high:g}"
+        return f"{span} {self.unit}".rstrip()
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +110,7 @@ def check_ranges(values: Any) -> None:
         if span is None or len(option.path) > 1:  # options within options look after themselves
             continue
         value: float = getattr(values, option.name)
-        if not span.low <= value <= span.high:
+        if value not in span:
             raise ValueError(f"{option.name} is {value:g}, expected {span}")
 
 

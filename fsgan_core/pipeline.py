@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import repeat
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from .models import Models
 from .ops.controls import Controls, controlled
 from .ops.face_model import poses
 from .ops.motion import Parts, transfer
+from .options import Range, check_ranges
 from .rendering import TrackColor, at_once, giving, largest, rendered, span
 from .stages.appearance_map import AppearanceMap, build
 from .stages.candidates import Candidate, MapOptions
@@ -42,12 +44,15 @@ _HEAD = 2.6
 class AnalyzeOptions:
     """How faces are found and measured."""
 
-    every: int = 3
+    every: Annotated[int, Range(1, 60, "frames")] = 3
     """examine every so many frames for faces; in between they are followed"""
     tracking: TrackOptions = field(default_factory=TrackOptions)
     """linking of detections"""
     measuring: MeasureOptions = field(default_factory=MeasureOptions)
     """presence and smoothing"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +61,17 @@ class ReenactOptions:
 
     parts: Parts = "all"
     """what the source takes from the target: all, expression, mouth or pose"""
-    travel: float = 0.5
+    travel: Annotated[float, Range(0, 3)] = 0.5
     """how far the head may leave its place with the target, in distances between the outer eye corners"""
-    size: int = 512
+    size: Annotated[int, Range(64, 2048, "pixels")] = 512
     """side in pixels of crops in the target's geometry"""
-    margin: float = 2.0
+    margin: Annotated[float, Range(1.2, 4)] = 2.0
     """side of such a crop over the longer side of the target's face; official networks have their own"""
     align: bool = True
     """shift the face in such a crop onto the edges that the target's frame shows; only the flow engine does"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
 from .ops.masks import subtract, union
 from .ops.thin import behind, bridged
+from .options import Range, check_ranges
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
 from .stages.reenactment import Reenactment
@@ -28,12 +29,15 @@ from .streams import Frame
 class SwapOptions:
     """How a swap is drawn."""
 
-    margin: float = 1.6
+    margin: Annotated[float, Range(1.2, 3)] = 1.6
     """side of the crop over the longer side of the face; official networks have their own"""
     closest: bool = False
     """take the source view of the closest pose instead of interpolating between views"""
     inside: Literal["auto", "source", "target"] = "auto"
     """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,11 @@ def read_graph(path: Path) -> Graph:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"no file {path}; check the name") from error
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as a graph ({error}); name a workflow in API format") from error
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"{path} cannot be read as a graph ({why}); name a workflow in API format") from error
     if isinstance(content, dict) and isinstance(content.get("nodes"), list):
         raise ValueError(f"{path} is a workflow of the graph page; export it for the API there, or see workflows/api")
     if not isinstance(content, dict) or not content:

@@ -113,7 +113,8 @@ def test_an_existing_output_is_refused_before_any_work(portrait: Path, tmp_path:
     assert "exists" in fails("reenact", "-s", portrait, "-t", portrait, "-o", output)
     report = tmp_path / "out.json"
     report.write_bytes(b"precious")
-    assert "exists" in fails("swap", "-s", portrait, "-t", portrait, "-o", tmp_path / "new.png", "--report", report)
+    line = fails("swap", "-s", portrait, "-t", portrait, "-o", tmp_path / "new.png", "--report", report)
+    assert f"report {report} exists" in line
     assert not (tmp_path / "new.png").exists() and report.read_bytes() == b"precious"
     assert output.read_bytes() == b"precious"
 
@@ -161,6 +162,15 @@ def test_options_out_of_range_are_usage_errors(words: list[str], portrait: Path,
         main(["swap", "-s", str(portrait), "-t", str(portrait), "-o", str(tmp_path / "o.png"), *words])
     assert stop.value.code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["swap -s", "reenact -s", "edit --yaw 5"])
+def test_a_reference_is_a_picture(command: str, face: Picture, portrait: Path, tmp_path: Path, fails: Fails) -> None:
+    clip = written(tmp_path / "clip.mp4", [face] * 2)
+    files = ["-i", portrait] if command.startswith("edit") else [portrait, "-t", portrait]
+    line = fails(*command.split(), *files, "-o", tmp_path / "o.png", "--reference", clip)
+    assert f"--reference {clip} is a video, expected a picture" in line
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4"}
 
 
 def test_a_face_that_is_not_there(portrait: Path, tmp_path: Path, fails: Fails) -> None:

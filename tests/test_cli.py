@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,13 +49,21 @@ def test_usage_errors_leave_with_2(words: list[str], capsys: pytest.CaptureFixtu
         ),
         ("swap -s a.png -t b.png -o c.png --margin wide", "--margin: found 'wide', expected a number"),
         ("swap -s a.png -t b.png -o c.png --steps 1.5", "--steps: found '1.5', expected a whole number"),
+        ("swap -s a.png -t b.png -o c.png --steps -1", "--steps: found '-1', expected a whole number, 0 to 16"),
+        ("swap -s a.png -t b.png -o c.png --mirror 5", "--mirror: found '5', expected a number, 0 to 1"),
+        ("swap -s a.png -t b.png -o c.png --margin 0.1", "--margin: found '0.1', expected a number, 1.2 to 3"),
+        ("reenact -s a.png -t b.png -o c.png --grid 5", "--grid: found '5', expected a whole number, 16 to 320"),
+        ("analyze a.png -o c.json --every 0", "--every: found '0', expected a whole number, 1 to 60 frames"),
+        ("analyze a.png -o c.json --tracking-gap -1", "--tracking-gap: found '-1', expected a whole number, 0 or more"),
+        ("inspect ''", "found an empty name, expected a file or folder"),
+        ("swap -s '' -t b.png -o c.png", "--source/-s: found an empty name, expected a file or folder"),
         ("swap -s a.png -t b.png -o c.png --device gpu", "'gpu' (choose from"),
         ("swap -s a.png -t b.png -o c.png --smile 1", "fsgan swap: found --smile 1, which it does not know"),
         ("swap -t b.png -o c.png", "required: --source/-s"),
         ("edit -i a.png -o c.png", "nothing to change; say what, such as --smile 0.6"),
         ("edit -i a.png -o c.png --yaw wide", "--yaw: found 'wide', expected a number, -60 to 60 degrees"),
-        ("edit -i a.png -o c.png --yaw 99", "yaw is 99, expected -60 to 60 degrees"),
-        ("edit -i a.png -o c.png --yaw nan", "yaw is nan, expected -60 to 60 degrees"),
+        ("edit -i a.png -o c.png --yaw 99", "--yaw: found '99', expected a number, -60 to 60 degrees"),
+        ("edit -i a.png -o c.png --yaw nan", "--yaw: found 'nan', expected a number, -60 to 60 degrees"),
         ("faces build", "fsgan faces build: the following arguments are required: source"),
         ("evaluate self -o a --frames 0", "--frames: found '0', expected a whole number of at least 1"),
     ],
@@ -66,7 +75,7 @@ def test_usage_errors_say_what_was_found_and_expected(
     for name in "ab":
         write_image(Path(f"{name}.png"), Image(np.zeros((8, 8, 3), np.uint8)), marking=None)
     with pytest.raises(SystemExit) as stop:
-        main(words.split())
+        main(shlex.split(words))
     assert stop.value.code == 2
     said, _ = capsys.readouterr().err.splitlines()
     assert message in said

@@ -1,9 +1,20 @@
+import math
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
+from fsgan_core import AnalyzeOptions, Controls, ReenactOptions, SwapOptions
+from fsgan_core.ops.smoothing import SmoothingOptions
 from fsgan_core.options import Range, build, check_ranges, describe
+from fsgan_core.stages.blending import BlendOptions
+from fsgan_core.stages.candidates import MapOptions
+from fsgan_core.stages.cuts import CutOptions
+from fsgan_core.stages.measuring import MeasureOptions
+from fsgan_core.stages.reenactment import FlowOptions
+from fsgan_core.stages.tracking import TrackOptions
+from fsgan_core.training.adaptation import AdaptOptions
+from fsgan_core.training.loop import TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +95,18 @@ def test_a_range_is_read_from_the_type_and_kept_to() -> None:
     assert Bounded(turn=-60).turn == -60
     with pytest.raises(ValueError, match=r"turn is 60.5, expected -60 to 60 degrees"):
         Bounded(turn=60.5)
+    assert str(Range(1, math.inf, "frames")) == "1 or more frames"
+
+
+MEASURING = (AnalyzeOptions, TrackOptions, CutOptions, MeasureOptions, SmoothingOptions)
+DRAWING = (Controls, FlowOptions, ReenactOptions, SwapOptions, BlendOptions, MapOptions)
+
+
+@pytest.mark.parametrize("kind", [*MEASURING, *DRAWING, AdaptOptions, TrainOptions])
+def test_every_range_of_the_core_is_kept_to(kind: Any) -> None:
+    ranged = [option for option in describe(kind) if option.range and len(option.path) == 1]
+    assert ranged
+    for option in ranged:
+        assert option.default in option.range
+        with pytest.raises(ValueError, match=f"{option.name} is .*, expected {option.range}"):
+            kind(**{option.name: option.range.low - 1})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
@@ -16,13 +15,13 @@ from ..training.adaptation import AdaptOptions, adapt
 from ..training.labelled import Face
 from ..words import plural
 from .engine import MEASURING, add_stages, load_models
-from .flags import add_options, add_output, read_options
+from .flags import add_options, add_output, file_path, read_options
 from .subjects import TENSORS, add_source_face, source_map
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("source", type=Path, nargs="+", help="pictures and videos of one person")
+    parser.add_argument("source", type=file_path, nargs="+", help="pictures and videos of one person")
     add_output(parser, f"adapter to write, {TENSORS}; name it with --adapter in swap and reenact")
     add_source_face(parser)
     add_options(parser, AdaptOptions, "adapting")

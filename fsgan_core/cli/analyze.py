@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from ..stages.analysis import save_analysis
 from ..words import plural
 from .clips import opened
 from .engine import MEASURING, add_stages, load_models
-from .flags import add_options, add_output
+from .flags import add_options, add_output, file_path
 from .subjects import TENSORS, measured
 
 SUFFIXES = (".json", ".npz", TENSORS)
@@ -24,7 +23,7 @@ SUFFIXES = (".json", ".npz", TENSORS)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("input", type=Path, help="picture or video")
+    parser.add_argument("input", type=file_path, help="picture or video")
     add_output(parser, f"file to write: .json, .npz, or {TENSORS}, which 'fsgan reenact' takes as a target")
     add_options(parser, AnalyzeOptions, "measuring")
     add_stages(parser, MEASURING)

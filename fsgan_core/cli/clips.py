@@ -108,7 +108,7 @@ def check_result(args: argparse.Namespace, still: bool, inputs: Sequence[Path]) 
         found = f"the result is a picture, which cannot be written as '{args.output.suffix}'"
         raise MediaError(f"{found}; use one of {', '.join(WRITABLE)}")
     for path in report_files(getattr(args, "report", None)):
-        check_output(path, overwrite=args.overwrite, inputs=(*inputs, args.output))
+        check_output(path, overwrite=args.overwrite, inputs=(*inputs, args.output), role="report")
 
 
 def write_result(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ..weights.convert import convert
+from .flags import file_path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("checkpoint", type=Path, help="official .pth file")
+    parser.add_argument("checkpoint", type=file_path, help="official .pth file")
     text = "file to write (default: beside the checkpoint, as .safetensors)"
-    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--output", "-o", type=file_path, metavar="FILE", help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
 
 

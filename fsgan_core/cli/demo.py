@@ -10,13 +10,13 @@ from ..demo import Demo
 from ..errors import MediaError
 from ..models import Models
 from .clips import watched
-from .flags import add_device, chosen_device
+from .flags import add_device, chosen_device, file_path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     text = "folder for pictures, videos and the page that shows them (default: demo-output)"
-    parser.add_argument("--output", "-o", type=Path, default=Path("demo-output"), metavar="DIR", help=text)
+    parser.add_argument("--output", "-o", type=file_path, default=Path("demo-output"), metavar="DIR", help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier run")
     add_device(parser)
 

@@ -19,7 +19,7 @@ from ..evaluation.variants import PRESETS, variant
 from ..media import staged_folder
 from ..provenance import Marking
 from .clips import watched
-from .flags import add_debug, add_device, chosen_device
+from .flags import add_debug, add_device, chosen_device, file_path
 
 ACTIONS = {
     "swap": "swap pairs of clips: a folder, or a CSV with the columns source and target",
@@ -41,9 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         text = "folder of clips, or CSV of pairs (default: the demo's portraits set in motion)"
         if name == "faceforensics":
-            action.add_argument("data", type=Path, metavar="DIR", help="folder of FaceForensics++")
+            action.add_argument("data", type=file_path, metavar="DIR", help="folder of FaceForensics++")
         else:
-            action.add_argument("data", type=Path, metavar="DATA", nargs="?", help=text)
+            action.add_argument("data", type=file_path, metavar="DATA", nargs="?", help=text)
         _configure(action)
         if name == "faceforensics":
             action.add_argument("--compression", default="", metavar="NAME", help="raw, c23 or c40 (default: the best)")
@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure(action: argparse.ArgumentParser) -> None:
     text = "folder for the page, tables, curves and pictures"
-    action.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help=text)
+    action.add_argument("--output", "-o", type=file_path, required=True, metavar="DIR", help=text)
     action.add_argument(
         "--overwrite", action="store_true", help="allow a folder that holds files; those of the same names are replaced"
     )
@@ -65,7 +65,7 @@ def _configure(action: argparse.ArgumentParser) -> None:
     action.add_argument("--stride", type=_count, default=0, metavar="N", help=text)
     action.add_argument("--clips", type=_count, default=0, metavar="N", help="at most so many clips (default: all)")
     action.add_argument(
-        "--root", type=Path, metavar="DIR", help="folder that the CSV's paths begin in (default: its own)"
+        "--root", type=file_path, metavar="DIR", help="folder that the CSV's paths begin in (default: its own)"
     )
     action.add_argument("--note", default="", metavar="TEXT", help="words for the results, such as a commit")
     add_device(action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -28,8 +29,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_output(parser: argparse.ArgumentParser, text: str) -> None:
     """Add ``--output`` and ``--overwrite``."""
-    parser.add_argument("--output", "-o", type=Path, required=True, metavar="FILE", help=text)
+    parser.add_argument("--output", "-o", type=file_path, required=True, metavar="FILE", help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+
+
+def file_path(word: str) -> Path:
+    """A file's or folder's name, as the flags that take one read it."""
+    if not word:
+        raise argparse.ArgumentTypeError("found an empty name, expected a file or folder")
+    return Path(word)
 
 
 def add_options(
@@ -120,11 +128,14 @@ def _reader(option: Option) -> Callable[[str], Any]:
     """Read a word as an option's value; ``auto`` takes the default."""
 
     def read(word: str) -> Any:
-        try:
-            return option.default if word == "auto" else option.type(word)
-        except ValueError as error:
-            wanted = {int: "a whole number", float: "a number"}[option.type]
-            span = f", {option.range}" if option.range else ""
-            raise argparse.ArgumentTypeError(f"found '{word}', expected {wanted}{span}") from error
+        if word == "auto":
+            return option.default
+        with suppress(ValueError):
+            value = option.type(word)
+            if option.range is None or value in option.range:
+                return value
+        wanted = {int: "a whole number", float: "a number"}[option.type]
+        span = f", {option.range}" if option.range else ""
+        raise argparse.ArgumentTypeError(f"found '{word}', expected {wanted}{span}")
 
     return read

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 from ..media import read_marking
+from .flags import file_path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("file", type=Path, help="picture or video")
+    parser.add_argument("file", type=file_path, help="picture or video")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

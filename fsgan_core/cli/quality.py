@@ -16,12 +16,13 @@ from ..models import Models
 from ..provenance import Marking
 from ..report import Report
 from ..stages.appearance_map import AppearanceMap
+from .flags import file_path
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
     """Add ``--report`` and ``--measure``."""
     text = "write what was done in every frame: .json, or .html with a plot, the worst frames and the .json beside it"
-    parser.add_argument("--report", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--report", type=file_path, metavar="FILE", help=text)
     text = "measure identity, pose, expression, sharpness and seam of every frame for the report (default: yes)"
     parser.add_argument("--measure", action=argparse.BooleanOptionalAction, default=True, help=text)
 

@@ -24,9 +24,18 @@ from ..streams import Frame
 from ..timeline import Draw, frames_of, in_time
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
-from .flags import add_options, add_output, read_options
+from .flags import add_options, add_output, file_path, read_options
 from .quality import add_report, quality_of, write_report
-from .subjects import TENSORS, add_choice, add_source, chosen_faces, measured, source_map, source_picture
+from .subjects import (
+    TENSORS,
+    add_choice,
+    add_source,
+    check_reference,
+    chosen_faces,
+    measured,
+    source_map,
+    source_picture,
+)
 
 STAGES = ("detection", "landmarks", "reenactment")
 
@@ -35,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_source(parser)
     text = f"picture or video whose motion is taken, or an analysis ({TENSORS}) made by 'fsgan analyze'"
-    parser.add_argument("--target", "-t", type=Path, required=True, metavar="FILE", help=text)
+    parser.add_argument("--target", "-t", type=file_path, required=True, metavar="FILE", help=text)
     add_output(parser, "picture or video to write, of the target's kind")
     add_report(parser)
     text = "draw the face in the target's place, shape and size instead of the source's whole picture"
@@ -98,7 +107,8 @@ class Motion:
 def run(args: argparse.Namespace) -> None:
     """Reenact, write, report."""
     target = Motion.of(args.target)
-    check_result(args, not target.rate, [args.target, *args.source])
+    check_reference(args)
+    check_result(args, not target.rate, [path for path in (args.target, *args.source, args.reference) if path])
     options = read_options(args, ReenactOptions)
     if args.crop and options.parts != "all":
         raise argparse.ArgumentError(

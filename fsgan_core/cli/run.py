@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ..errors import FSGANError
 from ..weights.catalog import user_folder
-from .flags import add_device, chosen_device
+from .flags import add_device, chosen_device, file_path
 
 PACK = "fsgan_pack"
 """Name under which the folder of the pack is imported, as ComfyUI imports it by its path."""
@@ -22,18 +22,18 @@ PACK = "fsgan_pack"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("workflow", type=Path, help="graph in ComfyUI's API format, as in workflows/api")
+    parser.add_argument("workflow", type=file_path, help="graph in ComfyUI's API format, as in workflows/api")
     text = (
         "value of an input; NODE is a node's number, title or class; NODE=FILE puts a picture or video in the place of"
     )
     text += " a node that gives one; may be given often"
     parser.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE", dest="values", help=text)
     text = "where LoadImage and LoadVideo look for names that --set does not change (default: this folder)"
-    parser.add_argument("--input-dir", type=Path, default=Path(), metavar="DIR", help=text)
+    parser.add_argument("--input-dir", type=file_path, default=Path(), metavar="DIR", help=text)
     text = "where results go; files are numbered and none is overwritten (default: output)"
-    parser.add_argument("--output-dir", type=Path, default=Path("output"), metavar="DIR", help=text)
+    parser.add_argument("--output-dir", type=file_path, default=Path("output"), metavar="DIR", help=text)
     text = "stands for ComfyUI's models folder: weights in fsgan/, face sets in fsgan/faces/ (default: the user's)"
-    parser.add_argument("--models-dir", type=Path, metavar="DIR", help=text)
+    parser.add_argument("--models-dir", type=file_path, metavar="DIR", help=text)
     add_device(parser)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NoFaceError
+from ..errors import MediaError, NoFaceError
 from ..faces import Analysis, FaceSequence
-from ..media import Image
+from ..media import Image, is_video
 from ..models import Models
 from ..pipeline import AnalyzeOptions, analyze, build_appearance_map
 from ..stages.appearance_file import load
@@ -20,7 +19,7 @@ from ..stages.candidates import MapOptions
 from ..stages.selection import RULES, describe_faces, select, select_like
 from ..streams import Clip
 from .clips import Input, Watched, opened
-from .flags import read_options
+from .flags import file_path, read_options
 
 TENSORS = ".safetensors"
 """Suffix of files that hold a measured thing instead of pixels: an appearance map or an analysis."""
@@ -29,7 +28,7 @@ TENSORS = ".safetensors"
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add ``--source`` and ``--source-face``."""
     text = f"pictures and videos of one person, or a map ({TENSORS}) made by 'fsgan faces build'"
-    parser.add_argument("--source", "-s", type=Path, required=True, nargs="+", metavar="FILE", help=text)
+    parser.add_argument("--source", "-s", type=file_path, required=True, nargs="+", metavar="FILE", help=text)
     add_source_face(parser)
 
 
@@ -44,7 +43,17 @@ def add_choice(parser: argparse.ArgumentParser, subject: str = "target") -> None
     text = f"faces of the {subject}: largest, all, or a number from 0 counted from the left (default: largest)"
     parser.add_argument("--face", type=_which, default="largest", metavar="WHICH", help=text)
     text = f"picture of the person in the {subject} whose face is meant, instead of --face"
-    parser.add_argument("--reference", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--reference", type=file_path, metavar="FILE", help=text)
+
+
+def check_reference(args: argparse.Namespace) -> None:
+    """Refuse a reference that is no picture, before any work.
+
+    Raises:
+        MediaError: it is a video, or nothing that can be read.
+    """
+    if args.reference is not None and is_video(args.reference):
+        raise MediaError(f"--reference {args.reference} is a video, expected a picture of the person")
 
 
 def measured(item: Input, models: Models, args: argparse.Namespace) -> Analysis:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from ..report import Report
 from ..swapping import SwapOptions, UserMask
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
-from .flags import add_options, add_output, read_options
+from .flags import add_options, add_output, file_path, read_options
 from .quality import add_report, quality_of, write_report
-from .subjects import add_choice, add_source, chosen_faces, measured, source_map
+from .subjects import add_choice, add_source, check_reference, chosen_faces, measured, source_map
 
 STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
 
@@ -26,12 +25,13 @@ STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion",
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_source(parser)
-    parser.add_argument("--target", "-t", type=Path, required=True, metavar="FILE", help="picture or video to change")
+    text = "picture or video to change"
+    parser.add_argument("--target", "-t", type=file_path, required=True, metavar="FILE", help=text)
     add_output(parser, "picture or video to write, of the target's kind")
     add_report(parser)
     add_choice(parser)
     text = "picture of the target's size: white marks what --mask-mode says"
-    parser.add_argument("--mask", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--mask", type=file_path, metavar="FILE", help=text)
     text = "subtract keeps the target where the mask is white, add swaps there too (default: subtract)"
     parser.add_argument("--mask-mode", choices=("add", "subtract"), default="subtract", help=text)
     add_options(parser, SwapOptions, "swap")
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
     target = opened(args.target)
     mask = None if args.mask is None else _mask(args, target)
     inputs = [path for path in (args.target, *args.source, args.mask, args.reference) if path]
+    check_reference(args)
     check_result(args, target.image is not None, inputs)
     options, models = read_options(args, SwapOptions), load_models(args)
     source = source_map(args, models)

@@ -16,7 +16,7 @@ from ..errors import FSGANError
 from ..options import describe
 from ..training.loop import Task, TrainOptions, train
 from ..training.recipes import check_arguments, read_recipe
-from .flags import add_device, add_options, chosen_device, read_options
+from .flags import add_device, add_options, chosen_device, file_path, read_options
 
 TASKS = (
     "detection",
@@ -44,9 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", choices=sorted({*TASKS, *ARCHITECTURES}), help="the network to train")
     text = f"an official architecture, for data of 'fsgan dataset build' or the engine's: {_listed(ARCHITECTURES)}"
     parser.add_argument("--arch", metavar="NAME", help=text)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the training material")
+    parser.add_argument("--data", type=file_path, required=True, metavar="DIR", help="folder of the training material")
     text = "folder of the run: checkpoint, log, sheets of samples and, at the end, weights with their card"
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=text)
+    parser.add_argument("--out", type=file_path, required=True, metavar="DIR", help=text)
     text = "a recipe of the task (such as 'smoke') or a JSON file; flags below go before it"
     parser.add_argument("--recipe", default="", metavar="NAME", help=text)
     text = "an argument of the task itself, as JSON; may be repeated"

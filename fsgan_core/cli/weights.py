@@ -11,7 +11,7 @@ from ..errors import WeightsError
 from ..weights.catalog import Listed, folders, listing, user_folder, verify
 from ..weights.checkpoint import OPEN, read_header
 from ..weights.fetch import fetch, fetchable
-from .flags import add_debug
+from .flags import add_debug, file_path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,12 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where = actions.add_parser("where", help="where official files are looked for, and which are found there")
     check = actions.add_parser("verify", help="load converted files completely")
     text = "file written by 'fsgan convert' (default: every official one that is found)"
-    check.add_argument("files", nargs="*", type=Path, metavar="FILE", help=text)
+    check.add_argument("files", nargs="*", type=file_path, metavar="FILE", help=text)
     get = actions.add_parser("fetch", help="download an official file that has a plain address, and convert it")
     get.add_argument("name", help="a name that 'fsgan weights list' shows with 'fsgan weights fetch'")
     for action in (show, where, check, get):
         text = "folder searched too (list, where, verify) or written to (fetch), such as ComfyUI's models/fsgan"
-        action.add_argument("--folder", type=Path, metavar="DIR", help=text)
+        action.add_argument("--folder", type=file_path, metavar="DIR", help=text)
     for action in (show, where, check, get):
         add_debug(action)
 

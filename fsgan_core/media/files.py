@@ -31,27 +31,28 @@ def check_input(path: Path) -> None:
         raise MediaError(f"cannot read {path} ({getattr(error, 'strerror', None) or error})") from error
 
 
-def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) -> None:
+def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = (), role: str = "output") -> None:
     """Refuse an output that cannot or must not be written, before any work is done.
 
     Args:
         path: file to write.
         overwrite: whether an existing file may be replaced.
         inputs: files that are read; none may be the output, whatever ``overwrite`` says.
+        role: what the file is, in words.
 
     Raises:
         MediaError: the output is a folder, an input or an existing file, or its folder is missing or
             cannot be written to.
     """
     if path.is_dir():
-        raise MediaError(f"output {path} is a folder; name a file in it")
+        raise MediaError(f"{role} {path} is a folder; name a file in it")
     for source in inputs:
         if path.exists() and source.exists() and path.samefile(source):
-            raise MediaError(f"output {path} is also an input; name another file")
+            raise MediaError(f"{role} {path} is also an input; name another file")
     if path.exists() and not overwrite:
-        raise MediaError(f"output {path} exists; name another file or allow overwriting (--overwrite)")
+        raise MediaError(f"{role} {path} exists; name another file or allow overwriting (--overwrite)")
     if not path.parent.is_dir():
-        raise MediaError(f"no folder {path.parent} for output {path.name}; make it or name another")
+        raise MediaError(f"no folder {path.parent} for {role} {path.name}; make it or name another")
     trial = temporary_name(path)
     try:
         trial.touch(exist_ok=False)

@@ -10,12 +10,14 @@ Past and future count alike: a reversed series gives the reversed result.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from ..options import Range, check_ranges
 
 Series = TypeVar("Series", torch.Tensor, NDArray[np.floating])
 Doubles = NDArray[np.float64]
@@ -34,15 +36,13 @@ _THIRD_DIFFERENCE = 20**0.5
 class SmoothingOptions:
     """How measurements are smoothed along a track."""
 
-    width: float = 5.0
+    width: Annotated[float, Range(0, 100, "frames")] = 5.0
     """standard deviation in frames of the window on a face that is still; 0 switches smoothing off"""
-    trust: float = 0.8
+    trust: Annotated[float, Range(0.01, 100)] = 0.8
     """a wider window is given up where it departs from the narrower one by more than so many times the noise"""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        if not (0 <= self.width <= 100 and 0 < self.trust <= 100):
-            raise ValueError(f"got width {self.width} and trust {self.trust}, expected 0 to 100 and above 0")
+        check_ranges(self)
 
 
 def smooth(

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from ..ops.light import border_membrane, match_light
 from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
 from ..ops.poisson import MODES, mixed_membrane, poisson_blend
+from ..options import Range, check_ranges
 from .open_blending import learned_fill, load_membrane_net
 from .open_networks import placed
 
@@ -29,9 +30,9 @@ class BlendOptions:
     """poisson: "normal" keeps the source's details, "mixed" the stronger of the source's and the target's"""
     color: bool = True
     """match colours (mean and spread); constant along a track if the blender is given a ColorMatch"""
-    light: float = 1.0
-    """how much of the target's low-frequency light is taken over, 0 to 1"""
-    feather: float = 0.08
+    light: Annotated[float, Range(0, 1)] = 1.0
+    """how much of the target's low-frequency light is taken over"""
+    feather: Annotated[float, Range(0, 1)] = 0.08
     """width of the soft edge made inside the mask, in sides of the face; 0 takes the mask as it is"""
     exact: bool = False
     """poisson: meet the target exactly at the border and do not feather; with color off and light 0 this is
@@ -40,8 +41,7 @@ class BlendOptions:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ValueError(f"unknown Poisson mode {self.mode!r}: choose one of {', '.join(MODES)}")
-        if not 0 <= self.light <= 1 or self.feather < 0:
-            raise ValueError(f"light {self.light} must be in [0, 1] and feather {self.feather} not negative")
+        check_ranges(self)
 
 
 PLAIN_POISSON = BlendOptions(color=False, light=0.0, exact=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..ops.pose_plane import on_plane
+from ..options import Range, check_ranges
 
 Floats = NDArray[np.float32]
 
@@ -28,19 +30,17 @@ _OPEN = 0.2
 class MapOptions:
     """How an appearance map is made."""
 
-    radius: float = 4.0
+    radius: Annotated[float, Range(0.1, 90, "degrees")] = 4.0
     """views closer than this in yaw and pitch, in degrees, compete; the best stays"""
-    limit: int = 64
+    limit: Annotated[int, Range(1, 1000)] = 64
     """largest number of views"""
-    blur: float = 0.35
-    """a view is dropped when its sharpness is below this share of the median view's, in [0, 1]"""
-    roll: float = 40.0
+    blur: Annotated[float, Range(0, 1)] = 0.35
+    """a view is dropped when its sharpness is below this share of the median view's"""
+    roll: Annotated[float, Range(0, 180, "degrees")] = 40.0
     """faces tilted by more than so many degrees are not used unless there is no other"""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        if not (0 < self.radius <= 90 and 1 <= self.limit <= 1000 and 0 <= self.blur <= 1 and 0 <= self.roll <= 180):
-            raise ValueError(f"got {self}, expected radius 0 to 90, limit 1 to 1000, blur 0 to 1, roll 0 to 180")
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

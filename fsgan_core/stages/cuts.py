@@ -9,12 +9,16 @@ black is then one cut, where the new picture appears, and a white flash is none.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from ..options import Range, check_ranges
 
 _WIDTH, _HEIGHT = 64, 48
 """Size of the thumbnail in pixels; the aspect ratio does not matter for comparing."""
@@ -32,12 +36,15 @@ _BINS = 8
 class CutOptions:
     """What counts as a scene cut."""
 
-    threshold: float = 0.31
-    """difference between two frames from which there is a cut, in [0, 1]"""
-    contrast: float = 4.0
+    threshold: Annotated[float, Range(0, 1)] = 0.31
+    """difference between two frames from which there is a cut"""
+    contrast: Annotated[float, Range(0, 255)] = 4.0
     """grey levels of standard deviation below which a frame shows nothing and is skipped"""
-    habit: float = 1.5
+    habit: Annotated[float, Range(0, math.inf)] = 1.5
     """a cut must also exceed the mean difference of the shot so far this many times"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from ..faces import FaceSequence, Track
 from ..ops.boxes import overlaps
 from ..ops.face_model import FaceModel, poses
 from ..ops.smoothing import SmoothingOptions, smooth
+from ..options import Range, check_ranges
 from ..streams import Clip, Frame
 from .alignment import Aligner
 from .keyframes import Keyframes
@@ -28,14 +30,17 @@ JITTER = 0.002
 class MeasureOptions:
     """How tracked faces are measured."""
 
-    presence: float = 0.5
-    """presence score from which a face counts as seen, in [0, 1]"""
-    minimum: float = 0.2
-    """share of its frames in which a track must be seen to be kept, in [0, 1]"""
+    presence: Annotated[float, Range(0, 1)] = 0.5
+    """presence score from which a face counts as seen"""
+    minimum: Annotated[float, Range(0, 1)] = 0.2
+    """share of its frames in which a track must be seen to be kept"""
     keyframes: bool = True
     """hold the landmarks of a track together by comparing every frame with a few of them"""
     smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
     """smoothing of landmarks along a track; a still is never smoothed"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

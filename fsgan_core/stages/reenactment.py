@@ -12,7 +12,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import continued, identity, resize, sample
 from ..ops.head_mesh import Placement, place
 from ..ops.pooling import box_mean, halved
+from ..options import Range, check_ranges
 from .alignment import Aligner, landed
 from .evidence import Window, gather
 from .features import feature_layer
@@ -38,16 +39,19 @@ _SOFT = 5
 class FlowOptions:
     """How the flow engine works."""
 
-    steps: int = 0
+    steps: Annotated[int, Range(0, 16)] = 0
     """steps from the source's face to the target's; 0 takes one per 30 degrees of pose gap"""
-    grid: int = 80
+    grid: Annotated[int, Range(16, 320)] = 80
     """pixels of the field in which flow is computed, along 1.6 times the face; flow is upsampled to the result"""
     refine: bool = True
     """let the network shift, merge and paint where geometry alone is in doubt"""
     adapter: str = ""
     """file made by 'fsgan adapt' that fits the network to the source's person; none when not given"""
-    mirror: float = 0.5
-    """trust in the mirrored half of the face relative to pixels really seen, in [0, 1]"""
+    mirror: Annotated[float, Range(0, 1)] = 0.5
+    """trust in the mirrored half of the face relative to pixels really seen"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

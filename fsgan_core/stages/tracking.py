@@ -7,15 +7,18 @@ missed for a while and is then continued if it looks the same. Tracks end at sce
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ..faces import Track
+from ..options import Range, check_ranges
 from .cuts import CutDetector, CutOptions
 from .descriptor import describe_box, similarity
 from .detection import Detections
@@ -37,21 +40,19 @@ _MEMORY = 20
 class TrackOptions:
     """How detections are linked."""
 
-    gap: int = 15
+    gap: Annotated[int, Range(0, math.inf, "frames")] = 15
     """longest stretch, in frames, in which a face is looked for and missed before its track ends"""
-    length: int = 5
+    length: Annotated[int, Range(1, math.inf, "frames")] = 5
     """shortest track kept, in frames; a shot or still shorter than this needs the face throughout"""
-    size: float = 20.0
+    size: Annotated[float, Range(0, math.inf, "pixels")] = 20.0
     """smallest face kept: mean height of its boxes in pixels"""
-    same: float = 0.5
-    """similarity from which a face that was missed, or that has jumped, is taken for the same, in [0, 1]"""
+    same: Annotated[float, Range(0, 1)] = 0.5
+    """similarity from which a face that was missed, or that has jumped, is taken for the same"""
     cuts: CutOptions = field(default_factory=CutOptions)
     """what counts as a scene cut"""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        if self.gap < 0 or self.length < 1 or self.size < 0 or not 0 <= self.same <= 1:
-            raise ValueError(f"got {self}, expected gap 0 or more, length 1 or more, size 0 or more, same 0 to 1")
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

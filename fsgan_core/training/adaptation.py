@@ -6,10 +6,12 @@ Some pictures are held out; the change that serves those best is kept, and none 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from ..networks.flow_net import FlowNet, doubt
 from ..networks.low_rank import Factors, fresh
 from ..networks.low_rank import changed as changed_weights
 from ..ops.face_model import FaceModel
+from ..options import Range, check_ranges
 from ..stages.landmarks import Landmarker
 from ..stages.refinement import ADAPTER
 from ..weights.checkpoint import save_weights
@@ -35,20 +38,23 @@ from .refinement import cropped, distances, importance
 class AdaptOptions:
     """How the network is adapted to a person."""
 
-    minutes: float = 4.0
+    minutes: Annotated[float, Range(0, math.inf)] = 4.0
     """longest time to learn, in minutes"""
-    rank: int = 4
+    rank: Annotated[int, Range(1, 256)] = 4
     """rank of the change of each layer; more learns more and forgets more"""
-    lr: float = 2e-3
+    lr: Annotated[float, Range(0, 1)] = 2e-3
     """learning rate"""
-    pairs: int = 32
+    pairs: Annotated[int, Range(1, math.inf)] = 32
     """pairs of pictures to learn from"""
-    held: int = 8
+    held: Annotated[int, Range(1, math.inf)] = 8
     """pairs held out, which decide when to stop and whether to keep the result"""
-    least: float = 0.01
+    least: Annotated[float, Range(-1, 1)] = 0.01
     """how much lower the held-out error has to get, as a share of it"""
     seed: int = 0
     """of everything random"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

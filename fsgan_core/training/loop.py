@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import FSGANError
+from ..options import Range, check_ranges
 from .card import Card, write_card
 from .parallel import APART, Group, joined
 from .run_files import CHECKPOINT, Progress, load_checkpoint, log, save_checkpoint, trim_log, write_curves, write_sheet
@@ -34,13 +35,13 @@ Batch = dict[str, Tensor]
 class TrainOptions:
     """How long and how fast to train. A run is resumed from ``checkpoint.safetensors`` in its folder."""
 
-    steps: int = 20000
+    steps: Annotated[int, Range(0, math.inf)] = 20000
     """optimiser steps in the whole run"""
-    lr: float = 1e-3
+    lr: Annotated[float, Range(0, 1)] = 1e-3
     """peak learning rate of AdamW"""
-    warmup: int = 300
+    warmup: Annotated[int, Range(0, math.inf)] = 300
     """steps of linear warm-up; then the rate falls along a cosine to 1 % of its peak"""
-    halve: int = 0
+    halve: Annotated[int, Range(0, math.inf)] = 0
     """halve the rate after every so many steps instead of the cosine, as the paper; 0: cosine"""
     weight_decay: float = 0.02
     beta1: float = 0.9
@@ -51,7 +52,7 @@ class TrainOptions:
     """learning rate of a critic (discriminator) relative to the model's"""
     ema: float = 0.998
     """decay of the moving average of the weights, which is what is evaluated and exported"""
-    every: int = 500
+    every: Annotated[int, Range(1, math.inf)] = 500
     """steps between checkpoints, evaluations, sheets and lines of the log"""
     seed: int = 0
     """of the batches and of chance inside the model"""
@@ -60,8 +61,11 @@ class TrainOptions:
     """autocast to bfloat16"""
     tensorboard: bool = False
     """write curves for TensorBoard too, if that package is installed"""
-    minutes: float = math.inf
+    minutes: Annotated[float, Range(0, math.inf)] = math.inf
     """stop (with a checkpoint) after this much wall time; the learning rate then falls along that time"""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 class Task(Protocol):

@@ -211,6 +211,7 @@ SWAP = {"5": node("FSGAN_SwapImage", target=["1", 0], source=["1", 0]), "2": nod
         ({"nodes": [], "links": []}, "", "a workflow of the graph page; export it for the API"),
         ([], "", "holds no nodes"),
         ({"1": {"inputs": {}}}, "", "node 1 in"),
+        (Path("nothing.json"), "", "no file nothing.json; check the name"),
     ],
 )  # fmt: skip
 def test_mistakes_are_said_before_anything_runs(

@@ -128,6 +128,26 @@ def test_defaults_are_the_core_s(nodes: dict[str, Any]) -> None:
     assert default("FSGAN_SelectFaces", "likeness") == ReferenceOptions().threshold
 
 
+def test_the_core_takes_all_that_the_widgets_give(infos: dict[str, Any]) -> None:
+    from fsgan_core import AnalyzeOptions, ReenactOptions, SwapOptions
+    from fsgan_core.options import describe
+    from fsgan_core.stages.blending import BlendOptions
+    from fsgan_core.stages.candidates import MapOptions
+    from fsgan_core.stages.reenactment import FlowOptions
+
+    kinds = (AnalyzeOptions, ReenactOptions, BlendOptions, MapOptions, FlowOptions, SwapOptions)
+    spans = {option.name: option.range for kind in kinds for option in describe(kind) if option.range}
+    same = {"match_light": "light", "crop_size": "size"}
+    same |= {name: name for name in ("every", "feather", "limit", "margin", "radius", "steps", "travel")}
+    found = 0
+    for info in infos.values():
+        for name, (_, settings) in _sockets(info).items():
+            if name in same:
+                assert settings["min"] in spans[same[name]] and settings["max"] in spans[same[name]], name
+                found += 1
+    assert found > 10
+
+
 def test_every_word_is_there_in_both_languages(infos: dict[str, Any]) -> None:
     words = {
         language: json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))

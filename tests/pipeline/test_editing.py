@@ -148,4 +148,4 @@ def test_command_line(portrait: Path, tmp_path: Path, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["edit", "-i", str(portrait), "-o", str(tmp_path / "no.png"), "--smile", "3"])
     assert stop.value.code == 2
-    assert "smile is 3, expected -1 to 1" in capsys.readouterr().err
+    assert "--smile: found '3', expected a number, -1 to 1" in capsys.readouterr().err

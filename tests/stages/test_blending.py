@@ -155,5 +155,5 @@ def test_colors_of_a_track_do_not_follow_the_frame():
 
 @pytest.mark.parametrize("wrong", [{"mode": "x"}, {"light": 1.5}, {"feather": -1.0}])
 def test_options_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"mode|light"):
+    with pytest.raises(ValueError, match=r"mode|light|feather"):
         BlendOptions(**wrong)

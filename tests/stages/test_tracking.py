@@ -180,5 +180,5 @@ def test_frames_must_ascend():
 
 
 def test_options_are_checked():
-    with pytest.raises(ValueError, match="expected gap"):
+    with pytest.raises(ValueError, match="gap is -1, expected 0 or more frames"):
         TrackOptions(gap=-1)
