@@ -46,10 +46,22 @@ class Crops:
     count: int
     models: ModelSet | None
 
+    @property
+    def threads(self) -> int:
+        """How many are worked on at the same time, as a whole swap does: else the last bits differed."""
+        from ..fsgan_core.rendering import at_once
+
+        if not self.faces:
+            return 1
+        frames = self.faces[-1].frame - self.faces[0].frame + 1
+        return at_once(self.faces[0].models, frames, max(one.crop.target.shape[-1] for one in self.faces))
+
     def staged(self, work: Callable[[Placed], FaceCrop]) -> Crops:
-        """The same after a stage, with a progress bar."""
-        watched = host.Progress(len(self.faces)).watch(self.faces)
-        return replace(self, faces=tuple(replace(one, crop=work(one)) for one in watched))
+        """The same after a stage, with a progress bar; several at a time."""
+        from ..fsgan_core.rendering import rendered
+
+        done = rendered(lambda one: replace(one, crop=work(one)), self.faces, self.threads)
+        return replace(self, faces=tuple(host.Progress(len(self.faces)).watch(done)))
 
     def through(self, *nodes: str) -> Crops:
         """The same, having been through stages.

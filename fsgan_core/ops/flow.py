@@ -98,8 +98,15 @@ def compose(first: Tensor, second: Tensor) -> Tensor:
 
 
 def resize(flow: Tensor, height: int, width: int) -> Tensor:
-    """The same flow for a result of another size, ``(B, 2, height, width)``; places keep their pixels."""
-    return functional.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
+    """The same flow for a result of another size, ``(B, 2, height, width)``; places keep their pixels.
+
+    Any field ``(B, C, H, W)`` goes, with the same bits from any number of threads.
+    """
+    # Channel by channel: three together are computed otherwise by one thread than by several.
+    alone = flow.flatten(0, 1)[:, None]
+    return functional.interpolate(alone, (height, width), mode="bilinear", align_corners=False).view(
+        *flow.shape[:2], height, width
+    )
 
 
 def spread(values: Tensor, known: Tensor, rounds: int) -> tuple[Tensor, Tensor]:

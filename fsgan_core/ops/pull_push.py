@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from .flow import resize
+
 
 def pull_push(values: Tensor, weights: Tensor) -> Tensor:
     """Fill values everywhere from where they have weight, through a pyramid (Gortler et al., The Lumigraph, 1996).
@@ -25,6 +27,5 @@ def pull_push(values: Tensor, weights: Tensor) -> Tensor:
     total, weight = levels.pop()
     filled = total / weight.clamp_min(1e-6)
     for total, weight in reversed(levels):
-        coarse = functional.interpolate(filled, scale_factor=2.0, mode="bilinear", align_corners=False)
-        filled = total + (1 - weight) * coarse
+        filled = total + (1 - weight) * resize(filled, *total.shape[-2:])
     return filled

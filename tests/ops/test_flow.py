@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from fsgan_core.ops.flow import compose, continued, identity, reflected, resize, sample
@@ -74,3 +75,14 @@ def test_beyond_the_border_a_picture_goes_on_without_a_seam_a_streak_or_a_mirror
     assert image[..., 10, 40:88].std() < 0.1 * stripes.std()  # neither streaks nor a mirrored picture
     assert 0.1 < image.min(dim=1).values[..., :16, :].mean() < 0.4  # the mean of what is near, not darkness
     torch.testing.assert_close(continued(torch.full((1, 3, 64, 64), 0.7), flow), torch.full((1, 3, 128, 128), 0.7))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_resizing_does_not_depend_on_the_number_of_threads(channels):
+    field, threads = torch.rand(2, channels, 128, 128), torch.get_num_threads()
+    results = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        results.append(resize(field, 174, 300))
+    torch.set_num_threads(threads)
+    assert torch.equal(*results) and results[0].shape == (2, channels, 174, 300)
