@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import MediaError
 from ..evaluation.identity import load_if_installed
 from ..evaluation.inspection import Inspector
-from ..evaluation.quality import Quality
-from ..evaluation.reference import Reference
+from ..evaluation.quality import Quality, far_apart
+from ..evaluation.reference import Reference, pose_gap
 from ..evaluation.report_page import JSON, PLOT, WORST, report_page
+from ..faces import FaceSequence
 from ..media import staged
 from ..models import Models
 from ..provenance import Marking
@@ -48,6 +50,14 @@ def quality_of(args: argparse.Namespace, source: AppearanceMap, models: Models) 
         return None
     embedder = load_if_installed(models.device)
     return Quality(Inspector([Reference.of(source, models, embedder)], models, embedder))
+
+
+def tell_of_gaps(faces: Sequence[FaceSequence], source: AppearanceMap, quality: Quality | None) -> None:
+    """Say that the target looks where no source picture does, unless the measures of a report will."""
+    if quality is None:
+        seen = (pose for face in faces for pose in face.poses[face.scores > 0])
+        if words := far_apart([pose_gap(source.poses, pose) for pose in seen]):
+            print(f"note: {words}")
 
 
 def write_report(args: argparse.Namespace, report: Report, quality: Quality | None, mark: Marking) -> None:

@@ -157,7 +157,11 @@ def _nothing_drawn(quality: Quality, found: Row) -> str:
 
 
 def _too_far(quality: Quality, found: Row) -> str:
-    gaps = values(quality.rows, "pose_gap")
+    return far_apart(values(quality.rows, "pose_gap"))
+
+
+def far_apart(gaps: Sequence[float]) -> str:
+    """What to say of angles between a target and the nearest source picture, one a frame; nothing of small ones."""
     if not gaps or np.mean(np.array(gaps) > _FAR) < 0.2:
         return ""
     turned = f"the target turns up to {max(gaps):.0f} degrees away from the nearest source picture"

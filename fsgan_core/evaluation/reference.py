@@ -57,7 +57,12 @@ class Reference:
 
     def gap(self, pose: Floats) -> float:
         """Yaw and pitch from a pose ``(3,)`` to the nearest view, in degrees, as one angle."""
-        return float(np.hypot(*(self.poses - pose)[:, :2].T).min())
+        return pose_gap(self.poses, pose)
+
+
+def pose_gap(views: Floats, pose: Floats) -> float:
+    """Yaw and pitch from a pose ``(3,)`` to the nearest of views ``(K, 3)``, in degrees, as one angle."""
+    return float(np.hypot(*(views - pose)[:, :2].T).min())
 
 
 def single_view(frame: Frame, landmarks: Floats, models: Models) -> AppearanceMap:
