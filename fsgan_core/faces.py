@@ -52,6 +52,17 @@ class FaceSequence:
     def __len__(self) -> int:
         return len(self.track)
 
+    def row(self, index: int) -> int | None:
+        """The row of a frame, counted from the clip's first; None where the face is not seen in it."""
+        row = index - self.track.start
+        return row if 0 <= row < len(self) and self.scores[row] > 0 else None
+
+    def absence(self, index: int) -> str:
+        """Why the face is not seen in a frame, in words."""
+        if not self.track.start <= index < self.track.stop:
+            return "the face is not in the picture"
+        return "the face is covered, blurred or turned away too far to be measured"
+
 
 @dataclass(frozen=True)
 class Analysis:

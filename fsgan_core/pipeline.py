@@ -204,11 +204,10 @@ def swap(
         with giving(colors, index):
             mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
             for track, face in enumerate(faces):
-                row = index - face.track.start
-                shown = 0 <= row < len(face) and face.scores[row] > 0
-                wanted.append(face.landmarks[row] if shown else None)
-                if not shown:
-                    records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
+                row = face.row(index)
+                wanted.append(None if row is None else face.landmarks[row])
+                if row is None:
+                    records.append(FaceRecord(track, "no_face", reason=face.absence(index)))
                     continue
                 aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
                 source, stages = ready[track % len(ready)], along[track](row)
@@ -320,9 +319,9 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
         records: list[FaceRecord] = []
         frame = shown
         for track, (face, moved) in enumerate(zip(faces, wanted, strict=True)):
-            row = index - face.track.start
-            if not (0 <= row < len(face) and face.scores[row] > 0):
-                records.append(FaceRecord(track, "no_face", reason=absence(face, index)))
+            row = face.row(index)
+            if row is None:
+                records.append(FaceRecord(track, "no_face", reason=face.absence(index)))
             elif controls.neutral:
                 records.append(FaceRecord(track, "kept", pose=angles(face.poses[row])))
             else:
@@ -342,13 +341,6 @@ def _controlled(face: FaceSequence, controls: Controls, models: Models) -> FaceS
     moved = controlled(models.face_model, landmarks, controls)
     pose = poses(models.face_model, moved)
     return replace(face, landmarks=moved.cpu().numpy(), poses=pose.cpu().numpy())
-
-
-def absence(face: FaceSequence, index: int) -> str:
-    """Why a face is not drawn in a frame, in words."""
-    if not face.track.start <= index < face.track.stop:
-        return "the face is not in the picture"
-    return "the face is covered, blurred or turned away too far to be measured"
 
 
 def angles(pose: NDArray[np.float32]) -> tuple[float, float, float]:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .finding import row_of
-
 if TYPE_CHECKING:
     from ..fsgan_core.faces import Analysis
     from ..fsgan_core.streams import Frame
@@ -23,7 +21,7 @@ def marked(frame: Frame, analysis: Analysis, index: int) -> Frame:
     unit = max(1, round(max(picture.size) / 640))
     font = ImageFont.load_default(12 * unit)
     for number, face in enumerate(analysis.faces):
-        row = row_of(face, index)
+        row = face.row(index)
         if row is None:
             continue
         left, top, right, bottom = (float(edge) for edge in face.track.boxes[row])

@@ -108,9 +108,3 @@ def person(analysis: Analysis, what: str) -> FaceSequence:
     if not analysis.faces:
         raise NoFaceError(f"found no face in the {what}; connect a picture that shows one, larger or less covered")
     return max(select(analysis, "largest"), key=len)
-
-
-def row_of(face: FaceSequence, index: int) -> int | None:
-    """The row of a face for a frame; None where it is not seen there."""
-    row = index - face.track.start
-    return row if 0 <= row < len(face) and face.scores[row] > 0 else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from . import host, pictures, widgets
-from .finding import fitting, row_of
+from .finding import fitting
 from .types import Faces, FacesType, ModelSet, stages
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LandmarksToMask(host.Node):
         masks = torch.zeros(image.shape[:3])
         for index in range(len(frames)):
             for face in analysis.faces:
-                row = row_of(face, index)
+                row = face.row(index)
                 if row is not None:
                     draw(masks[index], face.landmarks[row])
         shown = pictures.image(marked(frame, analysis, index) for index, frame in enumerate(frames))

@@ -11,7 +11,7 @@ from typing import Any
 from ..fsgan_core.words import plural
 from . import host, pictures, widgets
 from .crops import Crops, CropsType, Placed
-from .finding import PASSES, analyzed, chosen, fitting, row_of
+from .finding import PASSES, analyzed, chosen, fitting
 from .reports import listed
 from .sources import source_map, steps
 from .swap import user_masks
@@ -76,7 +76,7 @@ class CropFaces(host.Node):
             Placed(index, track, cropped(_aim(frame, one, row, masks[index]), loaded, margin), along[track](row))
             for index, frame in enumerate(clip)
             for track, one in enumerate(faces)
-            if (row := row_of(one, index)) is not None
+            if (row := one.row(index)) is not None
         )
         crops = Crops(cut, len(target), models)
         return host.io.NodeOutput(crops, crops.shown("target"))

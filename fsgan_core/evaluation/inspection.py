@@ -171,11 +171,8 @@ def beside(results: Iterable[Frame], target: Iterable[Frame], faces: Sequence[Fa
         faces: the faces replaced, as measured in the target.
     """
     for index, (frame, before) in enumerate(zip(results, target, strict=False)):
-        rows = [index - face.track.start for face in faces]
-        wanted = tuple(
-            face.landmarks[row] if 0 <= row < len(face) and face.scores[row] > 0 else None
-            for face, row in zip(faces, rows, strict=True)
-        )
+        rows = (face.row(index) for face in faces)
+        wanted = tuple(None if row is None else face.landmarks[row] for face, row in zip(faces, rows, strict=True))
         records = tuple(
             FaceRecord(track, "no_face", reason="the target shows no face here")
             if one is None

@@ -233,8 +233,7 @@ def _beside(chosen: Variant, one: Subject, source: AppearanceMap) -> Iterator[Re
     """Every seen frame drawn, with the real crop beside it, of a clip made smaller in full size."""
     drawn, (clip, scale) = chosen.reenacted(one.face, source, one.clip), _native(one.clip)
     for index, frame in enumerate(clip):
-        row = index - one.face.track.start
-        if 0 <= row < len(one.face) and one.face.scores[row] > 0:
+        if one.face.row(index) is not None:
             result, (left, top, right, bottom) = next(drawn)
             box = round(left * scale), round(top * scale), round(right * scale), round(bottom * scale)
             yield replace(result, target=cut(frame, box))

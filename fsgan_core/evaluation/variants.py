@@ -183,8 +183,8 @@ def _pasted(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, colo
 
 def _classic(target: Clip, face: FaceSequence, source: AppearanceMap, models: Models) -> Iterator[Rendered]:
     for index, frame in enumerate(target):
-        row = index - face.track.start
-        if not (0 <= row < len(face) and face.scores[row] > 0):
+        row = face.row(index)
+        if row is None:
             yield Rendered(frame, (FaceRecord(0, "no_face"),), frame, (None,))
             continue
         points = face.landmarks[row]

@@ -66,14 +66,10 @@ def swap_clip(
     views = prepared(sources, networks, options.radius)
     steady = _steady(target, face, networks)
     for index, frame in enumerate(target):
-        row = index - face.track.start
-        goal = steady(row, frame) if _seen(face, row) else None
+        row = face.row(index)
+        goal = None if row is None else steady(row, frame)
         swap = None if goal is None else swap_crop(views, frame, goal, networks, options)
         yield OfficialFrame(frame if swap is None else swap.frame, swap)
-
-
-def _seen(face: FaceSequence, row: int) -> bool:
-    return 0 <= row < len(face) and bool(face.scores[row] > 0)
 
 
 def _steady(target: Clip, face: FaceSequence, networks: OfficialNetworks) -> Callable[[int, Frame], FaceCrop]:
@@ -87,8 +83,8 @@ def _steady(target: Clip, face: FaceSequence, networks: OfficialNetworks) -> Cal
         return Photo(frame, boxes[row].astype(np.float32), dense[row].astype(np.float32), poses[row])
 
     for index, frame in enumerate(target):
-        row = index - face.track.start
-        if not _seen(face, row):
+        row = face.row(index)
+        if row is None:
             notes.end()
             continue
         found = cut(photo(row, frame), networks)

@@ -77,8 +77,8 @@ def steady_tracks(
         if index >= last:
             break
         for face, note in zip(faces, notes, strict=True):
-            row = index - face.track.start
-            if not (0 <= row < len(face) and face.scores[row] > 0):
+            row = face.row(index)
+            if row is None:
                 note.end()
                 continue
             picture = _picture(frame, face.landmarks[row], scale).to(device)
