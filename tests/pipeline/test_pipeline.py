@@ -15,8 +15,6 @@ from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.pipeline import (
     AnalyzeOptions,
     ReenactOptions,
-    SwapOptions,
-    UserMask,
     analyze,
     build_appearance_map,
     reenact,
@@ -31,7 +29,7 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowReenactor
 from fsgan_core.stages.segmentation import MeshSegmenter
 from fsgan_core.streams import Frames, Still
-from fsgan_core.swapping import Aim, FaceCrop, blended
+from fsgan_core.swapping import Aim, FaceCrop, SwapOptions, UserMask, blended
 
 MODEL = load_face_model()
 WIDTH, HEIGHT = 220, 160

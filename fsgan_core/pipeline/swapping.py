@@ -1,0 +1,69 @@
+"""A swap of whole clips; :mod:`fsgan_core.swapping` has the stages of one face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from ..faces import FaceSequence
+from ..models import Models
+from ..rendering import TrackColor, at_once, giving, largest, rendered, span
+from ..stages.appearance_map import AppearanceMap
+from ..stages.compositing import composite
+from ..stages.views import Source
+from ..streams import Clip, Frame
+from ..swapping import Aim, SwapOptions, UserMask, swap_face
+from .results import FaceRecord, Rendered, angles
+
+
+def swap(
+    target: Clip,
+    faces: Sequence[FaceSequence],
+    sources: Sequence[AppearanceMap],
+    models: Models,
+    options: SwapOptions | None = None,
+    user_mask: UserMask | Sequence[UserMask | None] | None = None,
+) -> Iterator[Rendered]:
+    """Put source faces onto target faces, frame by frame.
+
+    Args:
+        target: the clip that is kept.
+        faces: the faces to replace, as :func:`analyze` measured them in this clip.
+        sources: one source for all faces, or one for each.
+        models: the stages.
+        options: see :class:`SwapOptions`.
+        user_mask: added to or cut out of every face's mask; one for all frames, or one for each.
+
+    Yields:
+        one result a frame, in order; frames without a chosen face are the target's own.
+
+    Raises:
+        ValueError: the numbers of sources and faces do not fit.
+    """
+    if len(sources) not in (1, len(faces)):
+        raise ValueError(f"found {len(sources)} sources for {len(faces)} faces; give one, or one for each face")
+    ready = [Source(source, models.face_model, models.device, models.segmentation) for source in sources]
+    along = models.along(target, faces)
+    colors = [TrackColor(face) for face in faces]
+    options = options or SwapOptions()
+
+    def draw(item: tuple[int, Frame]) -> Rendered:
+        index, frame = item
+        patches, records, wanted = [], [], []
+        with giving(colors, index):
+            mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
+            for track, face in enumerate(faces):
+                row = face.row(index)
+                wanted.append(None if row is None else face.landmarks[row])
+                if row is None:
+                    records.append(FaceRecord(track, "no_face", reason=face.absence(index)))
+                    continue
+                aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
+                source, stages = ready[track % len(ready)], along[track](row)
+                drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=stages, options=options))
+                patches.append(drawn.patch)
+                records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
+        return Rendered(composite(frame, patches), tuple(records), frame, tuple(wanted))
+
+    threads = at_once(models, span(faces), options.margin * largest(faces))
+    yield from rendered(draw, enumerate(target), threads)
