@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -50,6 +50,7 @@ class Report:
         models: name of the backend of each stage.
         device: where it was computed.
         inspection: measures every frame where the quality is wanted too.
+        notes: what else there is to say, such as that the target's file is cut off.
         rows: one for each face in each frame, in order; one of status ``"kept"`` for a frame without any.
         times: seconds of every frame.
     """
@@ -59,6 +60,7 @@ class Report:
     models: Mapping[str, str]
     device: str
     inspection: Inspection | None = None
+    notes: Sequence[str] = ()
     rows: list[dict[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
@@ -93,6 +95,7 @@ class Report:
         seconds = time.monotonic() - self._began
         speed = {"seconds": round(seconds, 2), "frames_per_second": round(frames / max(seconds, 1e-6), 2)}
         counts: dict[str, Any] = {"frames": frames, "statuses": dict(Counter(row["status"] for row in self.rows))}
+        notes = {"notes": list(self.notes)} if self.notes else {}
         quality = {"quality": self.inspection.summary()} if self.inspection else {}
         return {
             "version": VERSION,
@@ -100,7 +103,7 @@ class Report:
             "options": dict(self.options),
             "models": dict(self.models),
             "device": self.device,
-            "summary": counts | speed | quality,
+            "summary": counts | speed | notes | quality,
             "frames": self.rows,
         }
 

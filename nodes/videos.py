@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import host
+from .telling import note
 
 if TYPE_CHECKING:
     from ..fsgan_core.media import Video
@@ -56,6 +57,8 @@ class Window:
 def opened(video: Any) -> Iterator[Window]:
     """A VIDEO as a clip; what has to be put on disk for it is gone when the block ends.
 
+    What is then known to be wrong with its file goes into the node's report.
+
     Raises:
         MediaError: it cannot be read, or its window holds no frame.
     """
@@ -77,6 +80,8 @@ def opened(video: Any) -> Iterator[Window]:
         if next(iter(window), None) is None:
             raise MediaError(f"the video has no frame from {start:g} s on for {duration:g} s; change its trim")
         yield window
+        if whole.damage:
+            note(f"the video {whole.damage}")
 
 
 def written(frames: Iterable[Frame], like: Window, mark: Marking, quality: int) -> Any:

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fsgan_core.cli import main
-from fsgan_core.media import Image, Video, VideoWriter, read_image, write_image
+from fsgan_core.media import EncodeOptions, Image, Video, VideoWriter, read_image, write_image
+from fsgan_core.media.encoding import DEFAULT_OPTIONS
 from fsgan_core.models import Models
 from fsgan_core.pipeline import analyze
 from fsgan_core.streams import Frames, Still
@@ -187,8 +188,8 @@ def test_unicode_and_spaces(face: Picture, tmp_path: Path) -> None:
     assert read_image(output).size == (256, 256)
 
 
-def written(path: Path, frames: Iterable[Picture]) -> Path:
-    with VideoWriter(path, rate=Fraction(10)) as writer:
+def written(path: Path, frames: Iterable[Picture], options: EncodeOptions = DEFAULT_OPTIONS) -> Path:
+    with VideoWriter(path, rate=Fraction(10), options=options) as writer:
         for frame in frames:
             writer.write(frame)
     return path
@@ -210,6 +211,23 @@ def test_frames_without_the_face_are_passed_through_and_reported(
     assert len(after) == 12
     assert all((a == b).all() for a, b in zip(before[9:], after[9:], strict=True))
     assert any((a != b).any() for a, b in zip(before[:9], after[:9], strict=True))
+
+
+def test_a_target_that_is_cut_off_is_swapped_as_far_as_it_goes_and_told(
+    face: Picture, portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, output, report = tmp_path / "part.mkv", tmp_path / "out.mp4", tmp_path / "r.json"
+    written(target, [np.roll(face, shift, 1) for shift in range(12)], EncodeOptions(codec="ffv1"))
+    target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+    words = ["swap", "-s", portrait, "-t", target, "-o", output, "--report", report, "--no-measure"]
+    assert main([str(word) for word in words]) == 0
+    count = len(list(Video(output)))
+    assert 1 <= count < 12
+    summary = json.loads(report.read_text())["summary"]
+    assert summary["frames"] == summary["statuses"]["swapped"] == count
+    [note] = summary["notes"]
+    assert note.startswith(f"{target} seems cut off: found {count} of about 1")
+    assert f"note: {note}\n" in capsys.readouterr().out
 
 
 def test_python_is_told_of_arrays_that_are_no_frames() -> None:

@@ -43,6 +43,12 @@ class Input:
         """The clip, if it is a video."""
         return self.clip if isinstance(self.clip, Video) else None
 
+    @property
+    def notes(self) -> list[str]:
+        """What is wrong with the file, as far as it was read."""
+        damage = self.video.damage if self.video else ""
+        return [f"{self.path} {damage}"] if damage else []
+
     def moment(self, index: int) -> float:
         """Time in seconds of a frame that was decoded."""
         if self.video is None:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     models = load_models(args)
     faces = chosen_faces(item.clip, measured(item, models, args), models, args)
     asked = {"faces": args.face, "edit": asdict(controls), **engine_values(args)}
-    report = Report("edit", asked, asdict(chosen_backends(args)), str(models.device))
+    report = Report("edit", asked, asdict(chosen_backends(args)), str(models.device), notes=item.notes)
     results = watched(edit(item.clip, faces, controls, models), "editing", item.length)
     mark = Marking(operation="face edit", weights=weights_used(args))
     write_result(args, report.noted(results, item.moment), mark, item.image, item.video)

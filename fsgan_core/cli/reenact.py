@@ -97,6 +97,11 @@ class Motion:
             return None
         return frames_of(self.found.clip, face)
 
+    @property
+    def notes(self) -> list[str]:
+        """What is wrong with the file."""
+        return [] if isinstance(self.found, Analysis) else self.found.notes
+
     def moment(self, index: int) -> float:
         """Time in seconds of a frame."""
         if isinstance(self.found, Analysis):
@@ -119,7 +124,7 @@ def run(args: argparse.Namespace) -> None:
     idle, draw, source = _drawing(args, models, options, target)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
-    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality)
+    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality, target.notes)
     drawn = in_time(draw, target.chosen(motion, models, args), motion.frame_count, idle.frame)
     frames = report.noted(watched(drawn, "reenacting", motion.frame_count), target.moment)
     mark = Marking(operation="face reenactment", weights=weights_used(args))

@@ -57,13 +57,15 @@ def check_reference(args: argparse.Namespace) -> None:
 
 
 def measured(item: Input, models: Models, args: argparse.Namespace) -> Analysis:
-    """Measure the faces of an input.
+    """Measure the faces of an input; say what is wrong with its file.
 
     Raises:
         NoFaceError: there is none.
     """
     clip = Watched(item.clip, f"measuring {item.path.name}", item.length)
     analysis = analyze(clip, models, read_options(args, AnalyzeOptions))
+    for words in item.notes:
+        print(f"note: {words}")
     if not analysis.faces:
         raise NoFaceError(f"found no face in {item.path}; name one that shows a face, larger or less covered")
     return analysis

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     asked = {"faces": args.face, "swap": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
     tell_of_gaps(faces, source, quality)
-    report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device), quality)
+    report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device), quality, target.notes)
     results = watched(swap(target.clip, faces, [source], models, options, mask), "swapping", target.length)
     mark = Marking(operation="face swap", weights=weights_used(args))
     write_result(args, report.noted(results, target.moment), mark, target.image, target.video)

@@ -83,4 +83,5 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("frames", f"{values['summary']['frames']}, {rate}"),
         ("faces, frame by frame", counts),
         ("stages", stages),
+        *(("note", words) for words in report.notes),
     )

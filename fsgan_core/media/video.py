@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import InputContainer
@@ -16,6 +17,8 @@ from av.video.stream import VideoStream
 
 from ..errors import MediaError
 from ..streams import Frame
+from ..words import plural
+from .extent import Extent
 from .files import check_input
 from .picture import LARGEST_PICTURE, is_picture
 from .pixels import colour_of, orientation_of, to_frame
@@ -38,6 +41,7 @@ class Video:
         pts: presentation time in ticks of every frame decoded so far, strictly ascending; filled
             while frames are iterated.
         skipped: broken pictures known to be left out in the latest iteration.
+        missing: frames, about, that were cut off at its end by its own account; known once it was iterated to there.
         frame_count_hint: how many frames the file says it has, 0 where it does not; for progress only.
         colour: how its samples stand for colours.
         aspect: width over height of an upright pixel.
@@ -55,7 +59,7 @@ class Video:
         """
         self.path = Path(path)
         self.pts: list[int] = []
-        self.skipped = 0
+        self.skipped = self.missing = 0
         check_input(self.path)
         with self._opened() as container:
             stream = self._stream(container)
@@ -83,6 +87,14 @@ class Video:
                     self.pts.append(self._next_pts(picture.pts))
                 yield self._frame(picture, converter)
 
+    @property
+    def damage(self) -> str:
+        """What is wrong with the file, as words that follow its name; empty while nothing is known to be."""
+        found = len(self.pts)
+        cut = f"seems cut off: found {found} of about {plural(found + self.missing, 'frame')}" if self.missing else ""
+        broken = f"has {plural(self.skipped, 'broken picture')}, left out" if self.skipped else ""
+        return ", and ".join(words for words in (cut, broken) if words)
+
     def _frame(self, picture: av.VideoFrame, converter: VideoReformatter) -> Frame:
         try:
             return self._orientation.apply(to_frame(picture, self._stored_size, converter))
@@ -100,7 +112,8 @@ class Video:
         try:
             return av.open(str(self.path), metadata_errors="replace")
         except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(f"{self.path} is not a video that can be read ({_reason(error)})") from error
+            reason = _reason(error) + _clue(self.path)
+            raise MediaError(f"{self.path} is not a video that can be read ({reason})") from error
 
     def _stream(self, container: InputContainer) -> VideoStream:
         for stream in container.streams.video:
@@ -129,13 +142,18 @@ class Video:
             yield from (picture for picture in pictures if not picture.is_corrupt)
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream] | None]:
-        """All packets, then None, which asks the decoder for what it still holds."""
+        """All packets of the pictures, then None, which asks the decoder for what it still holds."""
+        extent = Extent(container, stream.index)
         try:
-            yield from container.demux(stream)
+            for packet in container.demux():
+                extent.see(packet)
+                if packet.stream.index == stream.index:
+                    yield cast("Packet[VideoStream]", packet)
         except (av.error.InvalidDataError, av.error.EOFError):
             self.skipped += 1
         except av.error.FFmpegError as error:
             raise MediaError(f"{self.path} cannot be read to its end ({_reason(error)})") from error
+        self.missing = round(extent.missing() * self.rate)
         yield None
 
 
@@ -179,3 +197,9 @@ def _frame_count(container: InputContainer, stream: VideoStream) -> int:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
+
+
+def _clue(path: Path) -> str:
+    """What is likely wrong with a file that cannot be opened: an MP4 or MOV has its index at the end."""
+    with path.open("rb") as file:
+        return "; it seems cut off before its index; copy it again" if file.read(12)[4:8] == b"ftyp" else ""

@@ -51,7 +51,7 @@ def test_frames_come_in_order_with_their_content(media, tmp_path, name, codec, p
         assert frame.dtype == np.uint8
         assert frame.flags.c_contiguous
         assert difference(frame, media.pattern(index)) < worst
-    assert video.skipped == 0
+    assert (video.skipped, video.damage) == (0, "")
 
 
 @pytest.mark.parametrize("matrix", [1, 6])
@@ -168,6 +168,25 @@ def test_a_truncated_video_gives_what_is_there(media, tmp_path):
     assert 5 < len(frames) < 40
     assert len(video.pts) == len(frames)
     assert difference(frames[5], media.pattern(5)) < 4
+    assert len(frames) + video.missing == pytest.approx(40, abs=2)
+    assert video.damage == f"seems cut off: found {len(frames)} of about {len(frames) + video.missing} frames"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_beyond_the_pictures_is_no_missing_picture(suffix, tmp_path):
+    path = tmp_path / f"a{suffix}"
+    with av.open(str(path), "w") as output:
+        pictures, sound = output.add_stream("libx264", rate=25), output.add_stream("aac", rate=44100, layout="mono")
+        pictures.codec_context.width, pictures.codec_context.height = 64, 48
+        pictures.codec_context.pix_fmt = "yuv420p"
+        grey = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")
+        output.mux([*pictures.encode(grey), *pictures.encode(None)])
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 5 * 44100), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 44100
+        output.mux([*sound.encode(silence), *sound.encode(None)])
+    video = Video(path)
+    assert len(list(video)) == 1
+    assert video.damage == ""
 
 
 def test_damage_in_the_middle_is_skipped_and_counted(media, tmp_path):
@@ -182,6 +201,7 @@ def test_damage_in_the_middle_is_skipped_and_counted(media, tmp_path):
     frames = list(video)
     assert len(frames) + video.skipped == 30
     assert video.skipped >= 1
+    assert "broken picture" in video.damage and "cut off" not in video.damage
     assert np.array_equal(frames[0], media.pattern(0))
     assert all(later > earlier for earlier, later in zip(video.pts, video.pts[1:], strict=False))
 
@@ -231,7 +251,7 @@ def test_what_is_no_video_is_told_in_one_line(tmp_path, clip):
         tmp_path / "absent.mp4": "no file",
         empty: "is empty",
         renamed: "not a video that can be read",
-        headless: "not a video that can be read",
+        headless: "not a video that can be read .*cut off before its index; copy it again",
         sound_only(tmp_path / "sound.m4a"): "holds no video .found: audio",
         no_pictures(tmp_path / "zero length.mp4"): "holds no video .found: nothing",
     }
@@ -260,4 +280,4 @@ def test_real_videos_give_as_many_frames_as_packets(name):
         packets = sum(packet.size > 0 for packet in container.demux(video=0))
     video = Video(path)
     assert sum(1 for _ in video) == packets
-    assert video.skipped == 0
+    assert video.damage == ""

@@ -55,6 +55,19 @@ def test_a_swapped_video_keeps_times_size_and_sound(run: Run, host: Any, film: P
     assert any(preview is not None for _, _, preview in host.bar.seen)
 
 
+def test_a_video_that_is_cut_off_is_told(run: Run, host: Any, film: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part.mkv"
+    with av.open(str(film)) as source, av.open(str(part), "w") as output:
+        pictures = output.add_stream("mjpeg", rate=8, options={"strict": "unofficial"})
+        pictures.width, pictures.height, pictures.pix_fmt = 224, 256, "yuv420p"
+        for picture in source.decode(video=0):
+            output.mux(pictures.encode(picture))
+        output.mux(pictures.encode(None))
+    part.write_bytes(part.read_bytes()[: part.stat().st_size * 2 // 3])
+    _, _, report = run("FSGAN_AnalyzeVideo", video=video(host, str(part)))
+    assert "the video seems cut off: found" in report.splitlines()[-1]
+
+
 def test_a_window_gives_its_frames_and_its_sound(run: Run, host: Any, film: Path, picture: torch.Tensor) -> None:
     before = left(host)
     window = video(host, str(film), 0.25, 0.5)
