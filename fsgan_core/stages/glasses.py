@@ -63,7 +63,11 @@ def _followed(hidden: Tensor) -> Tensor:
 
 def worn(hidden: Tensor, prior: Tensor) -> Tensor:
     """How surely glasses are worn, ``(B, 1, 1, 1)`` in [0, 1]; arguments as in :func:`kept_whole`."""
+    return smoothstep((hidden_share(hidden, prior) - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
+
+
+def hidden_share(hidden: Tensor, prior: Tensor) -> Tensor:
+    """Share of the part between the eyes that is surely hidden, ``(B, 1, 1, 1)``; as in :func:`kept_whole`."""
     inside, x, y = prior.split(1, 1)
     middle = (1 - box_max(1 - inside, _EDGE)) * ((y > _TOP) & (y < _BOTTOM) & (x.abs() < _MIDDLE))
-    share = ((hidden > 0.5) * middle).sum((2, 3), keepdim=True) / middle.sum((2, 3), keepdim=True).clamp_min(1)
-    return smoothstep((share - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
+    return ((hidden > 0.5) * middle).sum((2, 3), keepdim=True) / middle.sum((2, 3), keepdim=True).clamp_min(1)

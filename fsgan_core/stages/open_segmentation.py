@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..networks.unet import UNet
-from ..ops.face_model import FaceModel
+from ..ops.face_model import FaceModel, poses
 from ..ops.mesh import facing, interpolate, rasterize
 from .glasses import kept_whole
 from .open_networks import Upright, load_unet, placed
+from .upturned import without_shadows
 
 MARGIN = 1.4
 """Side of what the network sees over the longer side of the face; about the middle of what it was trained on."""
@@ -41,7 +42,8 @@ class OpenSegmenter:
     def __call__(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """See :class:`~fsgan_core.stages.segmentation.Segmenter`."""
         square, shares, prior = self._answer(images, landmarks)
-        hidden = kept_whole(1 - shares[:, FACE : FACE + 1], prior)
+        seen = without_shadows(1 - shares[:, FACE : FACE + 1], prior, poses(self.model, landmarks)[:, 1])
+        hidden = kept_whole(seen, prior)
         face = square.put_back(1 - hidden, *images.shape[-2:])
         return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1)
 
