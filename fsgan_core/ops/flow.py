@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .lowpass import weighted_lowpass
 from .pooling import box_mean
 
 
@@ -44,39 +43,6 @@ def reflected(flow: Tensor, picture: Tensor) -> Tensor:
     limit = flow.new_tensor((picture.shape[-1], picture.shape[-2]))[:, None, None]
     folded = flow.remainder(2 * limit)
     return torch.where((flow < 0) | (flow > limit), torch.minimum(folded, 2 * limit - folded), flow)
-
-
-def continued(picture: Tensor, flow: Tensor) -> Tensor:
-    """Look a picture up, continued beyond its border: mirrored at first, and farther away blurred more and more.
-
-    A border repeated shows streaks, and a mirror a second face.
-
-    Args:
-        picture: ``(1, C, h, w)``.
-        flow: ``(1, 2, S, S)`` pixels of ``picture``, most of them within.
-
-    Returns:
-        ``(1, C, S, S)``.
-    """
-    side = flow.shape[-1]
-    limit = flow.new_tensor((picture.shape[-1], picture.shape[-2]))[:, None, None]
-    beyond = torch.maximum(-flow, flow - limit).amax(1, keepdim=True).clamp_min(0)
-    if not beyond.any():
-        return sample(picture, flow, "bicubic")
-    image = sample(picture, reflected(flow, picture), "bicubic")
-    whole = (flow[..., -1, -1] - flow[..., 0, 0]).abs().amax().clamp_min(1e-6)
-    beyond = beyond / whole
-    parts = torch.cat((image, (beyond == 0).to(image.dtype), beyond), 1)
-    coarse, inside, away = resize(parts, _COARSE, _COARSE).split((image.shape[1], 1, 1), 1)
-    for width in CONTINUED:
-        coarse = torch.lerp(coarse, weighted_lowpass(coarse, inside, width * _COARSE), (away / width).clamp(max=1))
-    return torch.lerp(image, resize(coarse, side, side), (beyond / CONTINUED[0]).clamp(max=1))
-
-
-CONTINUED = (0.016, 0.04, 0.1)
-"""Widths of the blurs of :func:`continued`, each full as far beyond the border; relative to the side of the result."""
-_COARSE = 64
-"""Side in pixels of what is blurred."""
 
 
 def compose(first: Tensor, second: Tensor) -> Tensor:

@@ -117,6 +117,14 @@ def head_reach(mean: Tensor, landmarks: Tensor) -> Tensor:
     return outer_ring(contour(face.shape, face))
 
 
+def reached(places: Tensor, ring: Tensor) -> Tensor:
+    """How far places ``(B, P, 2)`` lie from the middle of a ring ``(B, Q, 2)``, ``(B, P, 1)``: 1 on it, about."""
+    middle = ring.mean(1, keepdim=True)
+    normal = (ring.roll(-1, 1) - ring).flip(2) * ring.new_tensor((1.0, -1.0))
+    width = (normal * (ring - middle)).sum(2)[:, None]
+    return ((places - middle) @ normal.mT / width).amax(2, keepdim=True)
+
+
 def ring_triangles(device: torch.device) -> Tensor:
     """The triangles ``(144, 3)`` of :func:`head_rings`: two closed strips of 36 quadrilaterals."""
     count = len(FACE_OVAL)
@@ -145,10 +153,7 @@ def _within(ring: Tensor, outer: Tensor) -> Tensor:
     Of a head in profile the contour would else lie beyond what stays, and the picture between them would be torn.
     """
     middle = outer.mean(1, keepdim=True)
-    normal = (outer.roll(-1, 1) - outer).flip(2) * outer.new_tensor((1.0, -1.0))
-    width = (normal * (outer - middle)).sum(2)[:, None]
-    reached = ((ring - middle) @ normal.mT / width).amax(2, keepdim=True)  # 1 on the outer ring, about
-    return middle + (ring - middle) / (reached / _WITHIN).clamp_min(1)
+    return middle + (ring - middle) / (reached(ring, outer) / _WITHIN).clamp_min(1)
 
 
 def _behind(rings: Tensor, face: Placement) -> Tensor:

@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from ..networks.flow_net import featured
+from ..ops.beyond import continued
 from ..ops.face_model import FaceModel
-from ..ops.flow import continued, identity, resize, sample
+from ..ops.flow import identity, resize, sample
 from ..ops.head_mesh import Placement, place
+from ..ops.head_rings import contour
 from ..ops.pooling import box_mean, halved
 from ..options import Range, check_ranges
 from .alignment import Aligner, landed
@@ -173,7 +175,8 @@ class FlowReenactor:
             confidence = 1 - (1 - confidence) * (1 - painted)
         if surroundings:
             around = surroundings_flow(layers[main], target, (field, size))
-            image = torch.lerp(continued(layers[main].picture, around), image, mask)
+            head = contour(target.shape, target) * (size / field)
+            image = torch.lerp(continued(layers[main].picture, around, head), image, mask)
         steps = max(layer.steps for layer in layers)
         return Reenactment(image.clamp(0, 1), face, confidence, openings, lacking, steps)
 
