@@ -17,6 +17,9 @@ from .stages.views import View, prepare
 from .stages.warping import Anchor
 from .streams import Frame
 
+HEAD = 2.6
+"""Side of the square in which a head can move over the longer side of its face, about."""
+
 
 @dataclass(frozen=True)
 class Head:

@@ -35,6 +35,8 @@ class SwapOptions:
     """take the source view of the closest pose instead of interpolating between views"""
     inside: Literal["auto", "source", "target"] = "auto"
     """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
+    face_shape: Annotated[float, Range(0, 1)] = 0.0
+    """how far the target's head takes on the source's proportions, and what is around it bends along"""
 
     def __post_init__(self) -> None:
         check_ranges(self)

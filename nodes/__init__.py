@@ -14,6 +14,7 @@ from .poisson import PoissonBlend
 from .provenance import InspectProvenance, SaveMarkedImage, SaveMarkedVideo
 from .reenact import ReenactImage, ReenactVideo
 from .regions import LandmarksToMask
+from .reshaping import ReshapeFaces
 from .stages import BlendFaces, CompleteFaces, CompositeFaces, CropFaces, ReenactFaces, SegmentFaces
 from .swap import SwapImage, SwapVideo
 from .telling import missing_libraries
@@ -22,7 +23,7 @@ NODES = (
     *(LoadModels, AnalyzeImages, AnalyzeVideo, SelectFaces, FacesFromHost, LandmarksToMask),
     *(BuildAppearanceMap, PreviewCoverage, SaveFaceSet, LoadFaceSet),
     *(SwapImage, SwapVideo, ReenactImage, ReenactVideo, EditImage, EditVideo),
-    *(CropFaces, ReenactFaces, SegmentFaces, CompleteFaces, BlendFaces, CompositeFaces),
+    *(ReshapeFaces, CropFaces, ReenactFaces, SegmentFaces, CompleteFaces, BlendFaces, CompositeFaces),
     *(PoissonBlend, SaveMarkedImage, SaveMarkedVideo, InspectProvenance),
     *(EvaluateSwap, CompareSheet, PlotReport),
     *(ExamplePicture, ExampleVideo),

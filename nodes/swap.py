@@ -48,6 +48,7 @@ class SwapImage(host.Node):
                 *_inputs(widgets.socket(host.io.Image, "target", "The pictures that are kept, except for the face.")),
                 widgets.batch(),
                 widgets.measure(),
+                widgets.face_shape(0.0, advanced=True, optional=True),
             ],
             outputs=[
                 widgets.output(host.io.Image, "image", "The target with the source's face; as many as came in."),
@@ -96,6 +97,7 @@ class SwapVideo(host.Node):
                 widgets.number("every", 3, (1, 60, 1), "Look for new faces every so many frames.", advanced=True),
                 widgets.number("quality", 18, (0, 51, 1), quality, advanced=True),
                 widgets.measure(),
+                widgets.face_shape(0.0, advanced=True, optional=True),
             ],
             outputs=[
                 widgets.output(host.io.Video, "video", "The target with the source's face, its times and its sound."),
@@ -135,7 +137,12 @@ def drawn(given: dict[str, Any]) -> SwapOptions:
     """How the widgets of a node ask for a face to be drawn."""
     from ..fsgan_core.swapping import SwapOptions
 
-    return SwapOptions(margin=given["margin"], closest=given["views"] == "closest", inside=given["inside"])
+    return SwapOptions(
+        margin=given["margin"],
+        closest=given["views"] == "closest",
+        inside=given["inside"],
+        face_shape=given.get("face_shape", 0.0),
+    )
 
 
 def user_masks(mask: Any, mode: str, size: tuple[int, int], count: int) -> list[UserMask | None]:

@@ -165,6 +165,12 @@ def views() -> io.Input:
     return choice("views", ("interpolate", "closest"), text, advanced=True)
 
 
+def face_shape(default: float, **more: Any) -> io.Input:
+    """Whose proportions the head has."""
+    text = "How far the target's head takes on the source's proportions: 0 keeps its own, 1 gives it the source's."
+    return number("face_shape", default, (0.0, 1.0, 0.05), text, **more)
+
+
 def margin() -> io.Input:
     """How much around a face is cut out with it."""
     return number("margin", 1.6, (1.2, 3.0, 0.1), "Side of the crop over the longer side of the face.", advanced=True)

@@ -9,7 +9,7 @@ import pytest
 CORE = Path(__file__).parents[1] / "fsgan_core"
 ORDER = [
     *("errors", "words", "options", "provenance", "streams", "ops", "faces", "networks", "weights", "stages", "models"),
-    *("media", "swapping", "heads", "rendering", "pipeline", "timeline", "official", "report", "gallery"),
+    *("media", "swapping", "heads", "reshaping", "rendering", "pipeline", "timeline", "official", "report", "gallery"),
     *("training", "evaluation", "demo", "cli"),
 ]
 OUTSIDE = {"nodes", "headless", "comfy", "comfy_api", "comfy_extras", "folder_paths", "fsgan_core"}

@@ -95,6 +95,25 @@ def transfer(model: FaceModel, source: Tensor, target: Tensor, *, parts: Parts =
     return scale[:, None, None] * shape @ rotation.mT + (ours.translation + shift)[:, None]
 
 
+def proportioned(model: FaceModel, source: Tensor, target: Tensor, share: float) -> Tensor:
+    """The target's face with the source's proportions; pose, expression, size and place remain the target's.
+
+    Args:
+        model: the face model.
+        source: ``(478, 3)`` landmarks in pixels of any picture.
+        target: ``(F, 478, 3)`` landmarks of one person, in pixels.
+        share: how much of the difference, in [0, 1].
+
+    Returns:
+        ``(F, 478, 3)`` pixels of the target's picture.
+    """
+    ours, theirs = fit(model, source[None]), fit(model, target, shared_identity=True)
+    shape = canonical(ours, source[None]).expand(len(target), -1, -1)
+    shape = _expressed(model, ours, shape, theirs, canonical(theirs, target), "all")
+    whole = theirs.scale[:, None, None] * shape @ theirs.rotation.mT + theirs.translation[:, None]
+    return torch.lerp(target, whole, share)
+
+
 def _expressed(model: FaceModel, ours: Fit, shape: Tensor, theirs: Fit, seen: Tensor, parts: Parts) -> Tensor:
     """The source's canonical landmarks with the target's expression instead of its own."""
     names = [name.startswith(MOUTH_SHAPES) or parts != "mouth" for name in model.names]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from ..faces import FaceSequence
-from ..heads import head_of, moved_head
+from ..heads import HEAD, head_of, moved_head
 from ..models import Models
 from ..ops.controls import Controls, controlled
 from ..ops.face_model import poses
@@ -17,9 +17,6 @@ from ..stages.compositing import composite
 from ..streams import Clip, Frame
 from ..swapping import seen
 from .results import FaceRecord, Rendered, angles
-
-_HEAD = 2.6
-"""Side of the square in which a head can move over the longer side of its face, about."""
 
 
 def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: Models) -> Iterator[Rendered]:
@@ -55,7 +52,7 @@ def edit(clip: Clip, faces: Sequence[FaceSequence], controls: Controls, models: 
                 records.append(FaceRecord(track, "edited", patch.box, pose, drawn.steps, seen(drawn)))
         return Rendered(frame, tuple(records), shown)
 
-    yield from rendered(draw, enumerate(clip), at_once(models, span(faces), _HEAD * largest(faces)))
+    yield from rendered(draw, enumerate(clip), at_once(models, span(faces), HEAD * largest(faces)))
 
 
 def _controlled(face: FaceSequence, controls: Controls, models: Models) -> FaceSequence:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from ..faces import FaceSequence
+from ..heads import HEAD
 from ..models import Models
 from ..rendering import TrackColor, at_once, giving, largest, rendered, span
+from ..reshaping import reshaped, shaped_like
 from ..stages.appearance_map import AppearanceMap
 from ..stages.compositing import composite
 from ..stages.views import Source
@@ -46,24 +48,35 @@ def swap(
     along = models.along(target, faces)
     colors = [TrackColor(face) for face in faces]
     options = options or SwapOptions()
+    shapes = _shapes(faces, sources, models, options.face_shape)
 
     def draw(item: tuple[int, Frame]) -> Rendered:
         index, frame = item
         patches, records, wanted = [], [], []
         with giving(colors, index):
             mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
-            for track, face in enumerate(faces):
+            shown = reshaped(frame, index, faces, shapes, models)
+            for track, (face, shape) in enumerate(zip(faces, shapes, strict=True)):
                 row = face.row(index)
-                wanted.append(None if row is None else face.landmarks[row])
+                wanted.append(None if row is None else shape.landmarks[row])
                 if row is None:
                     records.append(FaceRecord(track, "no_face", reason=face.absence(index)))
                     continue
-                aim = Aim(frame, face.landmarks[row], face.poses[row], mask)
+                aim = Aim(shown, shape.landmarks[row], face.poses[row], mask)
                 source, stages = ready[track % len(ready)], along[track](row)
                 drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=stages, options=options))
                 patches.append(drawn.patch)
                 records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
-        return Rendered(composite(frame, patches), tuple(records), frame, tuple(wanted))
+        return Rendered(composite(shown, patches), tuple(records), frame, tuple(wanted))
 
-    threads = at_once(models, span(faces), options.margin * largest(faces))
-    yield from rendered(draw, enumerate(target), threads)
+    margin = max(options.margin, HEAD if options.face_shape else 0)
+    yield from rendered(draw, enumerate(target), at_once(models, span(faces), margin * largest(faces)))
+
+
+def _shapes(
+    faces: Sequence[FaceSequence], sources: Sequence[AppearanceMap], models: Models, share: float
+) -> Sequence[FaceSequence]:
+    """The faces in their sources' proportions; the same where they keep their own."""
+    if share == 0:
+        return faces
+    return [shaped_like(sources[number % len(sources)], face, models, share) for number, face in enumerate(faces)]

@@ -48,6 +48,14 @@ def swaps(run: Nodes, target: Any, source: Any, several: Any) -> Made:
         yield name, laid([[swapped[0], panel(run.told(swapped[0]))]], 220)
 
 
+def shaped(run: Nodes, target: Any, source: Any) -> Made:
+    """A head as it is, in the source's proportions, and swapped."""
+    faces = run("AnalyzeImages", image=target)[0]
+    bent, moved = run("ReshapeFaces", target=target, source=source, faces=faces, face_shape=1.0)
+    swapped = run("SwapImage", target=bent, source=source, faces=moved)[0]
+    yield "ReshapeFaces", laid([[source[0], target[0], bent[0], swapped[0]]], 180)
+
+
 def ablation(run: Nodes, target: Any, several: Any) -> Made:
     """One view or several, pasted or blended."""
     pasted = {"blending": "feather", "match_color": False, "match_light": 0.0}
@@ -139,6 +147,7 @@ def everything(run: Nodes) -> Made:
     clip = type(film)(film.get_stream_source(), start_time=1.0, duration=1.5)
     yield from measured(run, hopper, collins)
     yield from swaps(run, hopper, collins, several)
+    yield from shaped(run, hopper, collins)
     yield from ablation(run, hopper, several)
     yield from moved(run, hopper, collins)
     yield from filmed(run, collins, clip)

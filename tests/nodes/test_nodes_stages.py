@@ -55,6 +55,17 @@ def test_a_clip_by_hand_keeps_its_colours_like_the_one_node_form(run: Run, pictu
     assert torch.equal(stages, one)
 
 
+def test_heads_reshaped_first_are_the_one_node_form(run: Run, picture: torch.Tensor) -> None:
+    source = torch.nn.functional.interpolate(picture.movedim(-1, 1), size=(256, 300))[..., 22:278].movedim(1, -1)
+    one, _ = run("FSGAN_SwapImage", target=picture, source=source, face_shape=0.7)
+    plain, _ = run("FSGAN_SwapImage", target=picture, source=source)
+    faces, _, _ = run("FSGAN_AnalyzeImages", image=picture)
+    bent, moved = run("FSGAN_ReshapeFaces", target=picture, source=source, faces=faces, face_shape=0.7)
+    stages, _ = by_hand(run, bent, source, faces=moved)
+    assert torch.equal(stages, one)
+    assert not torch.equal(plain, one)
+
+
 def test_a_stage_left_out_is_told(run: Run, picture: torch.Tensor) -> None:
     crops, _ = run("FSGAN_CropFaces", target=picture)
     with pytest.raises(ValueError, match="have not been through Reenact Faces; connect that node before"):

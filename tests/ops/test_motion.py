@@ -138,3 +138,15 @@ def test_unknown_parts_are_refused(model):
 
 def test_lip_points_are_lips():
     assert {*M.LIPS.upper, *M.LIPS.lower} <= set(LIPS_INNER)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_proportions_are_the_sources_and_the_motion_is_the_targets(model, share):
+    theirs = sequence(model, seed=3)
+    ours = face(model, (8.0, -4.0, 3.0), seed=2, scale=150.0, mouthSmile_L=0.4, mouthSmile_R=0.4)
+    wanted = torch.lerp(theirs, sequence(model, seed=2), share)
+    result = M.proportioned(model, ours, theirs, share)
+    off = ((result - wanted)[..., :2].norm(dim=-1) / 90).mean().item()
+    assert off < 0.02
+    if share == 1:
+        assert off < 0.5 * ((theirs - wanted)[..., :2].norm(dim=-1) / 90).mean().item()
