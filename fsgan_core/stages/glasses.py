@@ -6,11 +6,17 @@ tells, little is needed to believe the rest of the line.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from types import EllipsisType
+
 import torch
 from torch import Tensor
 
-from ..ops.masks import smoothstep
+from ..ops.face_model import FaceModel
+from ..ops.flow import identity
+from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max
+from .lenses import LensTracer
 
 _LINE = 7
 """Pixels of the network's square that no rim is wider than."""
@@ -18,36 +24,78 @@ _ROUNDS, _STEP = 8, 7
 """How often a line that is hardly seen is followed from where it is surely seen, and in squares of how many pixels."""
 _ACROSS, _TOP, _BOTTOM = 0.95, -0.32, 0.3
 """Where glasses are, on the mean face (distances between the outer eye corners, eyes at about 0, y down)."""
+_RIM = 0.12
+"""How much farther up and down a rim may be that was followed all around."""
 _MIDDLE = 0.45
 """Half the width of the part in which no hair or background is taken for them."""
 _EDGE = 13
 """Side in pixels of the square around a place of that part that lies in the mesh: outlines are never sure."""
 _SEEN = (0.02, 0.05)
 """Share of that part that is surely hidden: none worn; worn."""
+_CLEAR = (0.35, 0.5)
+"""Mean share of both lenses that is hidden: clear; tinted."""
+_SURE = (0.75, 0.95)
+"""How much of a place behind a clear lens is hidden if nothing, and if something, is in front of the lens."""
 
 
-def kept_whole(hidden: Tensor, prior: Tensor) -> Tensor:
-    """Lines around the eyes that are hardly seen are believed if glasses are worn; the rest is decided.
+@dataclass(frozen=True)
+class Look:
+    """What the network was given.
 
-    Lines are followed from where they are surely seen (hysteresis, Canny 1986), so that an iris is none.
+    Attributes:
+        pictures: ``(B, 3, S, S)``.
+        landmarks: ``(B, 478, 3)`` pixels.
+        prior: ``(B, 3, S, S)``, see :func:`~fsgan_core.stages.open_segmentation.mesh_prior`.
+    """
+
+    pictures: Tensor
+    landmarks: Tensor
+    prior: Tensor
+
+
+class Glasses:
+    """Completes frames of glasses.
 
     Args:
-        hidden: ``(B, 1, S, S)`` how much of each pixel is not face, in [0, 1].
-        prior: ``(B, 3, S, S)``, see :func:`~fsgan_core.stages.open_segmentation.mesh_prior`.
-
-    Returns:
-        ``(B, 1, S, S)``; the same away from the eyes and where no glasses are seen.
+        model: the face model; on the device of the pictures.
     """
-    sure = worn(hidden, prior)
-    if not sure.any():
-        return hidden
-    inside, x, y = prior.split(1, 1)
-    zone = inside * ((y > _TOP) & (y < _BOTTOM) & (x.abs() < _ACROSS))
-    rows = (zone > 0).any(3).flatten(0, 1).any(0).nonzero()[:, 0]
-    part = slice(max(0, int(rows[0]) - _LINE), int(rows[-1]) + _LINE)
-    result = hidden.clone()
-    result[:, :, part] = torch.lerp(hidden[:, :, part], _followed(hidden[:, :, part]), zone[:, :, part] * sure)
-    return result
+
+    def __init__(self, model: FaceModel) -> None:
+        self.traced = LensTracer(model)
+
+    def kept_whole(self, hidden: Tensor, look: Look) -> Tensor:
+        """Lines around the eyes that are hardly seen are believed if glasses are worn; the rest is decided.
+
+        Lines are followed from where they are surely seen (hysteresis, Canny 1986), so that an iris is none, and rims
+        all around their lenses. What is hidden in parts behind clear lenses, as lids are, is face.
+
+        Args:
+            hidden: ``(B, 1, S, S)`` how much of each pixel is not face, in [0, 1].
+            look: what it was found in.
+
+        Returns:
+            ``(B, 1, S, S)``; the same away from the eyes and where no glasses are seen.
+        """
+        sure = worn(hidden, look.prior)
+        if not sure.any():
+            return hidden
+        inside, x, y = look.prior.split(1, 1)
+        lenses = inside * ((y > _TOP - _RIM) & (y < _BOTTOM + _RIM) & (x.abs() < _ACROSS))
+        part, size = _around(lenses), hidden.shape[-1]
+        seen, zone = hidden[part], (lenses * ((y > _TOP) & (y < _BOTTOM)))[part]
+        traced = self.traced(hidden, look.pictures, look.landmarks)
+        rim, within = traced.drawn(identity(size, size, hidden)[part])
+        found = torch.lerp(seen, _followed(seen), zone)
+        found = torch.maximum(_cleared(found, seen, within), rim)
+        result = hidden.clone()
+        result[part] = torch.lerp(seen, found, lenses[part] * sure)
+        return result
+
+
+def _around(zone: Tensor) -> tuple[EllipsisType, slice, slice]:
+    """The part of pictures in which a zone ``(B, 1, S, S)`` lies, and a little more."""
+    left, top, right, bottom = bounding_boxes(zone.amax(0, keepdim=True))[0].tolist()
+    return (..., slice(max(0, top - _LINE), bottom + _LINE), slice(max(0, left - _LINE), right + _LINE))
 
 
 def _followed(hidden: Tensor) -> Tensor:
@@ -61,13 +109,27 @@ def _followed(hidden: Tensor) -> Tensor:
     return torch.maximum(joined, decided)
 
 
+def _cleared(found: Tensor, hidden: Tensor, within: Tensor) -> Tensor:
+    """What was found ``(B, 1, H, W)`` without what is half hidden within clear lenses ``(B, 2, H, W)``."""
+    share = (within * hidden).sum((1, 2, 3)) / within.sum((1, 2, 3)).clamp_min(1)
+    clear = 1 - smoothstep((share - _CLEAR[0]) / (_CLEAR[1] - _CLEAR[0]))
+    surely = smoothstep((hidden - _SURE[0]) / (_SURE[1] - _SURE[0]))
+    lens = within.amax(1, keepdim=True) * clear[:, None, None, None]
+    return torch.lerp(found, torch.minimum(found, surely), lens)
+
+
 def worn(hidden: Tensor, prior: Tensor) -> Tensor:
-    """How surely glasses are worn, ``(B, 1, 1, 1)`` in [0, 1]; arguments as in :func:`kept_whole`."""
+    """How surely glasses are worn, ``(B, 1, 1, 1)`` in [0, 1]; arguments as for :func:`hidden_share`."""
     return smoothstep((hidden_share(hidden, prior) - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
 
 
 def hidden_share(hidden: Tensor, prior: Tensor) -> Tensor:
-    """Share of the part between the eyes that is surely hidden, ``(B, 1, 1, 1)``; as in :func:`kept_whole`."""
+    """Share of the part between the eyes that is surely hidden, ``(B, 1, 1, 1)``.
+
+    Args:
+        hidden: ``(B, 1, S, S)`` how much of each pixel is not face, in [0, 1].
+        prior: see :class:`Look`.
+    """
     inside, x, y = prior.split(1, 1)
     middle = (1 - box_max(1 - inside, _EDGE)) * ((y > _TOP) & (y < _BOTTOM) & (x.abs() < _MIDDLE))
     return ((hidden > 0.5) * middle).sum((2, 3), keepdim=True) / middle.sum((2, 3), keepdim=True).clamp_min(1)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from ..networks.unet import UNet
 from ..ops.face_model import FaceModel, poses
 from ..ops.mesh import facing, interpolate, rasterize
-from .glasses import kept_whole
+from .glasses import Glasses, Look
 from .open_networks import Upright, load_unet, placed
 from .upturned import without_shadows
 
@@ -37,13 +37,14 @@ class OpenSegmenter:
     def __init__(self, model: FaceModel, network: UNet | None = None) -> None:
         self.model = model
         self.network = network or load_unet("segmentation")
+        self._glasses = Glasses(model)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """See :class:`~fsgan_core.stages.segmentation.Segmenter`."""
-        square, shares, prior = self._answer(images, landmarks)
-        seen = without_shadows(1 - shares[:, FACE : FACE + 1], prior, poses(self.model, landmarks)[:, 1])
-        hidden = kept_whole(seen, prior)
+        square, shares, look = self._answer(images, landmarks)
+        seen = without_shadows(1 - shares[:, FACE : FACE + 1], look.prior, poses(self.model, landmarks)[:, 1])
+        hidden = self._glasses.kept_whole(seen, look)
         face = square.put_back(1 - hidden, *images.shape[-2:])
         return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1)
 
@@ -61,13 +62,14 @@ class OpenSegmenter:
         square, shares, _ = self._answer(images, landmarks)
         return square.put_back(shares, *images.shape[-2:])
 
-    def _answer(self, images: Tensor, landmarks: Tensor) -> tuple[Upright, Tensor, Tensor]:
+    def _answer(self, images: Tensor, landmarks: Tensor) -> tuple[Upright, Tensor, Look]:
         size = self.network.config.size
         square = Upright.around(landmarks, size, MARGIN)
-        prior = mesh_prior(square.points(landmarks), self.model, size)
-        inputs = torch.cat((normalized(square.cut(images)), prior), 1)
+        points, pictures = square.points(landmarks), square.cut(images)
+        look = Look(pictures, points, mesh_prior(points, self.model, size))
+        inputs = torch.cat((normalized(pictures), look.prior), 1)
         answer = placed(self.network, images.device)(inputs.contiguous(memory_format=torch.channels_last))
-        return square, functional.softmax(answer, 1), prior
+        return square, functional.softmax(answer, 1), look
 
 
 def mesh_prior(landmarks: Tensor, model: FaceModel, size: int) -> Tensor:

@@ -6,7 +6,8 @@ import torch
 
 from fsgan_core.models import Models
 from fsgan_core.pipeline import analyze
-from fsgan_core.stages.glasses import kept_whole, worn
+from fsgan_core.stages.glasses import Glasses, Look, worn
+from fsgan_core.stages.lenses import LensTracer
 from fsgan_core.stages.open_segmentation import mesh_prior
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.streams import Still
@@ -19,6 +20,7 @@ POINTS = MODEL.mean * 78 + torch.tensor([SIZE / 2, SIZE / 2 - 10, 0.0])
 PRIOR = mesh_prior(POINTS[None], MODEL, SIZE)
 EYES = int(POINTS[[33, 263], 1].mean())
 RIM = slice(EYES + 12, EYES + 14)
+GLASSES, TRACE = Glasses(MODEL), LensTracer(MODEL)
 
 
 def answer(bridge=0.9, rim=0.3):
@@ -31,8 +33,82 @@ def answer(bridge=0.9, rim=0.3):
     return hidden
 
 
+def kept_whole(hidden, picture=None):
+    """Of a face without anything in the picture that could be a line."""
+    size = (len(hidden), -1, -1, -1)
+    pictures = torch.full((1, 3, SIZE, SIZE), 0.5) if picture is None else picture
+    return GLASSES.kept_whole(
+        hidden, Look(pictures.expand(size), POINTS.expand(len(hidden), -1, -1), PRIOR.expand(size))
+    )
+
+
+def rings(shown=lambda turn, side: torch.ones_like(turn), thick=1.5):
+    """Two round rims; ``shown`` tells by direction (0 outwards, pi / 2 up) and side how surely each is seen."""
+    hidden = torch.zeros(1, 1, SIZE, SIZE)
+    y, x = (line + 0.5 for line in torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij"))
+    for side in (-1, 1):
+        eye = torch.tensor([SIZE / 2 + side * 28, EYES + 3.0])
+        across, down = x - eye[0], y - eye[1]
+        on = ((torch.hypot(across, down) - 20).abs() < thick).float()
+        hidden = torch.maximum(hidden, on * shown(torch.atan2(-down, side * across), side))
+    hidden[..., EYES : EYES + 4, 87:105] = 0.95
+    return hidden
+
+
+def below(turn, side):
+    return torch.where(turn < -0.3, 0.12, 0.9)
+
+
+def test_rims_are_followed_where_they_are_hardly_seen():
+    found = kept_whole(rings(below), 0.6 - 0.1 * rings())
+    whole = rings(thick=0.7) > 0.9
+    assert (kept_whole(rings())[whole] > 0.8).all()
+    assert (found[whole] > 0.5).float().mean() > 0.9
+    assert found[rings(thick=5) == 0].max() < 0.1
+
+
+def test_short_gaps_are_closed_and_rims_without_a_lower_half_stay_so():
+    def gap(turn, side):
+        return torch.where((turn + 1.2).abs() < 0.35, 0.0, 0.9)
+
+    def upper(turn, side):
+        return torch.where(turn < 0, 0.0, 0.9)
+
+    lower = rings(lambda turn, side: (turn < -0.6).float(), thick=0.7) == 1
+    assert (kept_whole(rings(gap))[lower] > 0.5).float().mean() > 0.9
+    assert kept_whole(rings(upper))[lower].mean() < 0.05
+
+
+def test_an_edge_of_the_picture_helps_where_the_network_sees_nothing():
+    def one_side(turn, side):
+        return torch.where((turn < 0) & (turn.new_tensor(side) > 0), 0.03, 0.9)
+
+    picture = 0.6 - 0.4 * rings()
+    lower = rings(lambda turn, side: (turn < -0.6).float() * (side > 0), thick=0.7) == 1
+    assert kept_whole(rings(one_side), picture)[lower].mean() > kept_whole(rings(one_side))[lower].mean() + 0.3
+
+
+def test_lids_behind_clear_lenses_are_face_and_hands_and_dark_lenses_are_not():
+    lid, hand, dark = rings(), rings(), rings()
+    lid[..., EYES : EYES + 6, 60:76] = 0.7
+    hand[..., EYES : EYES + 6, 60:76] = 1.0
+    disc = rings(thick=20) > 0
+    dark[disc] = 0.7
+    assert kept_whole(lid)[..., EYES : EYES + 6, 60:76].mean() < 0.05
+    assert kept_whole(hand)[..., EYES : EYES + 6, 60:76].mean() > 0.9
+    assert kept_whole(dark)[disc].mean() > 0.85
+
+
+def test_rims_are_found_in_the_plane_that_glasses_are_worn_in():
+    turn = torch.tensor(0.5)
+    matrix = torch.tensor([[turn.cos(), 0, turn.sin()], [0, 1, 0], [-turn.sin(), 0, turn.cos()]])
+    turned = (MODEL.mean @ matrix.T * 78 + torch.tensor([100.0, 80.0, 0.0]))[None]
+    pixels = torch.cat((MODEL.mean, torch.ones(478, 1)), 1) @ TRACE.plane(turned)
+    assert (pixels - turned[0, :, :2]).abs().max() < 0.01
+
+
 def test_a_rim_that_is_hardly_seen_is_kept_with_its_bridge():
-    found = kept_whole(answer(), PRIOR)
+    found = kept_whole(answer())
     assert worn(answer(), PRIOR) > 0.9
     assert (found[..., RIM, 122:138] > 0.8).all()
     assert not found[..., EYES - 4 : EYES + 6, 134:144].any()
@@ -41,16 +117,17 @@ def test_a_rim_that_is_hardly_seen_is_kept_with_its_bridge():
 
 def test_without_glasses_nothing_changes():
     bare = answer(bridge=0.2)
-    assert kept_whole(bare, PRIOR) is bare
+    assert kept_whole(bare) is bare
     low = torch.zeros(1, 1, SIZE, SIZE)
     low[..., EYES + 60 : EYES + 90, :] = 1  # a hand at the mouth is none
-    assert kept_whole(low, PRIOR) is low
+    assert kept_whole(low) is low
 
 
 def test_items_do_not_influence_each_other():
     both = torch.cat((answer(), answer(bridge=0.2)))
-    found = kept_whole(both, PRIOR.expand(2, -1, -1, -1))
-    assert torch.equal(found[1], both[1]) and torch.equal(found[:1], kept_whole(answer(), PRIOR))
+    found = kept_whole(both)
+    assert torch.equal(found[1], both[1])
+    torch.testing.assert_close(found[:1], kept_whole(answer()))
 
 
 @pytest.fixture(scope="module")
