@@ -30,6 +30,7 @@ from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
+from .side import kept_side
 from .views import View
 from .warping import Anchor, Layer, surroundings_flow, warp
 
@@ -168,6 +169,7 @@ class FlowReenactor:
             lacking = lacking + share * layer.missing
         mask = box_mean(layers[0].mask, 3)
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
+        face = face * kept_side(views, target, landmarks * (field / size), field, self.model)
         fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, _SOFT))
         mask, face, confidence, openings, lacking = resize(torch.cat(fields, 1), size, size).clamp(0, 1).split(1, 1)
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show

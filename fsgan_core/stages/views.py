@@ -15,7 +15,9 @@ from torch.nn import functional
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
+from ..ops.geometry import euler_angles
 from ..ops.head_mesh import Placement, place
+from ..ops.masks import smoothstep
 from ..ops.mesh import rasterize, vertex_facing
 from ..ops.thin import behind, bridged
 from .appearance_map import AppearanceMap
@@ -28,6 +30,10 @@ _DEPTH_SIZE = 160
 _SHOWN, _SHARES, _COVER = 1.6, 256, 64
 """Side of the crop in which occluders are looked for over the face's longer side, and of two maps of them in cells:
 one that is kept, and a coarse one for the landmarks."""
+
+_ASIDE, _MIDLINE = (38.0, 55.0), 0.15
+"""Degrees of yaw between which the far half of a face becomes a guess, and width of the strip along its middle in which
+that half begins, in distances between the outer eye corners."""
 
 _NEAR = 0.2
 """How far skin may be borrowed from, in distances between the outer eye corners."""
@@ -89,7 +95,8 @@ def prepare(
     """
     image = torch.from_numpy(np.ascontiguousarray(picture)).to(landmarks.device).permute(2, 0, 1)[None].float() / 255
     batch = landmarks[None]
-    face, seen = place(model.mean, batch), visibility(batch, model) * _inside(batch, picture.shape)
+    face = place(model.mean, batch)
+    seen = visibility(batch, model) * _near_half(face, model) * _inside(batch, picture.shape)
     shown = None
     if segmentation is not None:
         image, shown = _shown(image, batch, segmentation)
@@ -174,6 +181,16 @@ def visibility(landmarks: Tensor, model: FaceModel) -> Tensor:
     column, row = scaled[..., 0].long(), scaled[..., 1].long()
     hidden = scaled[..., 2] > depth[batch[..., 0, 0], row, column] + 0.06 * _DEPTH_SIZE
     return torch.where(hidden, 0.0, seen)
+
+
+def _near_half(face: Placement, model: FaceModel) -> Tensor:
+    """Which points of a face ``(B, 478)`` in [0, 1] are not of the far half of one that is seen nearly from the side.
+
+    Where the nose hides that half, landmarks of it are guesses, and lie on the other half or on the background.
+    """
+    yaw = euler_angles(face.rotation)[:, :1]
+    away = smoothstep(0.5 + model.mean[None, :, 0] * yaw.sign() / _MIDLINE)
+    return 1 - away * smoothstep((yaw.abs() - _ASIDE[0]) / (_ASIDE[1] - _ASIDE[0]))
 
 
 def facing_camera(landmarks: Tensor, model: FaceModel) -> Tensor:

@@ -18,6 +18,7 @@ from ..ops.flow import compose, identity, resize, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, points
 from ..ops.head_rings import head_rings, ring_triangles
+from ..ops.masks import smoothstep
 from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
 from ..ops.pooling import box_max
 from .openings import missing, recessed
@@ -27,6 +28,9 @@ _OWN = 0.8
 """How far the mirrored half of a face counts as seen in its own picture."""
 _FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "mask", "near", "openings", "missing")
 """What a layer says of each place."""
+_ASTRAY = (0.02, 0.06)
+"""Distances on the mean face, in those between the outer eye corners, from which on a composed flow is less and not at
+all believed."""
 _TURNED = 6.0
 """How fast an outline in a face's own picture loses trust as it turns into sight, by the cosine to the camera."""
 
@@ -119,9 +123,11 @@ def warp(
         turned = vertex_facing(path[-1], model.triangles) - vertex_facing(path[0], model.triangles)
         trust, other = torch.maximum(trust, 1 - _TURNED * turned[..., None].clamp_min(0)), _OWN * seen
     twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
-    values = torch.cat((places, trust, twin), -1)
-    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 4))
-    maps = sample(_carried(values, model.triangles, draws[0], outside), total)
+    values = torch.cat((places, trust, twin, model.mean[None]), -1)
+    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 7))
+    maps = _carried(values, model.triangles, draws[-1], outside)
+    if steps > 1:
+        maps = _followed(sample(_carried(values, model.triangles, draws[0], outside), total), maps)
     number = draws[-1][0]
     mask = (number >= 0)[:, None].float()
     regions = torch.where(number >= 0, model.regions[number.clamp_min(0)].long(), 0)
@@ -181,6 +187,15 @@ def _moved(placement: Placement, base: Anchor) -> Placement:
     offset = placement.translation.new_tensor((base.left, base.top, 0.0))
     translation = (placement.translation - offset) / base.scale
     return replace(placement, scale=placement.scale / base.scale, translation=translation)
+
+
+def _followed(composed: Tensor, direct: Tensor) -> Tensor:
+    """Values composed along a path, or drawn directly where a face on the way hides the place and shows another.
+
+    The last three channels say which place of the mean face it is.
+    """
+    astray = (composed[:, -3:] - direct[:, -3:]).norm(dim=1, keepdim=True)
+    return torch.lerp(composed, direct, smoothstep((astray - _ASTRAY[0]) / (_ASTRAY[1] - _ASTRAY[0])))
 
 
 def _carried(values: Tensor, triangles: Tensor, draw: tuple[Tensor, Tensor], outside: Tensor) -> Tensor:

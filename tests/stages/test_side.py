@@ -1,0 +1,77 @@
+"""Sources and targets that look far apart: what is drawn, what is mirrored and what is left to the target."""
+
+import numpy as np
+import pytest
+import torch
+
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.head_mesh import place
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
+from fsgan_core.stages.side import kept_side
+from fsgan_core.stages.views import prepare
+from fsgan_core.stages.warping import warp
+
+MODEL = load_face_model()
+SIZE = 128
+CHEEK, EAR, NOSE = {-1: 123, 1: 352}, {-1: 234, 1: 454}, {-1: 36, 1: 266}
+"""Landmarks of the outer cheek and before the ear and beside the nose, on the picture's left and right."""
+
+
+def face(yaw=0.0):
+    turned = MODEL.mean @ rotation_matrix(torch.tensor([[yaw, 0.0, 0.0]]))[0].T
+    return turned * (0.36 * SIZE) + torch.tensor([SIZE / 2, SIZE / 2, 0.0])
+
+
+def view(yaw=0.0):
+    """A face whose half on the picture's left is dark."""
+    shade = np.where(np.arange(SIZE) < SIZE / 2, 60, 200).astype(np.uint8)
+    return prepare(np.broadcast_to(shade[None, :, None], (SIZE, SIZE, 3)), face(yaw), MODEL)
+
+
+def kept(views, yaw):
+    points = face(yaw)[None]
+    return kept_side(views, place(MODEL.mean, points), points, SIZE, MODEL)
+
+
+def at(field, yaw, number):
+    x, y = face(yaw)[number, :2].long().tolist()
+    return field[0, 0, y, x].item()
+
+
+@pytest.mark.parametrize("yaw", [-65.0, 65.0])
+def test_a_profile_keeps_its_own_side_where_the_source_is_frontal(yaw):
+    seen, side = kept([view()], yaw), -1 if yaw > 0 else 1
+    x = face(yaw)[[EAR[side], CHEEK[side]], 0].mean().long().item()
+    y = face(yaw)[CHEEK[side], 1].long().item()
+    assert seen[0, 0, y, x] < 0.5 and at(seen, yaw, NOSE[side]) > 0.95 and seen.min() > -1e-6
+
+
+def test_a_second_view_from_that_side_or_a_small_turn_keep_all_of_it():
+    assert kept([view()], 15.0).min() == 1
+    assert kept([view(), view(60.0)], 65.0).min() == 1
+
+
+def test_a_mask_of_a_turned_face_ends_where_its_side_is_not_drawn():
+    yaw, points = 65.0, face(65.0)[None]
+    drawn = FlowReenactor(MODEL, FlowOptions(refine=False))([view()], [1.0], points, SIZE)
+    assert at(drawn.mask, yaw, NOSE[-1]) > 0.95
+    assert (
+        drawn.mask.sum()
+        < 0.9 * FlowReenactor(MODEL, FlowOptions(refine=False))([view(yaw)], [1.0], points, SIZE).mask.sum()
+    )
+
+
+def test_the_far_half_of_a_profile_counts_as_hidden():
+    far = MODEL.mean[:, 0] > 0.1
+    assert view(65.0).visibility[0, far].max() < 0.05
+    assert view(65.0).visibility[0, MODEL.mean[:, 0] < -0.2].mean() > 0.5
+    assert view(25.0).visibility[0, far].mean() > 0.4
+
+
+def test_a_path_through_faces_that_hide_a_place_does_not_lead_it_astray():
+    goal = place(MODEL.mean, face()[None])
+    straight, along = (warp(view(65.0), goal, (SIZE, SIZE), MODEL, None, steps) for steps in (1, 3))
+    inside = along.mask > 0
+    away = (straight.mirror_flow - along.mirror_flow).norm(dim=1, keepdim=True)[inside]
+    assert away.quantile(0.99) < 2 and along.steps == 3
