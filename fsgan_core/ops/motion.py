@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from .face_model import FaceModel, Fit, canonical, fit
+from .head_mesh import place, points
 from .landmarks import LEFT_EYE, LIPS_INNER, RIGHT_EYE, opposite
 
 Parts = Literal["all", "expression", "mouth", "pose"]
@@ -61,6 +62,30 @@ LEFT_LIDS = _Opening((387, 386, 385), (373, 374, 380), ("eyeBlink_L",), opposite
 LIPS = _Opening((82, 13, 312), (87, 14, 317), ("mouthLowerDown_L", "mouthLowerDown_R"), opposite(LIPS_INNER))
 
 
+def shut(model: FaceModel, landmarks: Tensor) -> Tensor:
+    """Landmarks of one person in which lids that nearly meet do meet, each eye by itself.
+
+    Lids of a shut eye are hardly ever found to meet, and the slit between them would be drawn as an eye. From half open
+    on nothing changes, and in between lids go over steadily, so that a blink remains as smooth as it was.
+
+    Args:
+        model: the face model.
+        landmarks: ``(F, 478, 3)`` in pixels, all frames there are: they say how wide the open eye is.
+
+    Returns:
+        ``(F, 478, 3)``; frames in which no eye is that narrow are as they were.
+    """
+    face = place(model.mean, landmarks)
+    shape = face.shape
+    for lids in (RIGHT_LIDS, LEFT_LIDS):
+        width = lids.width(face.shape)
+        share = width / width.quantile(_CALM).clamp_min(_NARROW)
+        left = _HALF * (share - _SHUT).clamp_min(0) / (_HALF - _SHUT)
+        part = torch.where(share < _HALF, 1 - left / share.clamp_min(_SHUT), 0)
+        shape = lids.closed(model, face.shape, shape, part)
+    return torch.where(shape == face.shape, landmarks, points(replace(face, shape=shape)))
+
+
 def transfer(model: FaceModel, source: Tensor, target: Tensor, *, parts: Parts = "all", travel: float = 0.5) -> Tensor:
     """The source's face moving like the target.
 
@@ -70,7 +95,7 @@ def transfer(model: FaceModel, source: Tensor, target: Tensor, *, parts: Parts =
     Args:
         model: the face model.
         source: ``(478, 3)`` landmarks in pixels of the source's picture.
-        target: ``(F, 478, 3)`` landmarks of one person, in pixels of any picture.
+        target: ``(F, 478, 3)`` landmarks of one person, in pixels of any picture; see :func:`shut`.
         parts: what is taken from the target.
         travel: how far the head may leave the source's place with the target's motion about its mean, in distances
             between the outer eye corners (larger motions are compressed, for changes of size too); 0 pins it,
@@ -123,9 +148,8 @@ def _expressed(model: FaceModel, ours: Fit, shape: Tensor, theirs: Fit, seen: Te
         calm, their_calm = shape - _offset(model, ours.expression), seen - _offset(model, theirs.expression)
         for lids in (RIGHT_LIDS, LEFT_LIDS):
             share = lids.width(seen) / lids.width(their_calm).median().clamp_min(_NARROW)
-            share = ((share - _SHUT) / (1 - _SHUT)).clamp(0, 1)
             closing = ((0.8 - share) / 0.4).clamp(0, 1)[:, None, None]
-            changed = torch.lerp(changed, lids.closed(model, calm, changed, 1 - share), closing)
+            changed = torch.lerp(changed, lids.closed(model, calm, changed, (1 - share).clamp(0, 1)), closing)
     return LIPS.widened(model, changed, LIPS.width(seen))
 
 
@@ -139,7 +163,10 @@ def _held(motion: Tensor, limit: float) -> Tensor:
     return motion / torch.sqrt(1 + (length / max(limit, 1e-9)) ** 2)
 
 
-_NARROW = 0.04
+_NARROW = 0.06
 """Least width taken for an open eye, in canonical units, so that a badly seen one decides nothing."""
-_SHUT = 0.12
-"""Share of its calm width at which an eye counts as shut: lids that meet are not always found to."""
+_CALM = 0.75
+"""Share of the frames in which an eye is narrower than it is when calm: of a short clip half may be a blink."""
+_SHUT, _HALF = 0.2, 0.5
+"""Shares of its calm width up to which an eye counts as shut, since lids that meet are not always found to, and from
+which on its width is believed."""

@@ -30,6 +30,8 @@ _ROUNDING = 1e-9
 """Relative size of what is taken for rounding."""
 _THIRD_DIFFERENCE = 20**0.5
 """Standard deviation of the third difference of unit white noise."""
+_TOLD = 20
+"""Third differences from which noise can be told from motion: a blink alone is in eight of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +133,15 @@ def _adaptive(vectors: Doubles, weights: Doubles, options: SmoothingOptions, jit
 
 
 def _noise(vectors: Doubles, seen: NDArray[np.bool_]) -> Doubles:
-    """Noise ``(1, N, 1)`` of each vector: the robust size of its third differences, in which motion hardly shows."""
+    """Noise ``(1, N, 1)`` of each vector: the robust size of its third differences, in which motion hardly shows.
+
+    Of a few frames most may be motion, so that the fewer there are the less of it is believed.
+    """
     third = np.diff(vectors, 3, axis=0)[np.lib.stride_tricks.sliding_window_view(seen, 4).all(1)]
     if not len(third):
         return np.zeros((1, vectors.shape[1], 1))
     size = np.median(np.abs(third), axis=0, keepdims=True) * 1.4826 / _THIRD_DIFFERENCE
-    return np.sqrt((size**2).sum(-1, keepdims=True))
+    return min(1.0, len(third) / _TOLD) * np.sqrt((size**2).sum(-1, keepdims=True))
 
 
 def _window(width: float) -> tuple[Doubles, Doubles]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..ops.flow import sample
-from ..ops.head_mesh import Placement
+from ..ops.head_mesh import Placement, points
 from ..ops.landmarks import opposite
 from ..ops.masks import smoothstep
 from .openings import IRISES, RINGS
@@ -18,42 +18,37 @@ from .views import View
 
 _EDGE = 0.006
 """Beside a lid its wet rim and lashes are seen instead of the eye; in distances between the outer eye corners."""
+_SLANT = 0.1
+"""Least share of its area from the front that an eye is taken to show."""
 
 
-def behind_lids(view: View, target: Placement, surface: Tensor, region: int) -> tuple[Tensor, Tensor, Tensor]:
+def behind_lids(view: View, target: Placement, places: Tensor, region: int) -> tuple[Tensor, Tensor, Tensor]:
     """The inside of an eye.
 
     Args:
         view: what the source shows.
         target: the face wanted.
-        surface: ``(1, 3, H, W)`` canonical points of the wanted face at each pixel.
+        places: ``(1, 2, H, W)`` pixels of its picture.
         region: :data:`~fsgan_core.stages.openings.RIGHT` or ``LEFT``.
 
     Returns:
         where it is found in the view ``(1, 2, H, W)``; the white's colour ``(1, 3, 1, 1)``; how far that is needed
         ``(1, 1, H, W)``, in [0, 1].
     """
-    before, after = _Eye(view.placement.shape[0], region), _Eye(target.shape[0], region)
-    x, y = surface[0, 0] - after.centre[0], surface[0, 1] - after.centre[1]
-    width = torch.where(x < 0, after.centre[0] - after.low, after.high - after.centre[0])
-    there = torch.where(x < 0, before.centre[0] - before.low, before.high - before.centre[0])
+    before, after = _Eye(view.placement, region), _Eye(target, region)
+    x, y = after.beside_iris(places[0])
+    width = torch.where(x < 0, -after.low, after.high)
+    there = torch.where(x < 0, -before.low, before.high)
     across = x.sign() * _within(x.abs(), before.radius, width, there)
-    above, below = before.room(before.centre[0] + across)
-    wanted = torch.where(y < 0, *after.room(surface[0, 0]))
+    above, below = before.room(across)
+    wanted = torch.where(y < 0, *after.room(x))
     # Beside the iris' middle less of its height is held.
     half = (before.radius**2 - across**2).clamp_min(0).sqrt()
     along = y.sign() * _within(y.abs(), half, wanted, _trusted(wanted, torch.where(y < 0, above, below)))
     iris = smoothstep((1 - torch.hypot(x, y) / before.radius) / 0.1 + 0.5)
     found = torch.hypot(across, along) / before.radius
     bare = (1 - iris) * smoothstep((torch.hypot(x, y) / before.radius - found) / 0.1) * smoothstep((1.1 - found) / 0.12)
-    place = torch.stack((before.centre[0] + across, before.centre[1] + along, surface[0, 2]))
-    return pixels(view.placement, place), _white(view, before), bare[None, None]
-
-
-def pixels(face: Placement, place: Tensor) -> Tensor:
-    """Canonical places ``(3, ...)`` as pixels ``(1, 2, ...)`` of the picture a face lies in."""
-    turned = torch.einsum("ij,j...->i...", face.rotation[0, :2], place)
-    return (face.scale * turned + face.translation[0, :2].view(2, *[1] * (place.ndim - 1)))[None]
+    return before.pixels(torch.stack((across, along)))[None], _white(view, before), bare[None, None]
 
 
 def _white(view: View, eye: _Eye) -> Tensor:
@@ -64,9 +59,9 @@ def _white(view: View, eye: _Eye) -> Tensor:
         indexing="ij",
     )
     above, below = eye.room(x)
-    y = torch.lerp(eye.centre[1] - above, eye.centre[1] + below, height)
-    beside = torch.hypot(x - eye.centre[0], y - eye.centre[1]) > 1.1 * eye.radius
-    colours = sample(view.levels[0], pixels(view.placement, torch.stack((x, y, torch.zeros_like(x)))))[0]
+    y = torch.lerp(-above, below, height)
+    beside = torch.hypot(x, y) > 1.1 * eye.radius
+    colours = sample(view.levels[0], eye.pixels(torch.stack((x, y)))[None])[0]
     colours = colours[:, beside] if beside.any() else colours.flatten(1)
     order = colours.amin(0).argsort()
     return colours[:, order[int(0.85 * len(order))]].view(1, 3, 1, 1)
@@ -78,21 +73,41 @@ def _trusted(wanted: Tensor, there: Tensor) -> Tensor:
 
 
 class _Eye:
-    """An eye in canonical landmarks ``(478, 3)``: lids as lines, iris as a disc."""
+    """An eye of a face in a picture, seen from the front: lids as lines, the iris as a disc around the origin.
 
-    def __init__(self, shape: Tensor, region: int) -> None:
-        ring, iris = RINGS[region], IRISES[region]
-        corners = shape[[ring[0], ring[len(ring) // 2]], :2]
-        upper, lower = opposite(ring)
-        self._upper = _sorted(torch.cat((corners, shape[list(upper), :2])))
-        self._lower = _sorted(torch.cat((corners, shape[list(lower), :2])))
-        self.low, self.high = corners[:, 0].amin(), corners[:, 0].amax()
-        self.centre = shape[iris[0], :2]
+    Lengths are canonical. Depth plays no part, so that an iris is drawn exactly where its landmark lies however the
+    head is turned.
+    """
+
+    def __init__(self, face: Placement, region: int) -> None:
+        ring, iris = list(RINGS[region]), IRISES[region]
+        landmarks = points(face)[0, :, :2]
+        self._turn, self._front = face.scale * face.rotation[0, :2, :2], face.scale**2
+        self._iris = landmarks[iris[0]]
+        shape = self.beside_iris(landmarks.T).T
+        corners = shape[[ring[0], ring[len(ring) // 2]]]
+        upper, lower = opposite(RINGS[region])
+        self._upper = _sorted(torch.cat((corners, shape[list(upper)])))
+        self._lower = _sorted(torch.cat((corners, shape[list(lower)])))
+        self.low, self.high = corners[:, 0].amin().clamp(max=0), corners[:, 0].amax().clamp_min(0)
         self.radius = (shape[iris[1], 0] - shape[iris[3], 0]).abs() / 2
+
+    def beside_iris(self, places: Tensor) -> Tensor:
+        """Pixels ``(2, ...)`` as places of the eye."""
+        (a, b), (c, d) = self._turn.unbind()
+        x, y = places - self._iris.view(2, *[1] * (places.ndim - 1))
+        # An eye that is seen from its side shows hardly anything; there it need not be right, but finite.
+        area = (a * d - b * c).clamp_min(_SLANT * self._front)
+        return torch.stack((d * x - b * y, a * y - c * x)) / area
+
+    def pixels(self, places: Tensor) -> Tensor:
+        """Places of the eye ``(2, ...)`` as pixels."""
+        turned = torch.einsum("ij,j...->i...", self._turn, places)
+        return turned + self._iris.view(2, *[1] * (places.ndim - 1))
 
     def room(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """How far above and below the iris' centre the lids are."""
-        return self.centre[1] - _height(self._upper, x), _height(self._lower, x) - self.centre[1]
+        return -_height(self._upper, x), _height(self._lower, x)
 
 
 def _within(away: Tensor, rigid: Tensor, wanted: Tensor, there: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from ..ops.mesh import facing, interpolate, rasterize
 from .eyes import behind_lids
 from .lids import Lids
 from .mouth import behind_lips
-from .openings import MOUTH, RINGS, recessed
+from .openings import MOUTH, RINGS, recessed, without_irises
 from .views import View, detail
 
 _FINE = 2
@@ -96,7 +96,8 @@ def _edges(region: int, view: View, target: Placement) -> Tensor:
 
 def _drawn(region: int, view: View, target: Placement, window: _Window, model: FaceModel) -> tuple[Tensor, Tensor]:
     """Colours ``(1, 3, h, w)`` of a window and how far they cover what was there, ``(1, 1, h, w)``."""
-    vertices = (points(target) - target.scale.new_tensor((window.left, window.top, 0))) * _FINE
+    corner = target.scale.new_tensor((window.left, window.top, 0))
+    vertices = (points(replace(target, shape=without_irises(target.shape))) - corner) * _FINE
     front = facing(vertices, model.triangles) > 0
     size = (window.height * _FINE, window.width * _FINE)
     number, weights = rasterize(recessed(vertices), model.triangles, *size, front)
@@ -125,7 +126,8 @@ def _drawn(region: int, view: View, target: Placement, window: _Window, model: F
         if region == MOUTH:
             flow, drawing, lacking = behind_lips(view, target, (number, weights), model)
         else:
-            flow, drawing, lacking = behind_lids(view, target, surface[..., through], region)
+            where = places[..., through] / _FINE + corner[:2, None, None]
+            flow, drawing, lacking = behind_lids(view, target, where, region)
         behind = _looked_up(picture, flow * shrink, inside, grid[..., through])
         behind = torch.lerp(
             behind, _mean(drawing.expand(-1, -1, *flow.shape[2:]), lacking * inside), _mean(lacking, inside)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..faces import FaceSequence, Track
 from ..ops.boxes import overlaps
 from ..ops.face_model import FaceModel, poses
+from ..ops.motion import shut
 from ..ops.smoothing import SmoothingOptions, smooth
 from ..options import Range, check_ranges
 from ..streams import Clip, Frame
@@ -144,6 +145,7 @@ def _sequence(note: _Notes, model: FaceModel, options: MeasureOptions) -> FaceSe
             landmarks = note.keyframes.settled(landmarks)
         size = float(np.median(np.ptp(landmarks[scores > 0, :, :2], axis=1)))
         landmarks = smooth(landmarks, (scores > 0).astype(np.float32), options.smoothing, jitter=JITTER * size)
-    pose = poses(model, torch.from_numpy(landmarks).to(model.mean.device)).cpu().numpy().astype(np.float32)
+    measured = shut(model, torch.from_numpy(landmarks.astype(np.float32)).to(model.mean.device))
+    pose = poses(model, measured).cpu().numpy().astype(np.float32)
     track = Track(note.track.start + low, note.track.boxes[kept])
-    return FaceSequence(track, landmarks.astype(np.float32), pose, scores)
+    return FaceSequence(track, measured.cpu().numpy(), pose, scores)

@@ -36,8 +36,19 @@ def recessed(vertices: Tensor) -> Tensor:
     return result
 
 
+def without_irises(shape: Tensor) -> Tensor:
+    """Landmarks ``(B, 478, 3)`` with all points of an iris in the middle of its eye.
+
+    The mesh hangs on them: an iris that looks far aside lies partly behind the lids, and would fold it over them.
+    """
+    result = shape.clone()
+    for region, iris in IRISES.items():
+        result[:, list(iris)] = shape[:, list(RINGS[region])].mean(1, keepdim=True)
+    return result
+
+
 def missing(source: Tensor, target: Tensor, regions: Tensor) -> Tensor:
-    """Where the inside of an opening cannot come from the source.
+    """Where the inside of an opening cannot come from the source. Both eyes are taken from one face.
 
     Args:
         source: ``(B, 478, 3)`` canonical landmarks of the source.
@@ -45,8 +56,10 @@ def missing(source: Tensor, target: Tensor, regions: Tensor) -> Tensor:
         regions: ``(B, H, W)`` region of the face mesh at each pixel, 0 elsewhere.
 
     Returns:
-        ``(B, 1, H, W)`` in [0, 1]: 0 where the source's opening is at least 0.6 of the wanted area, 1 below 0.25.
+        ``(B, 1, H, W)`` in [0, 1]: 0 where the source's opening is at least 0.6 of the wanted area, 1 below 0.25. For
+        an eye that of the two counts of which less is shown.
     """
     before, after = (torch.stack([openness(face, region) for region in RINGS], 1) for face in (source, target))
     lacking = smoothstep((0.6 - (before + _CLOSED) / (after + _CLOSED)) / 0.35)
+    lacking = torch.cat((lacking[:, :1], lacking[:, 1:].amax(1, keepdim=True).expand(-1, 2)), 1)
     return functional.pad(lacking, (1, 0)).gather(1, regions.flatten(1)).view(regions.shape)[:, None]

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fsgan_core.ops import face_model as F
 from fsgan_core.ops import motion as M
 from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.head_mesh import place, points
 from fsgan_core.ops.landmarks import LIPS_INNER
 from fsgan_core.stages.pose import load_face_model
 
@@ -86,15 +89,49 @@ def test_lids_close_whoever_the_source_is(model, seed):
         assert (lower - upper).max().item() / 90 < 0.3 * opened, "along the whole edge"
 
 
-def test_lids_that_nearly_meet_are_shut_and_half_shut_ones_are_not(model):
-    frames = face(model, seed=9)[None].repeat(5, 1, 1)
-    for frame, part in ((1, 0.93), (2, 0.5)):
-        for lids in (M.RIGHT_LIDS, M.LEFT_LIDS):
-            frames[frame] = lids.closed(model, frames[3:4], frames[frame : frame + 1], part)[0]
-    source = face(model, seed=2)
-    result = M.transfer(model, source, frames, parts="expression")
-    calm, shut, half = (M.RIGHT_LIDS.width(result[frame]).item() for frame in range(3))
-    assert abs(shut) < 0.03 * calm and 0.3 * calm < half < 0.85 * calm
+def narrowed(model, parts, lids=(M.RIGHT_LIDS, M.LEFT_LIDS)):
+    """A face that blinks, its lids coming together by so much in each frame."""
+    calm = face(model, (5.0, 8.0, 3.0), seed=9)[None].repeat(len(parts), 1, 1)
+    placed = place(model.mean, calm)
+    shape = placed.shape
+    for one in lids:
+        shape = one.closed(model, placed.shape, shape, torch.tensor(parts))
+    return points(replace(placed, shape=shape))
+
+
+def widths(model, landmarks):
+    shape = place(model.mean, landmarks).shape
+    return torch.stack([lids.width(shape) for lids in (M.RIGHT_LIDS, M.LEFT_LIDS)])
+
+
+def test_lids_that_nearly_meet_are_shut_and_open_ones_stay(model):
+    before = narrowed(model, (0.0, 0.0, 0.0, 0.4, 0.7, 0.85, 0.95, 1.0))
+    after = M.shut(model, before)
+    torch.testing.assert_close(after[:4], before[:4], rtol=0, atol=0)
+    share = widths(model, after) / widths(model, before[:1])
+    assert (share[:, 5:].abs() < 0.02).all() and (share[:, 4] > 0.1).all() and (share[:, 4] < 0.3).all()
+    far = [1, 4, 61, 152, 234, 468]
+    assert (after[:, far] - before[:, far]).abs().max() < 0.5, "nothing but the eyes moves, in pixels of a 90 px face"
+
+
+def test_each_eye_shuts_by_itself(model):
+    winking = narrowed(model, (0.0, 0.0, 0.9), (M.LEFT_LIDS,))
+    right, left = (widths(model, M.shut(model, winking)) / widths(model, winking[:1]))[:, 2]
+    assert right.item() == pytest.approx(1, abs=0.03) and left.item() == pytest.approx(0, abs=0.02)
+
+
+def test_a_blink_shuts_as_steadily_as_it_was_measured(model):
+    way = widths(model, M.shut(model, narrowed(model, (0.0,) * 25 + tuple(torch.linspace(0, 1, 21).tolist()))))
+    steps = way.diff()[:, 24:] / way[:, :1]
+    assert (steps <= 1e-4).all() and steps.min() > -0.1
+
+
+@pytest.mark.parametrize(("part", "shuts"), [(0.0, False), (0.5, False), (0.95, True)])
+def test_a_single_picture_says_for_itself_whether_its_eyes_are_shut(model, part, shuts):
+    still = narrowed(model, (part,))
+    after = M.shut(model, still)
+    assert (widths(model, after).abs() < 1e-3).all() == shuts
+    assert torch.equal(after, still) != shuts
 
 
 def test_openings_close_by_as_much_as_each_frame_says(model):

@@ -75,6 +75,15 @@ def test_a_blink_survives():
     assert smooth(moving(blink) + noise())[62].mean() > 5.2
 
 
+@pytest.mark.parametrize("frames", [5, 8, 10, 12, 20])
+def test_a_short_clip_may_end_in_a_blink(frames):
+    blink = np.zeros(frames)
+    blink[-4:] = 3, 3, 5, 5
+    # What is known of the noise beforehand still goes: the size of a face says it in measuring.
+    result = smooth(moving(blink) + noise(0.1, frames), jitter=0.2)
+    assert np.abs(result.mean((1, 2)) - blink).max() < 0.35
+
+
 def test_time_can_be_reversed():
     series = noise().cumsum(0)
     np.testing.assert_allclose(smooth(series[::-1]), smooth(series)[::-1], atol=1e-8)

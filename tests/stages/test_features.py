@@ -1,15 +1,18 @@
 """Eyes and mouth drawn anew: what moves keeps its form, what covers covers, what is not there is drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fsgan_core.ops.flow import identity
-from fsgan_core.ops.head_mesh import place
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.head_mesh import place, points
 from fsgan_core.ops.landmarks import LEFT_IRIS
 from fsgan_core.stages.eyes import behind_lids
 from fsgan_core.stages.features import feature_layer
-from fsgan_core.stages.openings import LEFT
+from fsgan_core.stages.openings import LEFT, RIGHT, RINGS, missing
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.views import prepare
 
@@ -80,6 +83,47 @@ def test_an_iris_moves_as_it_is(name):
     assert rows.size > 60
 
 
+def aside(landmarks, step):
+    """Landmarks with the irises moved along the eyes, in pixels."""
+    result = landmarks.clone()
+    result[468:, 0] += step
+    return result
+
+
+@pytest.mark.parametrize("step", [-9.0, 9.0])
+def test_an_iris_far_aside_goes_behind_the_lids(step):
+    source, target = face(), aside(face(), step)
+    result = drawn(source, target)
+    row = (result.mean(1)[0, int(target[LEFT_IRIS[0], 1])] < 0.3).numpy()
+    columns = np.nonzero(row[SIZE // 2 :])[0] + SIZE // 2
+    edge, way = (columns.max() + 1, 1) if step < 0 else (columns.min(), -1)
+    assert edge == pytest.approx(float(target[LEFT_IRIS[0], 0]) + way * 6.5, abs=1.5), "as wide as it was"
+    assert 6 < np.ptp(columns) + 1 < 12, "and partly covered"
+    changed = (result - as_image(picture(source))).abs().amax(1)[0]
+    low, high = target[list(RINGS[LEFT]), 1].amin(), target[list(RINGS[LEFT]), 1].amax()
+    assert max(changed[: int(low) - 3].max(), changed[int(high) + 4 : SIZE * 3 // 5].max()) < 0.02, "lids stay"
+
+
+@pytest.mark.parametrize("yaw", [-30.0, 30.0])
+def test_an_iris_of_a_turned_head_is_where_its_landmark_is(yaw):
+    turned = place(MODEL.mean, aside(face(), 3.0)[None])
+    turned = replace(turned, rotation=rotation_matrix(torch.tensor([[yaw, 0.0, 0.0]])))
+    target = points(turned)[0]
+    # An iris lies in the eye, behind the lids: seen from the side it is not where it would be on them.
+    target[468:, 0] += 2.0
+    blank, pixels = torch.full((1, 3, SIZE, SIZE), 0.6), picture(face())
+    dark = (draw_features(blank, prepare(pixels, face(), MODEL), target[None], MODEL).mean(1)[0] < 0.3).numpy()
+    near = dark & (np.hypot(*(np.indices(dark.shape)[::-1] + 0.5 - target[473, :2, None, None].numpy())) < 9)
+    assert np.nonzero(near)[1].mean() + 0.5 == pytest.approx(float(target[LEFT_IRIS[0], 0]), abs=1.2)
+
+
+def test_both_eyes_come_from_one_face():
+    winking = place(MODEL.mean, face(eyeBlink_L=1.0)[None]).shape
+    regions = torch.tensor([[[0, RIGHT, LEFT]]])
+    assert missing(winking, MODEL.mean[None], regions)[0, 0, 0].tolist() == [0, 1, 1]
+    assert missing(MODEL.mean[None], winking, regions).max() == 0
+
+
 def test_a_lid_covers_the_iris_instead_of_squeezing_it():
     source = face()
     before = (as_image(picture(source)).mean(1)[0] < 0.3)[:, SIZE // 2 :].sum()
@@ -95,11 +139,7 @@ def test_places_behind_lids_are_those_of_the_source_where_nothing_moves():
     view, target = prepare(picture(source), source, MODEL), place(MODEL.mean, source[None])
     grid = identity(SIZE, SIZE, source)
     centre = source[LEFT_IRIS[0]]
-    surface = (
-        torch.cat((grid, torch.full_like(grid[:, :1], centre[2])), 1)
-        - SIZE / 2 * torch.tensor([1.0, 1, 0])[:, None, None]
-    ) / (0.4 * SIZE)
-    flow, _, bare = behind_lids(view, target, surface, LEFT)
+    flow, _, bare = behind_lids(view, target, grid, LEFT)
     x, y = centre[:2].int().tolist()
     part = (..., slice(y - 3, y + 4), slice(x - 8, x + 9))
     torch.testing.assert_close(flow[part], grid[part], atol=0.05, rtol=0)
