@@ -23,9 +23,11 @@ from .stages.landmarks import LANDMARKERS, Landmarker
 from .stages.official import LearnedBlender, LearnedCompleter, LearnedReenactor, LearnedSegmenter
 from .stages.official_files import SETS, SUFFIX, OfficialFiles, crop_scale, folder_choice, is_official
 from .stages.official_tracks import SteadyTrack, steady_tracks
+from .stages.open_segmentation import OpenSegmenter
 from .stages.pose import load_face_model
 from .stages.reenactment import REENACTORS, FlowOptions, Reenactor
 from .stages.segmentation import SEGMENTERS, Segmenter
+from .stages.steady_segmentation import SegmentedTrack, SteadySegmenter
 from .streams import Clip
 
 
@@ -162,19 +164,36 @@ class Models:
         return any(isinstance(stage, learned) for stage in stages)
 
     def along(self, clip: Clip, faces: Sequence[FaceSequence]) -> list[Callable[[int], Models]]:
-        """The stages for every frame of some tracks: v2's networks see a clip before they draw, all others need not.
+        """The stages for every frame of some tracks.
+
+        v2's networks see a clip before they draw. Our segmentation is told what the frame before has shown.
 
         Args:
             clip: the target.
             faces: its faces.
 
         Returns:
-            for each face what gives the stages by row of its track.
+            for each face what gives the stages by row of its track. Rows are to be asked for in order, and each is to
+            be told of its end (:meth:`end`).
         """
+        if clip.rate == 0:
+            return [lambda row: self for _ in faces]
+        segment, given = self.segmentation, self._seen_before(clip, faces)
+        if not isinstance(segment, OpenSegmenter):
+            return given
+        return [partial(_steady, stages, SegmentedTrack(segment)) for stages in given]
+
+    def end(self) -> None:
+        """These stages of one frame are not called any more; see :meth:`along`."""
+        if isinstance(self.segmentation, SteadySegmenter):
+            self.segmentation.end()
+
+    def _seen_before(self, clip: Clip, faces: Sequence[FaceSequence]) -> list[Callable[[int], Models]]:
+        """The stages of frames as v2's networks want them."""
         draw, segment = self.reenactment, self.segmentation
         landmarks = draw.landmarks if isinstance(draw, LearnedReenactor) else None
         logits = segment.network if isinstance(segment, LearnedSegmenter) and segment.soft else None
-        if self.crop_scale is None or clip.rate == 0 or (landmarks is None and logits is None):
+        if self.crop_scale is None or (landmarks is None and logits is None):
             return [lambda row: self for _ in faces]
         tracks = steady_tracks(clip, faces, self.crop_scale, landmarks, logits, self.device)
         return [partial(self._at, track) for track in tracks]
@@ -201,6 +220,10 @@ class Models:
         """
         changed = {stage: _exchanged(getattr(self, stage), partial(change, stage)) for stage in (*MENUS, "alignment")}
         return replace(self, **changed)
+
+
+def _steady(stages: Callable[[int], Models], track: SegmentedTrack, row: int) -> Models:
+    return replace(stages(row), segmentation=track.next())
 
 
 def _exchanged(part: Any, change: Callable[[nn.Module], nn.Module]) -> Any:

@@ -119,10 +119,18 @@ class TrackColor:
 
 
 @contextmanager
-def giving(colors: Sequence[TrackColor], index: int) -> Iterator[None]:
-    """While a frame of the clip is drawn, which has the first faces of some tracks; see :meth:`TrackColor.end`."""
+def giving(colors: Sequence[TrackColor], index: int, stages: Sequence[Models] = ()) -> Iterator[None]:
+    """While a frame of the clip is drawn, for which later ones wait.
+
+    Args:
+        colors: of the tracks, some of which may have their first face in it; see :meth:`TrackColor.end`.
+        index: of the frame.
+        stages: of the frame's faces; see :meth:`~fsgan_core.models.Models.end`.
+    """
     try:
         yield
     finally:
         for color in colors:
             color.end(index)
+        for one in stages:
+            one.end()

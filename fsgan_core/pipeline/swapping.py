@@ -50,10 +50,16 @@ def swap(
     options = options or SwapOptions()
     shapes = _shapes(faces, sources, models, options.face_shape)
 
-    def draw(item: tuple[int, Frame]) -> Rendered:
-        index, frame = item
+    def begun() -> Iterator[tuple[int, Frame, list[Models]]]:
+        """Frames, with the stages of the faces in each, which are handed out in order."""
+        for index, frame in enumerate(target):
+            rows = [face.row(index) for face in faces]
+            yield index, frame, [models if row is None else at(row) for row, at in zip(rows, along, strict=True)]
+
+    def draw(item: tuple[int, Frame, list[Models]]) -> Rendered:
+        index, frame, stages = item
         patches, records, wanted = [], [], []
-        with giving(colors, index):
+        with giving(colors, index, stages):
             mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
             shown = reshaped(frame, index, faces, shapes, models)
             for track, (face, shape) in enumerate(zip(faces, shapes, strict=True)):
@@ -63,14 +69,14 @@ def swap(
                     records.append(FaceRecord(track, "no_face", reason=face.absence(index)))
                     continue
                 aim = Aim(shown, shape.landmarks[row], face.poses[row], mask)
-                source, stages = ready[track % len(ready)], along[track](row)
-                drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=stages, options=options))
+                source, given = ready[track % len(ready)], stages[track]
+                drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=given, options=options))
                 patches.append(drawn.patch)
                 records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
         return Rendered(composite(shown, patches), tuple(records), frame, tuple(wanted))
 
     margin = max(options.margin, HEAD if options.face_shape else 0)
-    yield from rendered(draw, enumerate(target), at_once(models, span(faces), margin * largest(faces)))
+    yield from rendered(draw, begun(), at_once(models, span(faces), margin * largest(faces)))
 
 
 def _shapes(

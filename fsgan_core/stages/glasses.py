@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ..ops.face_model import FaceModel
-from ..ops.flow import identity
+from ..ops.flow import identity, sample
 from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max
 from .lenses import LensTracer
 
+Part = tuple[EllipsisType, slice, slice]
 _LINE = 7
 """Pixels of the network's square that no rim is wider than."""
 _ROUNDS, _STEP = 8, 7
@@ -32,6 +33,10 @@ _EDGE = 13
 """Side in pixels of the square around a place of that part that lies in the mesh: outlines are never sure."""
 _SEEN = (0.02, 0.05)
 """Share of that part that is surely hidden: none worn; worn."""
+_NEWS = 0.2
+"""How much a frame counts in what is hidden as a rule."""
+_KEPT, _ALIKE = 0.7, 0.6
+"""How much of what was seen before is kept at most, and by how much it may differ to be kept at all."""
 _CLEAR = (0.35, 0.5)
 """Mean share of both lenses that is hidden: clear; tinted."""
 _SURE = (0.75, 0.95)
@@ -53,6 +58,21 @@ class Look:
     prior: Tensor
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a frame of a track leaves for the next one.
+
+    Attributes:
+        hidden: ``(B, 1, S, S)`` how much of each pixel is not face.
+        share: ``(B, 1, 1, 1)`` how much of the part between the eyes is hidden, as a rule.
+        landmarks: ``(B, 478, 3)`` pixels.
+    """
+
+    hidden: Tensor
+    share: Tensor
+    landmarks: Tensor
+
+
 class Glasses:
     """Completes frames of glasses.
 
@@ -63,7 +83,7 @@ class Glasses:
     def __init__(self, model: FaceModel) -> None:
         self.traced = LensTracer(model)
 
-    def kept_whole(self, hidden: Tensor, look: Look) -> Tensor:
+    def kept_whole(self, hidden: Tensor, look: Look, before: Seen | None = None) -> tuple[Tensor, Seen]:
         """Lines around the eyes that are hardly seen are believed if glasses are worn; the rest is decided.
 
         Lines are followed from where they are surely seen (hysteresis, Canny 1986), so that an iris is none, and rims
@@ -72,27 +92,45 @@ class Glasses:
         Args:
             hidden: ``(B, 1, S, S)`` how much of each pixel is not face, in [0, 1].
             look: what it was found in.
+            before: what was seen in the frame before of the same face; there glasses are worn or not as a rule.
 
         Returns:
-            ``(B, 1, S, S)``; the same away from the eyes and where no glasses are seen.
+            ``(B, 1, S, S)``, the same away from the eyes and where no glasses are seen; and what the next frame is
+            to be given.
         """
-        sure = worn(hidden, look.prior)
+        share = hidden_share(hidden, look.prior)
+        if before is not None:
+            share = torch.lerp(before.share, share, _NEWS)
+        sure = smoothstep((share - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
         if not sure.any():
-            return hidden
+            return hidden, Seen(hidden, share, look.landmarks)
         inside, x, y = look.prior.split(1, 1)
-        lenses = inside * ((y > _TOP - _RIM) & (y < _BOTTOM + _RIM) & (x.abs() < _ACROSS))
-        part, size = _around(lenses), hidden.shape[-1]
-        seen, zone = hidden[part], (lenses * ((y > _TOP) & (y < _BOTTOM)))[part]
-        traced = self.traced(hidden, look.pictures, look.landmarks)
-        rim, within = traced.drawn(identity(size, size, hidden)[part])
-        found = torch.lerp(seen, _followed(seen), zone)
+        zone = inside * ((y > _TOP - _RIM) & (y < _BOTTOM + _RIM) & (x.abs() < _ACROSS))
+        part = _around(zone)
+        if before is not None:
+            hidden = hidden.clone()
+            hidden[part] = torch.lerp(hidden[part], self._steadied(hidden, look, before, part), zone[part])
+        seen, size = hidden[part], hidden.shape[-1]
+        lenses = self.traced(hidden, look.pictures, look.landmarks)
+        rim, within = lenses.drawn(identity(size, size, hidden)[part])
+        found = torch.lerp(seen, _followed(seen), (zone * ((y > _TOP) & (y < _BOTTOM)))[part])
         found = torch.maximum(_cleared(found, seen, within), rim)
         result = hidden.clone()
-        result[part] = torch.lerp(seen, found, lenses[part] * sure)
-        return result
+        result[part] = torch.lerp(seen, found, zone[part] * sure)
+        return result, Seen(hidden, share, look.landmarks)
+
+    def _steadied(self, hidden: Tensor, look: Look, before: Seen, part: Part) -> Tensor:
+        """What is hidden in a part, drawn to what was before where that is much alike; a hand is seen at once."""
+        now, then = (self.traced.plane(points) for points in (look.landmarks, before.landmarks))
+        size = hidden.shape[-1]
+        places = identity(size, size, hidden)[part]
+        back = then[..., :2] @ torch.linalg.inv(now[..., :2])
+        moved = back @ (places.flatten(2) - now[..., 2:]) + then[..., 2:]
+        past = sample(before.hidden, moved.unflatten(2, places.shape[2:]))
+        return torch.lerp(hidden[part], past, _KEPT * (1 - (hidden[part] - past).abs() / _ALIKE).clamp_min(0))
 
 
-def _around(zone: Tensor) -> tuple[EllipsisType, slice, slice]:
+def _around(zone: Tensor) -> Part:
     """The part of pictures in which a zone ``(B, 1, S, S)`` lies, and a little more."""
     left, top, right, bottom = bounding_boxes(zone.amax(0, keepdim=True))[0].tolist()
     return (..., slice(max(0, top - _LINE), bottom + _LINE), slice(max(0, left - _LINE), right + _LINE))
@@ -116,11 +154,6 @@ def _cleared(found: Tensor, hidden: Tensor, within: Tensor) -> Tensor:
     surely = smoothstep((hidden - _SURE[0]) / (_SURE[1] - _SURE[0]))
     lens = within.amax(1, keepdim=True) * clear[:, None, None, None]
     return torch.lerp(found, torch.minimum(found, surely), lens)
-
-
-def worn(hidden: Tensor, prior: Tensor) -> Tensor:
-    """How surely glasses are worn, ``(B, 1, 1, 1)`` in [0, 1]; arguments as for :func:`hidden_share`."""
-    return smoothstep((hidden_share(hidden, prior) - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
 
 
 def hidden_share(hidden: Tensor, prior: Tensor) -> Tensor:

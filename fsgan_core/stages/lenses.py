@@ -86,8 +86,8 @@ class LensTracer:
         mean = model.mean
         near = (mean[:, 1] > -0.5) & (mean[:, 1] < 0.35) & (mean[:, 0].abs() < 0.6)
         self._near = near.nonzero()[:, 0]
-        self._fit = torch.linalg.pinv(_homogeneous(mean[self._near]))
-        self._centre = mean.new_tensor([(side * _CENTRE[0], *_CENTRE[1:]) for side in (-1, 1)])
+        self._fit = torch.linalg.pinv(functional.pad(mean[self._near], (0, 1), value=1.0))
+        self._centre = mean.new_tensor([(side * _CENTRE[0], _CENTRE[1], 1) for side in (-1, 1)])
 
     def __call__(self, hidden: Tensor, pictures: Tensor, landmarks: Tensor) -> Lenses:
         """Trace.
@@ -97,8 +97,9 @@ class LensTracer:
             pictures: ``(B, 3, S, S)`` what it was found in.
             landmarks: ``(B, 478, 3)`` pixels.
         """
-        to_pixels = self.plane(landmarks)
-        centre, axes = _homogeneous(self._centre) @ to_pixels, to_pixels[:, :2].mT * to_pixels.new_tensor(_HALF)
+        plane = self.plane(landmarks)
+        centre = self._centre @ plane.mT
+        axes = plane[..., :2] * plane.new_tensor(_HALF)
         turn = torch.arange(_DIRECTIONS, device=hidden.device) * (2 * math.pi / _DIRECTIONS) - math.pi
         radius = torch.linspace(*_RANGE, _ROWS, device=hidden.device)
         outward = torch.stack((turn.cos(), -turn.sin()))
@@ -113,12 +114,12 @@ class LensTracer:
         return Lenses((path * radius).sum(-1), belief, centre, axes)
 
     def plane(self, landmarks: Tensor) -> Tensor:
-        """From homogeneous places on the mean face to pixels ``(B, 4, 2)``, as landmarks ``(B, 478, 3)`` show them."""
-        return self._fit @ landmarks[:, self._near, :2]
+        """From the plane that glasses are worn in to pixels, as landmarks ``(B, 478, 3)`` show it: ``(B, 2, 3)``.
 
-
-def _homogeneous(points: Tensor) -> Tensor:
-    return functional.pad(points, (0, 1), value=1.0)
+        It is made for places x, y, 1 on the mean face.
+        """
+        x, y, z, shift = (self._fit @ landmarks[:, self._near, :2]).unbind(1)
+        return torch.stack((x, y, _CENTRE[2] * z + shift), 2)
 
 
 def _beside(values: Tensor, rows: int) -> tuple[Tensor, Tensor]:

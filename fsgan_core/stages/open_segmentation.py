@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -9,7 +11,7 @@ from torch.nn import functional
 from ..networks.unet import UNet
 from ..ops.face_model import FaceModel, poses
 from ..ops.mesh import facing, interpolate, rasterize
-from .glasses import Glasses, Look
+from .glasses import Glasses, Look, Seen
 from .open_networks import Upright, load_unet, placed
 from .upturned import without_shadows
 
@@ -42,11 +44,25 @@ class OpenSegmenter:
     @torch.inference_mode()
     def __call__(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """See :class:`~fsgan_core.stages.segmentation.Segmenter`."""
+        return self.along(images, landmarks, lambda: None)[0]
+
+    @torch.inference_mode()
+    def along(self, images: Tensor, landmarks: Tensor, before: Callable[[], Seen | None]) -> tuple[Tensor, Seen]:
+        """Segment a frame of a track.
+
+        Args:
+            images: ``(B, 3, S, S)`` crops.
+            landmarks: ``(B, 478, 3)`` pixels of the crops.
+            before: gives what was seen in the frame before, if any; asked when the network has answered.
+
+        Returns:
+            the mask, and what was seen, for the next frame.
+        """
         square, shares, look = self._answer(images, landmarks)
-        seen = without_shadows(1 - shares[:, FACE : FACE + 1], look.prior, poses(self.model, landmarks)[:, 1])
-        hidden = self._glasses.kept_whole(seen, look)
+        hidden = without_shadows(1 - shares[:, FACE : FACE + 1], look.prior, poses(self.model, landmarks)[:, 1])
+        hidden, seen = self._glasses.kept_whole(hidden, look, before())
         face = square.put_back(1 - hidden, *images.shape[-2:])
-        return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1)
+        return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1), seen
 
     @torch.inference_mode()
     def shares(self, images: Tensor, landmarks: Tensor) -> Tensor:

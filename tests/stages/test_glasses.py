@@ -6,7 +6,7 @@ import torch
 
 from fsgan_core.models import Models
 from fsgan_core.pipeline import analyze
-from fsgan_core.stages.glasses import Glasses, Look, worn
+from fsgan_core.stages.glasses import Glasses, Look, hidden_share
 from fsgan_core.stages.lenses import LensTracer
 from fsgan_core.stages.open_segmentation import mesh_prior
 from fsgan_core.stages.pose import load_face_model
@@ -33,13 +33,14 @@ def answer(bridge=0.9, rim=0.3):
     return hidden
 
 
-def kept_whole(hidden, picture=None):
-    """Of a face without anything in the picture that could be a line."""
-    size = (len(hidden), -1, -1, -1)
+def look(count=1, picture=None):
+    """At a face without anything in the picture that could be a line, or at another one."""
     pictures = torch.full((1, 3, SIZE, SIZE), 0.5) if picture is None else picture
-    return GLASSES.kept_whole(
-        hidden, Look(pictures.expand(size), POINTS.expand(len(hidden), -1, -1), PRIOR.expand(size))
-    )
+    return Look(pictures.expand(count, 3, -1, -1), POINTS.expand(count, -1, -1), PRIOR.expand(count, -1, -1, -1))
+
+
+def kept_whole(hidden, picture=None):
+    return GLASSES.kept_whole(hidden, look(len(hidden), picture))[0]
 
 
 def rings(shown=lambda turn, side: torch.ones_like(turn), thick=1.5):
@@ -99,17 +100,54 @@ def test_lids_behind_clear_lenses_are_face_and_hands_and_dark_lenses_are_not():
     assert kept_whole(dark)[disc].mean() > 0.85
 
 
-def test_rims_are_found_in_the_plane_that_glasses_are_worn_in():
-    turn = torch.tensor(0.5)
-    matrix = torch.tensor([[turn.cos(), 0, turn.sin()], [0, 1, 0], [-turn.sin(), 0, turn.cos()]])
-    turned = (MODEL.mean @ matrix.T * 78 + torch.tensor([100.0, 80.0, 0.0]))[None]
-    pixels = torch.cat((MODEL.mean, torch.ones(478, 1)), 1) @ TRACE.plane(turned)
-    assert (pixels - turned[0, :, :2]).abs().max() < 0.01
+def moved(points, yaw, place):
+    c, s = np.cos(yaw), np.sin(yaw)
+    matrix = torch.tensor([[c, 0, s], [0, 1, 0], [-s, 0, c]], dtype=torch.float32)
+    return (points @ matrix.T * 78 + torch.tensor([*place, 0.0]))[None]
+
+
+def test_rims_are_looked_for_in_the_plane_that_glasses_are_worn_in():
+    turned = moved(MODEL.mean, 0.5, (100.0, 80.0))
+    lens = torch.tensor([[0.3, 0.1, -0.12]])
+    found = TRACE.plane(turned)[0] @ torch.tensor([0.3, 0.1, 1.0])
+    torch.testing.assert_close(found, moved(lens, 0.5, (100.0, 80.0))[0, 0, :2])
+
+
+def test_glasses_that_one_frame_hardly_shows_stay_as_the_frames_before_had_them():
+    weak = 0.45 * rings()
+    (alone, _), (kept, seen) = GLASSES.kept_whole(weak, look()), GLASSES.kept_whole(rings(), look())
+    for _ in range(3):
+        kept, seen = GLASSES.kept_whole(weak, look(), seen)
+    whole = rings(thick=0.7) == 1
+    assert torch.equal(alone, weak), "by itself it shows none"
+    assert kept[whole].mean() > 0.9
+
+
+def test_what_was_seen_moves_with_the_face_and_hands_are_seen_at_once():
+    _, seen = GLASSES.kept_whole(rings(), look())
+    place = (SIZE / 2 + 9, SIZE / 2 - 10)
+    points = moved(MODEL.mean, 0, place)
+    there = Look(look().pictures, points, mesh_prior(points, MODEL, SIZE))
+    hidden = 0.6 * rings().roll(9, 3)
+    hidden[..., EYES + 8 : EYES + 16, 40:160] = 1
+    _, after = GLASSES.kept_whole(hidden, there, seen)
+    upper = (rings(thick=0.7) == 1).roll(9, 3) & (torch.arange(SIZE) < EYES)[:, None]
+    assert after.hidden[upper].mean() > 0.65
+    assert after.hidden[..., EYES + 9 : EYES + 15, 60:140].min() > 0.99
+
+
+def test_what_comes_once_is_no_glasses():
+    _, bare = GLASSES.kept_whole(torch.zeros(1, 1, SIZE, SIZE), look())
+    speck = torch.zeros(1, 1, SIZE, SIZE)
+    speck[..., EYES - 2 : EYES + 4, 80:112] = 0.9
+    assert hidden_share(speck, PRIOR) > 0.05
+    assert GLASSES.kept_whole(speck, look())[0] is not speck
+    assert GLASSES.kept_whole(speck, look(), bare)[0] is speck
 
 
 def test_a_rim_that_is_hardly_seen_is_kept_with_its_bridge():
     found = kept_whole(answer())
-    assert worn(answer(), PRIOR) > 0.9
+    assert hidden_share(answer(), PRIOR) > 0.05
     assert (found[..., RIM, 122:138] > 0.8).all()
     assert not found[..., EYES - 4 : EYES + 6, 134:144].any()
     assert not found[..., RIM.stop + 8 :, :].any()
