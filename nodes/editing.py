@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting
 from .reports import Account
+from .telling import note
 from .types import Faces, stages, used
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class EditImage(host.Node):
             return host.io.NodeOutput(image, _NOTHING, ui=host.ui.PreviewImage(image[:1], cls=cls))
         from ..fsgan_core.pipeline import edit
 
+        tell_of_turn(controls)
         loaded, clip = stages(given.get("models")), pictures.clip(image)
         known: Faces | None = given.get("faces")
         progress = host.Progress((1 if known else 1 + PASSES) * count)
@@ -108,6 +110,7 @@ class EditVideo(host.Node):
         from ..fsgan_core.pipeline import AnalyzeOptions, analyze, edit
         from ..fsgan_core.provenance import Marking
 
+        tell_of_turn(controls)
         loaded, known = stages(given.get("models")), given.get("faces")
         with videos.opened(video) as window:
             progress = host.Progress((1 if known else 1 + PASSES) * window.frame_count_hint)
@@ -132,6 +135,14 @@ def controlled(given: dict[str, Any]) -> Controls:
     from ..fsgan_core.ops.controls import Controls
 
     return Controls(**{item.name: given[item.name] for item in fields(Controls)})
+
+
+def tell_of_turn(controls: Controls) -> None:
+    """Say that a face is to turn farther than its picture shows it."""
+    from ..fsgan_core.evaluation.gaps import overturned
+
+    if words := overturned(controls):
+        note(words)
 
 
 def _frame_of(result: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +41,15 @@ class Node(io.ComfyNode):
         execute = getattr(vars(cls).get("execute"), "__func__", None)
         # ComfyUI runs locked copies of the classes, which have it wrapped already.
         if execute is not None and not hasattr(execute, "__wrapped__"):
-            cls.execute = classmethod(told(execute))
+            cls.execute = classmethod(told(execute, show_on_node))
+
+
+def show_on_node(text: str) -> None:
+    """Write text on the node that is at work; nothing where no page of the host is served."""
+    page = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    executing = getattr(sys.modules.get("comfy_execution.utils"), "get_executing_context", lambda: None)()
+    if hasattr(page, "send_progress_text") and executing is not None:
+        page.send_progress_text(text, executing.node_id)
 
 
 def accepted(kind: Callable[..., T], **values: Any) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -9,11 +10,12 @@ from torch import Tensor
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting
 from .portraits import CROP, FULL, Portrayed, portrayed
-from .reports import Account, quality_of
+from .reports import Account, quality_of, tell_of_gaps
 from .sources import steps
 from .types import FULL_HD, Faces, stages, used
 
 if TYPE_CHECKING:
+    from ..fsgan_core.faces import FaceSequence
     from ..fsgan_core.models import Models
 
 CATEGORY = "FSGAN/reenact"
@@ -83,7 +85,7 @@ class ReenactImage(host.Node):
         subject = portrayed(source, clip, loaded, progress, given)
         analysis = fitting(known, clip.size, count) if known else analyzed(target, given["batch"], loaded, progress)
         faces = chosen(analysis, widgets.rule(face, face_number))
-        account = noting(subject, loaded, given)
+        account = noting(subject, faces, loaded, given)
         results = in_time(subject.draw, faces, count, subject.rest)
         drawn = [result.frame for result in account.noted(progress.watch(results, _frame_of))]
         black = bool(subject.instead)
@@ -141,15 +143,20 @@ class ReenactVideo(host.Node):
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
             faces = chosen(analysis, widgets.rule(face, face_number))
             results = in_time(subject.draw, faces, analysis.frame_count, subject.rest)
-            account = noting(subject, loaded, given)
+            account = noting(subject, faces, loaded, given)
             frames = (result.frame for result in account.noted(progress.watch(results, _frame_of)))
             mark = Marking(operation="face reenactment", weights=used(given.get("models")))
             video = videos.written(frames, window, mark, given["quality"])
         return host.io.NodeOutput(video, account.words("reenacted", subject.instead))
 
 
-def noting(subject: Portrayed, models: Models, given: dict[str, Any]) -> Account:
-    """What writes the report, and measures the result against the source unless the node is told not to."""
+def noting(subject: Portrayed, faces: Sequence[FaceSequence], models: Models, given: dict[str, Any]) -> Account:
+    """What writes the report, and measures the result against the source unless the node is told not to.
+
+    Poses that are taken over and lie too far from the source's are told at once.
+    """
+    if subject.instead or given["parts"] in ("all", "pose"):
+        tell_of_gaps(faces, subject.person)
     return Account(quality_of(subject.person, models) if given.get("measure", True) else None)
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..fsgan_core.words import plural
+from .telling import note
 
 if TYPE_CHECKING:
     from ..fsgan_core.evaluation.quality import Quality
-    from ..fsgan_core.faces import Analysis
+    from ..fsgan_core.faces import Analysis, FaceSequence
     from ..fsgan_core.models import Models
     from ..fsgan_core.pipeline import Rendered
     from ..fsgan_core.stages.appearance_map import AppearanceMap
@@ -54,6 +55,14 @@ class Account:
         if self.quality:
             lines.append(self.quality.words())
         return "\n".join(lines)
+
+
+def tell_of_gaps(faces: Iterable[FaceSequence], source: AppearanceMap) -> None:
+    """Say, before anything is drawn, that the target looks where no source picture does."""
+    from ..fsgan_core.evaluation.gaps import told_gap
+
+    if words := told_gap(faces, source.poses):
+        note(words)
 
 
 def quality_of(source: AppearanceMap, models: Models) -> Quality:

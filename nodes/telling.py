@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -20,15 +21,24 @@ LIBRARIES = {
 }
 """Packages of requirements.txt by the modules they give."""
 
-_notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+_notes: ContextVar[_Notes | None] = ContextVar("notes", default=None)
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """What was said while a node is at work, and how its page is told."""
+
+    texts: list[str]
+    show: Callable[[str], None]
 
 
 def note(text: str) -> None:
-    """Say something in the console, and in the report of the node that is at work if it has one."""
+    """Say something in the console, on the node that is at work and in its report if it has one."""
     logging.warning("FSGAN: %s", text)
     notes = _notes.get()
     if notes is not None:
-        notes.append(text)
+        notes.texts.append(text)
+        notes.show("\n".join(notes.texts))
 
 
 def missing_libraries() -> list[str]:
@@ -39,17 +49,22 @@ def missing_libraries() -> list[str]:
     return missing
 
 
-def told(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """A node's work (a class method's function) with its notes at the end of its report, and libraries by package."""
+def told(execute: Callable[..., Any], show: Callable[[str], None]) -> Callable[..., Any]:
+    """A node's work (a class method's function) with its notes shown, and libraries by package.
+
+    Args:
+        execute: the work.
+        show: writes text on the node that is at work; the report ends with the notes that it lacks.
+    """
 
     @functools.wraps(execute)
     def work(cls: Any, *given: Any, **named: Any) -> Any:
-        with _noting() as notes, _named_packages():
+        with _noting(show) as notes, _named_packages():
             output = execute(cls, *given, **named)
         if notes:
             names = [one.display_name for one in cls.define_schema().outputs]
             output.args = tuple(
-                "\n".join([value, *notes]) if name == "report" else value
+                "\n".join([value, *(text for text in notes if text not in value)]) if name == "report" else value
                 for name, value in zip(names, output.args, strict=True)
             )
         return output
@@ -58,11 +73,11 @@ def told(execute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _noting() -> Iterator[list[str]]:
-    notes: list[str] = []
+def _noting(show: Callable[[str], None]) -> Iterator[list[str]]:
+    notes = _Notes([], show)
     token = _notes.set(notes)
     try:
-        yield notes
+        yield notes.texts
     finally:
         _notes.reset(token)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from ..evaluation.gaps import overturned
 from ..media import EncodeOptions
 from ..ops.controls import Controls
 from ..pipeline import AnalyzeOptions, edit
@@ -44,6 +45,8 @@ def run(args: argparse.Namespace) -> None:
     models = load_models(args)
     faces = chosen_faces(item.clip, measured(item, models, args), models, args)
     asked = {"faces": args.face, "edit": asdict(controls), **engine_values(args)}
+    if words := overturned(controls):
+        print(f"note: {words}")
     report = Report("edit", asked, asdict(chosen_backends(args)), str(models.device), notes=item.notes)
     results = watched(edit(item.clip, faces, controls, models), "editing", item.length)
     mark = Marking(operation="face edit", weights=weights_used(args))

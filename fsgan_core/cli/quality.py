@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import MediaError
+from ..evaluation.gaps import told_gap
 from ..evaluation.identity import load_if_installed
 from ..evaluation.inspection import Inspector
-from ..evaluation.quality import Quality, far_apart
-from ..evaluation.reference import Reference, pose_gap
+from ..evaluation.quality import Quality
+from ..evaluation.reference import Reference
 from ..evaluation.report_page import JSON, PLOT, WORST, report_page
 from ..faces import FaceSequence
 from ..media import staged
@@ -54,10 +55,8 @@ def quality_of(args: argparse.Namespace, source: AppearanceMap, models: Models) 
 
 def tell_of_gaps(faces: Sequence[FaceSequence], source: AppearanceMap, quality: Quality | None) -> None:
     """Say that the target looks where no source picture does, unless the measures of a report will."""
-    if quality is None:
-        seen = (pose for face in faces for pose in face.poses[face.scores > 0])
-        if words := far_apart([pose_gap(source.poses, pose) for pose in seen]):
-            print(f"note: {words}")
+    if quality is None and (words := told_gap(faces, source.poses)):
+        print(f"note: {words}")
 
 
 def write_report(args: argparse.Namespace, report: Report, quality: Quality | None, mark: Marking) -> None:

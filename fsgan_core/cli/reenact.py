@@ -25,7 +25,7 @@ from ..timeline import Draw, frames_of, in_time
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, file_path, read_options
-from .quality import add_report, quality_of, write_report
+from .quality import add_report, quality_of, tell_of_gaps, write_report
 from .subjects import (
     TENSORS,
     add_choice,
@@ -125,7 +125,10 @@ def run(args: argparse.Namespace) -> None:
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
     report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality, target.notes)
-    drawn = in_time(draw, target.chosen(motion, models, args), motion.frame_count, idle.frame)
+    faces = target.chosen(motion, models, args)
+    if options.parts in ("all", "pose"):
+        tell_of_gaps(faces, source, quality)
+    drawn = in_time(draw, faces, motion.frame_count, idle.frame)
     frames = report.noted(watched(drawn, "reenacting", motion.frame_count), target.moment)
     mark = Marking(operation="face reenactment", weights=weights_used(args))
     write_result(args, frames, mark, None if target.rate else idle, target.video, target.rate)

@@ -15,6 +15,7 @@ from ..pipeline import Rendered
 from ..streams import Frame
 from ..words import plural
 from .crops import box_of, cut
+from .gaps import far_apart
 from .identity import SAME_PERSON
 from .inspection import Inspector
 from .measures import CLIP_MEASURES, MEASURES, Row, fault, means, values
@@ -22,9 +23,8 @@ from .metrics import identity_drift
 
 _KEPT, _APART = 6, 5
 """So many of the worst frames are kept, at least so many frames apart."""
-_FAR, _SOFT, _SMALL, _UNSTEADY = 35.0, 0.6, 48.0, 1.5
-"""Degrees to the nearest source picture, source pixels a pixel, pixels of a face, and flicker over the target's, from
-which on a warning is due."""
+_SOFT, _SMALL, _UNSTEADY = 0.6, 48.0, 1.5
+"""Source pixels a pixel, pixels of a face, and flicker over the target's, from which on a warning is due."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,14 +158,6 @@ def _nothing_drawn(quality: Quality, found: Row) -> str:
 
 def _too_far(quality: Quality, found: Row) -> str:
     return far_apart(values(quality.rows, "pose_gap"))
-
-
-def far_apart(gaps: Sequence[float]) -> str:
-    """What to say of angles between a target and the nearest source picture, one a frame; nothing of small ones."""
-    if not gaps or np.mean(np.array(gaps) > _FAR) < 0.2:
-        return ""
-    turned = f"the target turns up to {max(gaps):.0f} degrees away from the nearest source picture"
-    return f"{turned}, so that half of the face is guessed; add source pictures that look that way"
 
 
 def _too_soft(quality: Quality, found: Row) -> str:

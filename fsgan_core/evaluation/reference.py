@@ -14,6 +14,7 @@ from ..stages.appearance_map import AppearanceMap
 from ..streams import Frame
 from . import metrics
 from .crops import Floats, Outline, box_of, cut, image_of, well_inside
+from .gaps import pose_gap
 from .identity import Embedder
 
 
@@ -58,11 +59,6 @@ class Reference:
     def gap(self, pose: Floats) -> float:
         """Yaw and pitch from a pose ``(3,)`` to the nearest view, in degrees, as one angle."""
         return pose_gap(self.poses, pose)
-
-
-def pose_gap(views: Floats, pose: Floats) -> float:
-    """Yaw and pitch from a pose ``(3,)`` to the nearest of views ``(K, 3)``, in degrees, as one angle."""
-    return float(np.hypot(*(views - pose)[:, :2].T).min())
 
 
 def single_view(frame: Frame, landmarks: Floats, models: Models) -> AppearanceMap:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from fsgan_core.cli.quality import tell_of_gaps
-from fsgan_core.evaluation.quality import far_apart
+from fsgan_core.evaluation.gaps import far_apart, overturned
 from fsgan_core.faces import FaceSequence, Track
+from fsgan_core.ops.controls import Controls
 from fsgan_core.stages.appearance_map import AppearanceMap
 
 
@@ -42,3 +43,11 @@ def test_frames_without_the_face_do_not_count(capsys):
 
 def test_a_few_frames_are_not_worth_a_word():
     assert far_apart([0.0] * 9 + [70.0]) == "" and "70 degrees" in far_apart([0.0] * 3 + [70.0])
+
+
+@pytest.mark.parametrize(
+    ("turn", "told"), [({"yaw": 30}, ""), ({"yaw": -30, "pitch": 25}, "by 39 degrees"), ({"smile": 1}, "")]
+)
+def test_a_turn_that_no_picture_shows_is_told(turn, told):
+    said = overturned(Controls(**turn))
+    assert told in said if told else not said

@@ -136,9 +136,10 @@ def test_every_frame_and_every_face_of_a_clip(face, models, person):
 
 def test_command_line(portrait: Path, tmp_path: Path, capsys) -> None:
     result, report = tmp_path / "edited.png", tmp_path / "report.html"
-    words = ["edit", "-i", portrait, "-o", result, "--smile", "0.6", "--yaw", "-15", "--report", report]
+    words = ["edit", "-i", portrait, "-o", result, "--smile", "0.6", "--yaw", "-40", "--report", report]
     assert main([str(word) for word in words]) == 0
-    assert "1 face edited, in 1 of 1 frame" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "note: the face turns by 40 degrees" in said and "1 face edited, in 1 of 1 frame" in said
     image = read_image(result)
     assert (image.frame != read_image(portrait).frame).any()
     assert "<h1>Report of an edit</h1>" in report.read_text()
