@@ -16,6 +16,7 @@ from torch import nn
 from .faces import FaceSequence
 from .ops.face_model import FaceModel
 from .stages.alignment import Aligner, bundled_aligner
+from .stages.appearance_map import AppearanceMap
 from .stages.blending import BLENDERS, Blender, BlendOptions
 from .stages.completion import COMPLETERS, Completer
 from .stages.detection import DETECTORS, Detector
@@ -28,6 +29,7 @@ from .stages.pose import load_face_model
 from .stages.reenactment import REENACTORS, FlowOptions, Reenactor
 from .stages.segmentation import SEGMENTERS, Segmenter
 from .stages.steady_segmentation import SegmentedTrack, SteadySegmenter
+from .stages.views import Source
 from .streams import Clip
 
 
@@ -162,6 +164,16 @@ class Models:
         stages = (self.reenactment, self.segmentation, self.completion, self.blending)
         learned = (LearnedReenactor, LearnedSegmenter, LearnedCompleter, LearnedBlender)
         return any(isinstance(stage, learned) for stage in stages)
+
+    def source(self, appearance: AppearanceMap, delight: float = 1.0) -> Source:
+        """A person's views for a swap, without what covers the face.
+
+        Args:
+            appearance: the person.
+            delight: how far hard light is taken off, in [0, 1]; official networks get pictures as they are.
+        """
+        own = 0.0 if self.official else delight
+        return Source(appearance, self.face_model, self.device, self.segmentation, own)
 
     def along(self, clip: Clip, faces: Sequence[FaceSequence]) -> list[Callable[[int], Models]]:
         """The stages for every frame of some tracks.

@@ -33,6 +33,8 @@ class SwapOptions:
     """side of the crop over the longer side of the face; official networks have their own"""
     closest: bool = False
     """take the source view of the closest pose instead of interpolating between views"""
+    delight: Annotated[float, Range(0, 1)] = 1.0
+    """how much of the source's hard light is taken off its face: one-sided shading, cast shadows, shine"""
     inside: Literal["auto", "source", "target"] = "auto"
     """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
     face_shape: Annotated[float, Range(0, 1)] = 0.0

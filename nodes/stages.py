@@ -108,12 +108,11 @@ class ReenactFaces(host.Node):
     @classmethod
     def execute(cls, crops: Crops, source: Any, views: str) -> host.io.NodeOutput:
         """Draw every face."""
-        from ..fsgan_core.stages.views import Source
         from ..fsgan_core.swapping import reenacted
 
         loaded = stages(crops.models)
         person = source_map(source, loaded, host.Progress(steps(source)))
-        ready = Source(person, loaded.face_model, loaded.device, loaded.segmentation)
+        ready = loaded.source(person)
         done = crops.staged(lambda one: reenacted(one.crop, ready, one.models, views == "closest"))
         return host.io.NodeOutput(done, done.shown("face"))
 

@@ -12,7 +12,6 @@ from ..rendering import TrackColor, at_once, giving, largest, rendered, span
 from ..reshaping import reshaped, shaped_like
 from ..stages.appearance_map import AppearanceMap
 from ..stages.compositing import composite
-from ..stages.views import Source
 from ..streams import Clip, Frame
 from ..swapping import Aim, SwapOptions, UserMask, swap_face
 from .results import FaceRecord, Rendered, angles
@@ -44,10 +43,10 @@ def swap(
     """
     if len(sources) not in (1, len(faces)):
         raise ValueError(f"found {len(sources)} sources for {len(faces)} faces; give one, or one for each face")
-    ready = [Source(source, models.face_model, models.device, models.segmentation) for source in sources]
     along = models.along(target, faces)
     colors = [TrackColor(face) for face in faces]
     options = options or SwapOptions()
+    ready = [models.source(source, options.delight) for source in sources]
     shapes = _shapes(faces, sources, models, options.face_shape)
 
     def begun() -> Iterator[tuple[int, Frame, list[Models]]]:

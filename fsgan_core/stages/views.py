@@ -22,6 +22,7 @@ from ..ops.mesh import rasterize, vertex_facing
 from ..ops.thin import behind, bridged
 from .appearance_map import AppearanceMap
 from .cropping import Box, square_box
+from .delighting import delighted
 from .segmentation import Segmenter
 
 _DEPTH_SIZE = 160
@@ -83,7 +84,11 @@ class Shown:
 
 
 def prepare(
-    picture: NDArray[np.uint8], landmarks: Tensor, model: FaceModel, segmentation: Segmenter | None = None
+    picture: NDArray[np.uint8],
+    landmarks: Tensor,
+    model: FaceModel,
+    segmentation: Segmenter | None = None,
+    delight: float = 0.0,
 ) -> View:
     """Make a view of a source picture.
 
@@ -92,6 +97,7 @@ def prepare(
         landmarks: ``(478, 3)`` pixels of the picture; their device is the view's.
         model: the face model (for its mesh and mean).
         segmentation: finds what covers the face, so that it is not taken for skin; without it nothing does.
+        delight: how far hard light is taken off the face, in [0, 1].
     """
     image = torch.from_numpy(np.ascontiguousarray(picture)).to(landmarks.device).permute(2, 0, 1)[None].float() / 255
     batch = landmarks[None]
@@ -101,7 +107,7 @@ def prepare(
     if segmentation is not None:
         image, shown = _shown(image, batch, segmentation)
         seen = seen * _uncovered(shown, batch)
-    levels = [image]
+    levels = [delighted(image, batch, seen, model, delight)]
     while min(levels[-1].shape[-2:]) >= 64:
         levels.append(functional.avg_pool2d(levels[-1], 2))
     inner = _inner(seen, model.triangles)
@@ -228,6 +234,14 @@ class Source:
     """The views of an appearance map, made ready when a pose first asks for them; only the latest few are kept.
 
     Several threads may select at the same time; a view is made by one of them.
+
+    Args:
+        appearance: the pictures.
+        model: the face model.
+        device: where the views are kept.
+        segmentation: see :func:`prepare`; one that knows no occluders is not asked.
+        delight: see :func:`prepare`.
+        keep: so many views.
     """
 
     def __init__(
@@ -236,16 +250,18 @@ class Source:
         model: FaceModel,
         device: torch.device,
         segmentation: Segmenter | None = None,
+        delight: float = 0.0,
         keep: int = 6,
     ) -> None:
         self.appearance = appearance
+        self._delight = delight
         self._segmentation = segmentation if segmentation is not None and segmentation.occluders else None
         self._lock = Lock()
         self._prepare = lru_cache(maxsize=keep)(lambda number: self._view(number, model, device))
 
     def _view(self, number: int, model: FaceModel, device: torch.device) -> View:
         landmarks = torch.from_numpy(self.appearance.landmarks[number]).to(device)
-        return prepare(self.appearance.views[number], landmarks, model, self._segmentation)
+        return prepare(self.appearance.views[number], landmarks, model, self._segmentation, self._delight)
 
     def select(self, pose: NDArray[np.float32], closest: bool = False) -> tuple[list[View], list[float]]:
         """Views for a pose ``(3,)`` in degrees and their weights, all positive, summing to 1.
