@@ -14,11 +14,11 @@ _BAND = 0.04
 """Depth inside the border of what is continued. All lengths are relative to the side of the result."""
 _NEAR = 0.03
 """Distance from the border over which fine detail, mirrored, fades."""
-_BLURS = (0.3, 0.16, 0.08, 0.04, 0.02, 0.01)
+_BLURS = (0.3, 0.16, 0.08, 0.04, 0.02)
 """Widths of the blurs, each full three times as far beyond the border."""
 _SOFT = 0.12
 """Width of the head's edge, relative to its distance from the middle."""
-_GRID = 128
+_GRID = 64
 """Side in pixels of what is blurred."""
 _FAINT = 1e-5
 """Weight below which a blur shows what a wider one does."""
