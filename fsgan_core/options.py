@@ -97,21 +97,22 @@ def build(kind: type[T], values: dict[tuple[str, ...], Any], path: tuple[str, ..
 
 
 def check_ranges(values: Any) -> None:
-    """Refuse options outside their ranges.
+    """Refuse options outside their ranges and menus.
 
     Args:
         values: an options instance, as its ``__post_init__`` has it.
 
     Raises:
-        ValueError: a number lies outside its range.
+        ValueError: a number lies outside its range, or a word is not on its menu.
     """
     for option in describe(type(values)):
-        span = option.range
-        if span is None or len(option.path) > 1:  # options within options look after themselves
+        if len(option.path) > 1:  # options within options look after themselves
             continue
-        value: float = getattr(values, option.name)
-        if value not in span:
-            raise ValueError(f"{option.name} is {value:g}, expected {span}")
+        value: Any = getattr(values, option.name)
+        if option.range and value not in option.range:
+            raise ValueError(f"{option.name} is {value:g}, expected {option.range}")
+        if option.choices and value not in option.choices:
+            raise ValueError(f"{option.name} is '{value}', expected one of {', '.join(map(str, option.choices))}")
 
 
 def _described(kind: type, path: tuple[str, ...]) -> Iterator[Option]:

@@ -38,3 +38,18 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return lines[0]
 
     return run
+
+
+@pytest.fixture
+def misused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run the command line, see that it tells a usage error in two lines, and return the first."""
+
+    def run(*words: str | Path) -> str:
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        said, advice = capsys.readouterr().err.splitlines()
+        assert stop.value.code == 2
+        assert advice.endswith("--help' lists what it takes")
+        return said
+
+    return run

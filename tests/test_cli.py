@@ -23,7 +23,9 @@ def test_help_of_every_command(command: str, capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
     assert stop.value.code == 0
-    assert capsys.readouterr().out.startswith(f"usage: fsgan {command}")
+    told = capsys.readouterr().out
+    assert told.startswith(f"usage: fsgan {command}")
+    assert "[--" not in told  # options are listed once, each with its meaning
 
 
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["inspect"], ["weights"], ["train", "nothing"]])
@@ -65,6 +67,17 @@ def test_usage_errors_leave_with_2(words: list[str], capsys: pytest.CaptureFixtu
         ("edit -i a.png -o c.png --yaw 99", "--yaw: found '99', expected a number, -60 to 60 degrees"),
         ("edit -i a.png -o c.png --yaw nan", "--yaw: found 'nan', expected a number, -60 to 60 degrees"),
         ("faces build", "fsgan faces build: the following arguments are required: source"),
+        ("evaluate swap -o c --variant best", "fsgan evaluate swap: argument --variant: no variant 'best'; take"),
+        ("evaluate all -o c --variant x:steps=99", "argument --variant: steps is 99, expected 0 to 16"),
+        ("weights fetch nonsense", "argument name: found the name 'nonsense', expected one of"),
+        ("swap -s a.png -t b.png -o c.png --models ''", "--models: found an empty name, expected a name"),
+        ("swap -s a.png -t b.png -o c.mp4 --codec divx", "--codec: invalid choice: 'divx' (choose from"),
+        ("swap -s a.png -t b.png -o c.mp4 --quality 52", "--quality: found '52', expected a whole number, 0 to 51"),
+        (
+            "dataset build . -o c --margin 1",
+            "fsgan dataset build: argument --margin: found '1', expected a number, 1.2 or",
+        ),
+        ("train blending --data . --out c --clip -1", "--clip: found '-1', expected a number, 0 or more"),
         ("evaluate self -o a --frames 0", "--frames: found '0', expected a whole number of at least 1"),
     ],
 )

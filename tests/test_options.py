@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from fsgan_core import AnalyzeOptions, Controls, ReenactOptions, SwapOptions
+from fsgan_core.media import EncodeOptions
 from fsgan_core.ops.smoothing import SmoothingOptions
 from fsgan_core.options import Range, build, check_ranges, describe
 from fsgan_core.stages.blending import BlendOptions
@@ -14,6 +15,7 @@ from fsgan_core.stages.measuring import MeasureOptions
 from fsgan_core.stages.reenactment import FlowOptions
 from fsgan_core.stages.tracking import TrackOptions
 from fsgan_core.training.adaptation import AdaptOptions
+from fsgan_core.training.dataset_choice import DatasetOptions
 from fsgan_core.training.loop import TrainOptions
 
 
@@ -67,6 +69,11 @@ def test_the_class_may_refuse() -> None:
         build(Outer, {("name",): ""})
 
 
+def test_words_are_those_of_the_menu() -> None:
+    with pytest.raises(ValueError, match="parts is 'nose', expected one of all, expression, mouth, pose"):
+        ReenactOptions(parts="nose")  # type: ignore[arg-type]
+
+
 def test_every_option_needs_a_default() -> None:
     @dataclass
     class Bare:
@@ -102,7 +109,7 @@ MEASURING = (AnalyzeOptions, TrackOptions, CutOptions, MeasureOptions, Smoothing
 DRAWING = (Controls, FlowOptions, ReenactOptions, SwapOptions, BlendOptions, MapOptions)
 
 
-@pytest.mark.parametrize("kind", [*MEASURING, *DRAWING, AdaptOptions, TrainOptions])
+@pytest.mark.parametrize("kind", [*MEASURING, *DRAWING, EncodeOptions, AdaptOptions, DatasetOptions, TrainOptions])
 def test_every_range_of_the_core_is_kept_to(kind: Any) -> None:
     ranged = [option for option in describe(kind) if option.range and len(option.path) == 1]
     assert ranged

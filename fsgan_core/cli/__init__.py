@@ -9,9 +9,9 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..errors import FSGANError
 from ..provenance import VERSION
@@ -51,11 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsers = _parsers(words[:1])
     args, unknown = parsers[""].parse_known_args(words)
     if unknown:
-        parsers[args.command].error(f"found {' '.join(unknown)}, which it does not know")
+        args.parser.error(f"found {' '.join(unknown)}, which it does not know")
     try:
         args.run(args)
     except argparse.ArgumentError as error:
-        parsers[args.command].error(str(error))
+        args.parser.error(str(error))
     except KeyboardInterrupt:
         return _failed(args, f"stopped; {getattr(args, 'stopped', 'nothing was written')}")
     except (FSGANError, ValueError, OSError) as error:
@@ -68,8 +68,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class Words(argparse.HelpFormatter):
+    """Help whose first line has what a command needs; the options are listed below it, each with its meaning."""
+
+    _others = argparse.Action([], "options", metavar="[options]")
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[Any],
+        prefix: str | None = None,
+    ) -> None:
+        """See :class:`argparse.HelpFormatter`, which names every option."""
+        needed = [action for action in actions if action.required or not action.option_strings]
+        if prefix is None and not any(action.nargs == argparse.PARSER for action in needed):
+            needed.append(self._others)
+        super().add_usage(usage, needed, (), prefix)
+
+
 class Parser(argparse.ArgumentParser):
     """Tells a usage error in two lines: what was found and expected, and where all flags are explained."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **{"formatter_class": Words, **named})
 
     def error(self, message: str) -> NoReturn:
         """Leave with status 2."""

@@ -12,26 +12,24 @@ from ..training.ict_files import write_arrays
 from ..words import plural
 from .clips import watched
 from .engine import MEASURING, add_stages, load_models
-from .flags import add_debug, add_options, file_path, read_options
+from .flags import add_action, add_options, file_path, read_options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the actions and their flags."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     text = "find, follow, crop and label the faces of a folder; a build that was stopped goes on with the next file"
-    build = actions.add_parser("build", help=text)
+    build = add_action(actions, "build", text)
     build.add_argument("folder", type=file_path, help="photos and videos, also in subfolders")
     text = "folder of the dataset: crops, labels, index and a report with pictures"
     build.add_argument("--output", "-o", type=file_path, required=True, metavar="DIR", help=text)
     add_options(build, DatasetOptions, "faces")
     add_stages(build, MEASURING)
     build.set_defaults(stopped="the same command goes on with the next file")
-    head = actions.add_parser("ict", help="convert the ICT-FaceKit head for the data engine")
+    head = add_action(actions, "ict", "convert the ICT-FaceKit head for the data engine")
     head.add_argument("folder", type=file_path, help="FaceXModel of ICT-FaceKit, with its OBJ files")
     text = "file to write; the data engine reads ict/ict_facekit_light_f16.npz in the folder of its material"
     head.add_argument("--output", "-o", type=file_path, required=True, metavar="FILE.npz", help=text)
-    add_debug(build)
-    add_debug(head)
 
 
 def run(args: argparse.Namespace) -> None:

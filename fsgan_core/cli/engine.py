@@ -11,7 +11,7 @@ from ..options import describe
 from ..stages.blending import BlendOptions
 from ..stages.official_files import SETS, is_official
 from ..stages.reenactment import FlowOptions
-from .flags import add_device, add_options, chosen_device, read_options
+from .flags import add_device, add_options, chosen_device, read_options, some_name
 
 MEASURING = ("detection", "landmarks")
 """Stages that are needed to measure faces."""
@@ -28,12 +28,12 @@ def add_stages(parser: argparse.ArgumentParser, stages: tuple[str, ...]) -> None
     group = parser.add_argument_group("stages")
     for option in describe(Backends):
         if option.name in stages:
-            text = f"backend of this stage (default: {option.default}, or what --models says)"
+            usual = f"{option.default}{', or what --models says' * ('reenactment' in stages)}"
             menu = (*MENUS[option.name], *SETS.get(option.name, ()))
-            group.add_argument(f"--{option.name}", choices=menu, help=text)
+            group.add_argument(f"--{option.name}", choices=menu, help=f"backend of this stage (default: {usual})")
     if "reenactment" in stages:
         text = "open, v2, v1 or a folder of converted official files: what does the stages not named by a flag"
-        group.add_argument("--models", default="open", metavar="SET", help=f"{text} (default: open)")
+        group.add_argument("--models", type=some_name, default="open", metavar="SET", help=f"{text} (default: open)")
         add_options(parser, FlowOptions, "reenactment: flow")
     if "blending" in stages:
         add_options(parser, BlendOptions, "blending", prefix="blend-")

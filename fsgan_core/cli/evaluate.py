@@ -19,7 +19,7 @@ from ..evaluation.variants import PRESETS, variant
 from ..media import staged_folder
 from ..provenance import Marking
 from .clips import watched
-from .flags import add_debug, add_device, chosen_device, file_path
+from .flags import add_action, add_device, chosen_device, file_path, naming
 
 ACTIONS = {
     "swap": "swap pairs of clips: a folder, or a CSV with the columns source and target",
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the protocols and their flags."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="PROTOCOL")
     for name, text in ACTIONS.items():
-        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        action = add_action(actions, name, text)
         text = "folder of clips, or CSV of pairs (default: the demo's portraits set in motion)"
         if name == "faceforensics":
             action.add_argument("data", type=file_path, metavar="DIR", help="folder of FaceForensics++")
@@ -48,7 +48,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if name == "faceforensics":
             action.add_argument("--compression", default="", metavar="NAME", help="raw, c23 or c40 (default: the best)")
             action.add_argument("--methods", nargs="+", default=(), metavar="NAME", help="methods (default: all)")
-        add_debug(action)
 
 
 def _configure(action: argparse.ArgumentParser) -> None:
@@ -73,8 +72,10 @@ def _configure(action: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the protocols and write what they found."""
-    variants = [variant(words, chosen_device(args.device)) for words in args.variant or ["default"]]
-    embedder = load_if_installed(chosen_device(args.device))
+    device = chosen_device(args.device)
+    with naming("--variant"):
+        variants = [variant(words, device) for words in args.variant or ["default"]]
+    embedder = load_if_installed(device)
     bench = Bench(Library(variants[0].models, args.frames), variants, embedder, watched)
     with staged_folder(args.output, overwrite=args.overwrite) as folder:
         found = _pairs(args, bench, folder)

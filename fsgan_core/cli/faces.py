@@ -13,26 +13,24 @@ from ..stages.candidates import MapOptions
 from ..stages.coverage import coverage_picture, hint
 from ..words import plural
 from .engine import MEASURING, add_stages, load_models
-from .flags import add_debug, add_options, add_output, file_path
+from .flags import add_action, add_options, add_output, file_path
 from .subjects import TENSORS, add_source_face, source_map
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the actions and their flags."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    build = actions.add_parser("build", help="make a map from pictures and videos of one person")
+    build = add_action(actions, "build", "make a map from pictures and videos of one person")
     build.add_argument("source", type=file_path, nargs="+", help="pictures and videos of one person")
     add_output(build, f"map to write, {TENSORS}")
     add_source_face(build)
     add_options(build, MapOptions, "views")
     add_options(build, AnalyzeOptions, "measuring")
     add_stages(build, MEASURING)
-    show = actions.add_parser("show", help="list the views of a map, and draw which exist and which are missing")
+    show = add_action(actions, "show", "list the views of a map, and draw which exist and which are missing")
     show.add_argument("map", type=file_path, help=f"map made by 'fsgan faces build' ({TENSORS})")
     show.add_argument("--output", "-o", type=file_path, metavar="FILE", help="picture to draw")
     show.add_argument("--overwrite", action="store_true", help="replace the picture if it exists")
-    for action in (build, show):
-        add_debug(action)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -15,10 +16,24 @@ T = TypeVar("T")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
+def add_action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A command's action: its parser, with the flags of every one.
+
+    Args:
+        actions: of ``add_subparsers``.
+        name: of the action.
+        text: what it does.
+    """
+    action: argparse.ArgumentParser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    add_debug(action)
+    return action
+
+
 def add_debug(parser: argparse.ArgumentParser) -> None:
-    """Add ``--debug``; it may be given to a command or to its action."""
+    """Add ``--debug``; it may be given to a command or to its action, whose parser then tells of usage errors."""
     text = "show where an error came from"
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=text)
+    parser.set_defaults(parser=parser)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +48,25 @@ def add_output(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
 
 
+def some_name(word: str, kind: str = "a name") -> str:
+    """A word that is not empty, as one is that stands for a variable without a value."""
+    if not word:
+        raise argparse.ArgumentTypeError(f"found an empty name, expected {kind}")
+    return word
+
+
 def file_path(word: str) -> Path:
     """A file's or folder's name, as the flags that take one read it."""
-    if not word:
-        raise argparse.ArgumentTypeError("found an empty name, expected a file or folder")
-    return Path(word)
+    return Path(some_name(word, "a file or folder"))
+
+
+@contextmanager
+def naming(flag: str) -> Iterator[None]:
+    """Tell a value that is refused meanwhile as a usage error of a flag."""
+    try:
+        yield
+    except ValueError as error:
+        raise argparse.ArgumentError(None, f"argument {flag}: {error}") from error
 
 
 def add_options(
@@ -113,15 +142,25 @@ def _place(kind: type, option: Option) -> str:
 
 def _settings(option: Option) -> dict[str, Any]:
     text = option.help.replace("%", "%%")
-    if option.range:
-        text += f" ({option.range}; default: {option.default:g})"
-    elif "default" not in text:
-        text += f" (default: {option.default})"
+    notes = [str(option.range)] if option.range else []
+    if (usual := _shown(option.default)) and "default" not in text:
+        notes.append(f"default: {usual}")
+    if notes:
+        text += f" ({'; '.join(notes)})"
     if option.type is bool:
         return {"action": argparse.BooleanOptionalAction, "default": None, "help": text}
     if option.choices:
         return {"choices": option.choices, "help": text, "type": option.type}
     return {"type": _reader(option), "help": text, "metavar": {int: "N", float: "X", str: "NAME"}[option.type]}
+
+
+def _shown(default: Any) -> str:
+    """A default in the help; empty where none has to be told."""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    if isinstance(default, float):
+        return f"{default:g}" if isfinite(default) else ""
+    return str(default)
 
 
 def _reader(option: Option) -> Callable[[str], Any]:
@@ -130,6 +169,8 @@ def _reader(option: Option) -> Callable[[str], Any]:
     def read(word: str) -> Any:
         if word == "auto":
             return option.default
+        if option.type is str:
+            return some_name(word)
         with suppress(ValueError):
             value = option.type(word)
             if option.range is None or value in option.range:

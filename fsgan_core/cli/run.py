@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ..errors import FSGANError
 from ..weights.catalog import user_folder
-from .flags import add_device, chosen_device, file_path
+from .flags import add_device, chosen_device, file_path, naming
 
 PACK = "fsgan_pack"
 """Name under which the folder of the pack is imported, as ComfyUI imports it by its path."""
@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
         places = (args.input_dir, args.output_dir.resolve(), Path(temporary), args.models_dir or user_folder())
         folders = host.Folders(*places)
         catalogue = import_module(f"{pack.__name__}.headless").catalogue(folders, chosen_device(args.device))
-        graph = values.assigned(graph, args.values, catalogue, folders)
+        with naming("--set"):
+            graph = values.assigned(graph, args.values, catalogue, folders)
         numbers = graphs.order(graph, catalogue)
         values.check(graph, numbers, catalogue)
         # Imported last: it stands on the stand-in.

@@ -16,7 +16,7 @@ from ..errors import FSGANError
 from ..options import describe
 from ..training.loop import Task, TrainOptions, train
 from ..training.recipes import check_arguments, read_recipe
-from .flags import add_device, add_options, chosen_device, file_path, read_options
+from .flags import add_device, add_options, chosen_device, file_path, naming, read_options
 
 TASKS = (
     "detection",
@@ -41,7 +41,8 @@ ARCHITECTURES = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("task", choices=sorted({*TASKS, *ARCHITECTURES}), help="the network to train")
+    tasks = sorted({*TASKS, *ARCHITECTURES})
+    parser.add_argument("task", choices=tasks, metavar="TASK", help=f"the network to train: {', '.join(tasks)}")
     text = f"an official architecture, for data of 'fsgan dataset build' or the engine's: {_listed(ARCHITECTURES)}"
     parser.add_argument("--arch", metavar="NAME", help=text)
     parser.add_argument("--data", type=file_path, required=True, metavar="DIR", help="folder of the training material")
@@ -63,15 +64,19 @@ def run(args: argparse.Namespace) -> None:
     if args.out.exists() and not args.out.is_dir():
         raise FSGANError(f"{args.out} is a file; name a folder for the run with --out")
     arch = args.arch or ("" if args.task in TASKS else ARCHITECTURES[args.task][0])
-    if arch and arch not in ARCHITECTURES.get(args.task, ()):
-        raise FSGANError(f"{args.task} has no architecture '{arch}'; known: {_listed(ARCHITECTURES)}")
+    with naming("--arch"):
+        if arch and arch not in ARCHITECTURES.get(args.task, ()):
+            raise ValueError(f"{args.task} has no architecture '{arch}'; known: {_listed(ARCHITECTURES)}")
     make, known = _maker(args.task, arch)
     before: dict[str, Any] = {}
-    for phase in read_recipe(f"{args.task}{'-' * bool(arch)}{arch}", args.recipe):
+    with naming("--recipe"):
+        phases = read_recipe(f"{args.task}{'-' * bool(arch)}{arch}", args.recipe)
+    for phase in phases:
         folder = args.out / phase.name
         options = read_options(args, TrainOptions, phase.options, device=chosen_device(args.device))
-        arguments = {**phase.arguments, **dict(map(_setting, args.set)), **before}
-        check_arguments(known, arguments)
+        with naming("--set"):
+            arguments = {**phase.arguments, **dict(map(_setting, args.set)), **before}
+            check_arguments(known, arguments)
         task = make(args.data, **arguments)
         figures = train(task, options, folder, command(args, options))
         before = {"start": folder / "model.safetensors"}
@@ -112,7 +117,7 @@ def _shown(word: str) -> str:
 def _setting(word: str) -> tuple[str, Any]:
     name, equals, value = word.partition("=")
     if not equals:
-        raise FSGANError(f"found --set {word}, expected NAME=VALUE")
+        raise ValueError(f"found '{word}', expected NAME=VALUE")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -11,24 +11,22 @@ from ..errors import WeightsError
 from ..weights.catalog import Listed, folders, listing, user_folder, verify
 from ..weights.checkpoint import OPEN, read_header
 from ..weights.fetch import fetch, fetchable
-from .flags import add_debug, file_path
+from .flags import add_action, file_path, naming
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the actions."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    show = actions.add_parser("list", help="the bundled files, and the official ones with terms and what to do")
-    where = actions.add_parser("where", help="where official files are looked for, and which are found there")
-    check = actions.add_parser("verify", help="load converted files completely")
+    show = add_action(actions, "list", "the bundled files, and the official ones with terms and what to do")
+    where = add_action(actions, "where", "where official files are looked for, and which are found there")
+    check = add_action(actions, "verify", "load converted files completely")
     text = "file written by 'fsgan convert' (default: every official one that is found)"
     check.add_argument("files", nargs="*", type=file_path, metavar="FILE", help=text)
-    get = actions.add_parser("fetch", help="download an official file that has a plain address, and convert it")
+    get = add_action(actions, "fetch", "download an official file that has a plain address, and convert it")
     get.add_argument("name", help="a name that 'fsgan weights list' shows with 'fsgan weights fetch'")
     for action in (show, where, check, get):
         text = "folder searched too (list, where, verify) or written to (fetch), such as ComfyUI's models/fsgan"
         action.add_argument("--folder", type=file_path, metavar="DIR", help=text)
-    for action in (show, where, check, get):
-        add_debug(action)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -64,7 +62,8 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> None:
-    file = fetchable(args.name)
+    with naming("name"):
+        file = fetchable(args.name)
     print(f"getting {file.source}\nterms: {file.licence}")
     with tqdm(unit="B", unit_scale=True, disable=None, leave=False) as bar:
         for progress in fetch(args.name, args.folder):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, get_args
 
 from ..errors import MediaError
+from ..options import Range, check_ranges
 
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 """From quick and large to slow and small."""
+PRESETS = get_args(Preset)
 
-PIXEL_FORMATS = ("yuv420p", "yuv422p", "yuv444p")
+PixelFormat = Literal["yuv420p", "yuv422p", "yuv444p"]
 """From what every player knows to colour at full resolution."""
+PIXEL_FORMATS = get_args(PixelFormat)
 
+Codec = Literal["auto", "h264", "hevc", "vp9", "av1", "ffv1", "gif"]
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "ffv1": "ffv1", "gif": "gif"}
 """FFmpeg's encoder by codec."""
 
@@ -40,25 +45,17 @@ FORMATS = {
 class EncodeOptions:
     """How to encode a video."""
 
-    codec: str = "auto"
-    """auto (the container's usual), h264, hevc, vp9, av1, or ffv1 (lossless RGB); default auto."""
-    quality: int = 18
-    """Constant rate factor on x264's scale, 0 (best) to 51; default 18, hardly told from the original."""
-    preset: str = "medium"
-    """Encoding effort, ultrafast to veryslow; default medium."""
-    pixel_format: str = "yuv420p"
-    """yuv420p, yuv422p or yuv444p; default yuv420p. ffv1 and gif have their own."""
+    codec: Codec = "auto"
+    """auto is the container's usual; ffv1 is lossless RGB"""
+    quality: Annotated[int, Range(0, 51)] = 18
+    """constant rate factor on x264's scale, 0 is best; at 18 it is hardly told from the original"""
+    preset: Preset = "medium"
+    """effort of encoding: the slower, the smaller"""
+    pixel_format: PixelFormat = "yuv420p"
+    """how colours are stored; ffv1 and gif have their own"""
 
     def __post_init__(self) -> None:
-        for name, value, choices in (
-            ("codec", self.codec, ("auto", *ENCODERS)),
-            ("preset", self.preset, PRESETS),
-            ("pixel format", self.pixel_format, PIXEL_FORMATS),
-        ):
-            if value not in choices:
-                raise ValueError(f"unknown {name} '{value}'; choose one of {', '.join(choices)}")
-        if not 0 <= self.quality <= 51:
-            raise ValueError(f"quality is 0 (best) to 51, found {self.quality}")
+        check_ranges(self)
 
 
 DEFAULT_OPTIONS = EncodeOptions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from .multigrid import build_levels, solve
 
-MODES = ("normal", "mixed")
+Mode = Literal["normal", "mixed"]
+MODES = get_args(Mode)
 _WINDOW = 32
 _TOLERANCE = 0.5 / 255
 _ITERATIONS = 30

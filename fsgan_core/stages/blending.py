@@ -16,7 +16,7 @@ from ..ops.color import ColorMatch, apply_color_match, estimate_color_match, wid
 from ..ops.light import border_membrane, match_light
 from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
-from ..ops.poisson import MODES, mixed_membrane, poisson_blend
+from ..ops.poisson import Mode, mixed_membrane, poisson_blend
 from ..options import Range, check_ranges
 from .open_blending import learned_fill, load_membrane_net
 from .open_networks import placed
@@ -26,8 +26,8 @@ from .open_networks import placed
 class BlendOptions:
     """How a face is blended; every blender uses what concerns it."""
 
-    mode: str = "normal"
-    """poisson: "normal" keeps the source's details, "mixed" the stronger of the source's and the target's"""
+    mode: Mode = "normal"
+    """poisson: normal keeps the source's details, mixed the stronger of the source's and the target's"""
     color: bool = True
     """match colours (mean and spread); constant along a track if the blender is given a ColorMatch"""
     light: Annotated[float, Range(0, 1)] = 1.0
@@ -39,8 +39,6 @@ class BlendOptions:
     the plain method, which bleeds where the two are lit differently"""
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ValueError(f"unknown Poisson mode {self.mode!r}: choose one of {', '.join(MODES)}")
         check_ranges(self)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..faces import FaceSequence
+from ..options import Range, check_ranges
 from ..stages.pose import load_face_model
 
 Floats = NDArray[np.float32]
@@ -23,34 +26,33 @@ _PRINT = 16
 class DatasetOptions:
     """Which faces are kept, and how."""
 
-    size: int = 128
-    """least longer side of a face in pixels; default 128"""
-    blur: float = 0.006
-    """least sharpness, energy of edges over contrast: a blur of 2 % of the face falls below 0.006, the default"""
-    yaw: float = 90.0
-    """largest turn to a side in degrees; default 90"""
-    pitch: float = 45.0
-    """largest turn up or down in degrees; default 45"""
-    inside: float = 0.95
-    """least share of the landmarks inside the frame, in [0, 1]; default 0.95"""
-    rate: float = 5.0
-    """frames a second of a video that are looked at, 0 for all; default 5"""
-    most: int = 100
-    """most pictures of one face in one file; default 100"""
-    change: float = 0.03
-    """least difference of two pictures of one face in one file, in eye distances a landmark; default 0.03"""
-    likeness: int = 20
-    """pictures of different files whose prints differ in at most so many of 256 bits are duplicates; default 20"""
-    side: int = 448
-    """largest side of the crops in pixels; default 448"""
-    margin: float = 2.0
-    """side of the crops over the longer side of the face; default 2"""
+    size: Annotated[int, Range(16, math.inf, "pixels")] = 128
+    """least longer side of a face"""
+    blur: Annotated[float, Range(0, math.inf)] = 0.006
+    """least sharpness, energy of edges over contrast: a blur of 2 % of the face falls below the default"""
+    yaw: Annotated[float, Range(0, 180, "degrees")] = 90.0
+    """largest turn to a side"""
+    pitch: Annotated[float, Range(0, 180, "degrees")] = 45.0
+    """largest turn up or down"""
+    inside: Annotated[float, Range(0, 1)] = 0.95
+    """least share of the landmarks inside the frame"""
+    rate: Annotated[float, Range(0, math.inf)] = 5.0
+    """frames a second of a video that are looked at, 0 for all"""
+    most: Annotated[int, Range(1, math.inf)] = 100
+    """most pictures of one face in one file"""
+    change: Annotated[float, Range(0, math.inf)] = 0.03
+    """least difference of two pictures of one face in one file, in eye distances a landmark"""
+    likeness: Annotated[int, Range(0, 256)] = 20
+    """pictures of different files whose prints differ in at most so many of 256 bits are duplicates"""
+    side: Annotated[int, Range(64, math.inf, "pixels")] = 448
+    """largest side of the crops"""
+    margin: Annotated[float, Range(1.2, math.inf)] = 2.0
+    """side of the crops over the longer side of the face"""
     people: bool = False
-    """files in one folder show one person, so that networks may learn from pairs of them; default off"""
+    """files in one folder show one person, so that networks may learn from pairs of them"""
 
     def __post_init__(self) -> None:
-        if self.size < 16 or self.side < 64 or self.margin < 1.2 or self.most < 1 or self.rate < 0:
-            raise ValueError("expected size >= 16, side >= 64, margin >= 1.2, most >= 1 and rate >= 0")
+        check_ranges(self)
 
 
 def refusals(face: FaceSequence, frame: tuple[int, int], options: DatasetOptions) -> list[str]:

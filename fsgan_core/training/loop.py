@@ -43,14 +43,15 @@ class TrainOptions:
     """steps of linear warm-up; then the rate falls along a cosine to 1 % of its peak"""
     halve: Annotated[int, Range(0, math.inf)] = 0
     """halve the rate after every so many steps instead of the cosine, as the paper; 0: cosine"""
-    weight_decay: float = 0.02
-    beta1: float = 0.9
+    weight_decay: Annotated[float, Range(0, 1)] = 0.02
+    """share of each weight that AdamW takes off in a step, times the rate"""
+    beta1: Annotated[float, Range(0, 1)] = 0.9
     """decay of the mean gradient; 0.5 is usual in adversarial training"""
-    clip: float = 1.0
+    clip: Annotated[float, Range(0, math.inf)] = 1.0
     """longest gradient, longer ones are shortened"""
-    critic_rate: float = 0.1
+    critic_rate: Annotated[float, Range(0, math.inf)] = 0.1
     """learning rate of a critic (discriminator) relative to the model's"""
-    ema: float = 0.998
+    ema: Annotated[float, Range(0, 1)] = 0.998
     """decay of the moving average of the weights, which is what is evaluated and exported"""
     every: Annotated[int, Range(1, math.inf)] = 500
     """steps between checkpoints, evaluations, sheets and lines of the log"""

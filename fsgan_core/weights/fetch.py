@@ -40,7 +40,8 @@ def fetchable(name: str) -> KnownFile:
     """The known file of that name.
 
     Raises:
-        WeightsError: there is none, it is of no use here, or it has no plain address.
+        ValueError: there is none.
+        WeightsError: it is of no use here, or it has no plain address.
     """
     usable = [file for file in KNOWN if file.kind and _plain(file)]
     for file in KNOWN:
@@ -49,7 +50,7 @@ def fetchable(name: str) -> KnownFile:
                 return file
             raise WeightsError(f"{name} cannot be fetched; get it from {file.source}")
     names = ", ".join(file.name for file in usable)
-    raise WeightsError(f"found the name '{name}', expected one of {names}")
+    raise ValueError(f"found the name '{name}', expected one of {names}")
 
 
 def fetch(name: str, folder: Path | None = None) -> Iterator[Progress]:

@@ -197,7 +197,7 @@ def test_what_is_no_dataset_is_refused(fails, folder, tmp_path):
         read_dataset(tmp_path)
     assert "holds other files" in fails("dataset", "build", folder, "--output", tmp_path)
     assert "no folder" in fails("dataset", "build", folder / "none", "--output", tmp_path / "new")
-    assert "expected size >= 16" in str(pytest.raises(ValueError, DatasetOptions, size=3).value)
+    assert "size is 3, expected 16 or more pixels" in str(pytest.raises(ValueError, DatasetOptions, size=3).value)
 
 
 def test_splits_hold_people_out(built, tmp_path):

@@ -250,12 +250,12 @@ def test_half_way_is_between(dataset):
     torch.testing.assert_close(middle + torch.tensor([3.0, 0, 0]), end, atol=1e-2, rtol=0)
 
 
-def test_what_is_missing_is_said(fails, dataset, tmp_path):
+def test_what_is_missing_is_said(fails, misused, dataset, tmp_path):
     words = ("--data", dataset, "--out", tmp_path / "run", "--device", "cpu")
     assert "needs; name a file with --set reenactment=FILE" in fails(
         "train", "completion", "--arch", "msrunet-v2", *words
     )
-    assert "reenactment has no architecture 'unet'" in fails("train", "reenactment", "--arch", "unet", *words)
-    assert "detection has no architecture" in fails("train", "detection", "--arch", "msrunet-v2", *words)
-    assert "the task knows no 'size'" in fails("train", "reenactment", "--set", "size=3", *words)
+    assert "reenactment has no architecture 'unet'" in misused("train", "reenactment", "--arch", "unet", *words)
+    assert "detection has no architecture" in misused("train", "detection", "--arch", "msrunet-v2", *words)
+    assert "the task knows no 'size'" in misused("train", "reenactment", "--set", "size=3", *words)
     assert "is no dataset" in fails("train", "reenactment", "--data", tmp_path, *words[2:])

@@ -86,13 +86,15 @@ def test_bad_recipes_are_refused(tmp_path, content, message):
         read_recipe("any", str(path))
 
 
-def test_unknown_names_are_refused(fails, training_material, tmp_path):
-    with pytest.raises(FSGANError, match="no recipe 'fast' of detection; known: smoke"):
+def test_unknown_names_are_refused(fails, misused, training_material, tmp_path):
+    with pytest.raises(ValueError, match="no recipe 'fast' of detection; known: smoke"):
         read_recipe("detection", "fast")
-    with pytest.raises(FSGANError, match="knows no 'width'; it takes size"):
+    with pytest.raises(ValueError, match="knows no 'width'; it takes size"):
         check_arguments(["size"], {"width": 3})
     path = tmp_path / "bad.json"
     path.write_text('{"options": {"step": 3}}')
     words = ("--data", training_material, "--out", tmp_path / "run", "--device", "cpu")
     assert "found the option 'step', expected one of steps" in fails("train", "detection", "--recipe", path, *words)
-    assert "expected NAME=VALUE" in fails("train", "detection", "--set", "scenes", *words)
+    told = misused("train", "detection", "--set", "scenes", *words)
+    assert "argument --set: found 'scenes', expected NAME=VALUE" in told
+    assert "argument --recipe: no recipe 'fast'" in misused("train", "detection", "--recipe", "fast", *words)

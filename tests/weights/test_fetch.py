@@ -134,7 +134,7 @@ def test_too_much(server, tmp_path, monkeypatch):
 
 
 def test_only_known_files_with_an_address():
-    with pytest.raises(WeightsError, match="expected one of hr18"):
+    with pytest.raises(ValueError, match="expected one of hr18"):
         fetchable("nonsense")
     for name in (NAME, "WIDERFace_DSFD_RES152"):
         with pytest.raises(WeightsError, match="get it from"):

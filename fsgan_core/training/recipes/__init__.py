@@ -56,14 +56,15 @@ def read_recipe(stem: str, name: str = "") -> tuple[Phase, ...]:
         name: of a recipe of this package, or a path that ends in ``.json``; empty: the task's default, if it has one.
 
     Raises:
-        FSGANError: there is none, or it is not one.
+        ValueError: there is none of this name.
+        FSGANError: it is not one.
     """
     path = Path(name) if name.endswith(SUFFIX) else FOLDER / f"{stem}{'-' * bool(name)}{name}{SUFFIX}"
     if not name and not path.is_file():
         return (Phase(),)
     if not path.is_file():
         known = ", ".join(names(stem)) or "none"
-        raise FSGANError(f"no recipe '{name}' of {stem}; known: {known}, or name a {SUFFIX} file")
+        raise ValueError(f"no recipe '{name}' of {stem}; known: {known}, or name a {SUFFIX} file")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -83,11 +84,11 @@ def check_arguments(known: Sequence[str], arguments: Mapping[str, Any]) -> None:
         arguments: what is given.
 
     Raises:
-        FSGANError: it does not know one.
+        ValueError: it does not know one.
     """
     unknown = sorted(set(arguments) - set(known))
     if unknown:
-        raise FSGANError(f"the task knows no '{unknown[0]}'; it takes {', '.join(known) or 'none'}")
+        raise ValueError(f"the task knows no '{unknown[0]}'; it takes {', '.join(known) or 'none'}")
 
 
 def _phase(path: Path, content: Any, entries: tuple[str, ...]) -> Phase:
