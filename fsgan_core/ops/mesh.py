@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_UNEVEN = 5
+"""Doublings at most that :func:`unevenness` tells; what is flat has no end of them."""
 _SLACK = 1e-4
 """Pixels by which a row's ends are widened: closes hairline gaps between neighbours that rounding would open."""
 
@@ -64,6 +66,36 @@ def strain(before: Tensor, after: Tensor, triangles: Tensor, least: float = 0.0)
             total = total.index_add(1, end, change)
             count = count.index_add(0, end, torch.ones_like(change[0]))
     return total / count.clamp_min(1)
+
+
+def unevenness(before: Tensor, after: Tensor, triangles: Tensor) -> Tensor:
+    """How much more a mesh is stretched in one direction than across it, around each vertex.
+
+    Args:
+        before: ``(B, V, 2 or more)``, of which x and y are used.
+        after: the same, moved.
+        triangles: ``(T, 3)``.
+
+    Returns:
+        ``(B, V)`` doublings, at least 0 and at most :data:`_UNEVEN`: the mean over the triangles around, by their
+        areas in ``after``.
+    """
+    edges = []
+    for vertices in (before, after):
+        a, b, c = vertices[:, triangles, :2].unbind(2)
+        edges.append(torch.stack((b - a, c - a), -1))
+    old, new = edges
+    area = torch.linalg.det(new).abs()
+    # Without the inverse: of the map old @ new^-1 only the ratio of its singular values counts.
+    cofactor = torch.stack((new[..., 1, 1], -new[..., 0, 1], -new[..., 1, 0], new[..., 0, 0]), -1).unflatten(-1, (2, 2))
+    (p, q), (r, s) = (row.unbind(-1) for row in (old @ cofactor).unbind(-2))
+    even, odd = torch.hypot(p + s, q - r), torch.hypot(p - s, q + r)
+    ratio = ((even + odd) / (even - odd).abs().clamp_min(1e-12)).clamp(1, 2**_UNEVEN).log2()
+    total, weight = torch.zeros_like(before[..., 0]), torch.zeros_like(before[..., 0])
+    for corner in range(3):
+        total = total.index_add(1, triangles[:, corner], ratio * area)
+        weight = weight.index_add(1, triangles[:, corner], area)
+    return total / weight.clamp_min(1e-12)
 
 
 def rasterize(

@@ -22,7 +22,7 @@ from ..ops.landmarks import LEFT_IRIS, RIGHT_IRIS
 from ..ops.mesh import facing, interpolate, rasterize, strain, vertex_normals
 from ..ops.pooling import halved
 from .openings import MOUTH, missing, recessed
-from .warping import Layer
+from .warping import Layer, looked_up
 
 MARGIN = 1.6
 """Side of the window over the longer side of the face."""
@@ -107,10 +107,10 @@ def gather(
     places = window.places(WINDOW, target.shape)
     sheets, trust, unseen = [], [], torch.ones(())
     for layer, weight in zip(layers, weights, strict=True):
-        fields = torch.cat((layer.flow, layer.mirror_flow, layer.seen, layer.mirrored, layer.near), 1)
-        maps = sample(fields, places)
-        seen, mirrored, near = halved(maps[:, 4:]).split(1, 1)
-        sheets += [sample(layer.picture, maps[:, :2]), sample(layer.picture, maps[:, 2:4])]
+        each = (layer.flow, layer.blur, layer.mirror_flow, layer.mirror_blur, layer.seen, layer.mirrored, layer.near)
+        maps = sample(torch.cat(each, 1), places)
+        seen, mirrored, near = halved(maps[:, 6:]).split(1, 1)
+        sheets += [looked_up(layer.picture, flow[:, :2], flow[:, 2:]) for flow in maps[:, :6].split(3, 1)]
         trust += [weight * seen * near, weight * mirror * mirrored**2 * (1 - seen) * near]
         unseen = unseen * (1 - seen) * (1 - 0.5 * mirrored)
     main = layers[max(range(len(layers)), key=lambda index: weights[index])]

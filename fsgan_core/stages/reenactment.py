@@ -32,7 +32,7 @@ from .fringe import bare
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
 from .side import kept_side
 from .views import View
-from .warping import Anchor, Layer, surroundings_flow, warp
+from .warping import Anchor, Layer, looked_up, surroundings_flow, warp
 
 _SOFT = 5
 """Over how many pixels of the field a weight is averaged, so that no hard edge shows."""
@@ -201,19 +201,20 @@ class FlowReenactor:
         field = layers[0].flow.shape[-1]
         for index, (layer, share) in enumerate(zip(layers, weights, strict=True)):
             mirrored = self.options.mirror * layer.mirrored**2 * (1 - layer.seen)
-            for side, (flow, trust) in enumerate(((layer.flow, layer.seen), (layer.mirror_flow, mirrored))):
+            sides = (layer.flow, layer.seen, layer.blur), (layer.mirror_flow, mirrored, layer.mirror_blur)
+            for side, (flow, trust, blur) in enumerate(sides):
                 # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
                 weight = box_mean((share * trust + 1e-4) ** 2, _SOFT)
                 if refined is not None:
                     shift, belief = refined.sheet(2 * index + side, field)
                     flow, weight = sample(flow, identity(field, field, flow) + shift), weight * belief.exp()
                 weight = resize(weight, size, size)
-                image = image + weight * _look_up(layer.picture, flow, trust * layer.near, size)
+                image = image + weight * _look_up(layer.picture, flow, blur, trust * layer.near, size)
                 total = total + weight
         return image / total
 
 
-def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor:
+def _look_up(picture: Tensor, flow: Tensor, blur: Tensor, weight: Tensor, size: int) -> Tensor:
     """Sample a view at the result's resolution, only in the rows where it counts."""
     rows = (weight > 1e-3).any(-1).any(1)[0].nonzero()[:, 0]
     image = picture.new_zeros(1, 3, size, size)
@@ -221,7 +222,8 @@ def _look_up(picture: Tensor, flow: Tensor, weight: Tensor, size: int) -> Tensor
         return image
     field = flow.shape[-1]
     low, high = max(0, int(rows[0]) - 4) * size // field, min(field, int(rows[-1]) + 5) * size // field
-    image[:, :, low:high] = sample(picture, resize(flow, size, size)[:, :, low:high], "bicubic")
+    places, blur = resize(torch.cat((flow, blur), 1), size, size)[:, :, low:high].split((2, 1), 1)
+    image[:, :, low:high] = looked_up(picture, places, blur, "bicubic")
     return image
 
 

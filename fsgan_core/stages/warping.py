@@ -19,18 +19,27 @@ from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, points
 from ..ops.head_rings import head_rings, ring_triangles
 from ..ops.masks import smoothstep
-from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
+from ..ops.mesh import facing, interpolate, rasterize, unevenness, vertex_facing
 from ..ops.pooling import box_max
 from .openings import missing, recessed
 from .views import View, detail, facing_camera
 
 _OWN = 0.8
 """How far the mirrored half of a face counts as seen in its own picture."""
-_FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "mask", "near", "openings", "missing")
+_FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "blur", "mirror_blur", "mask", "near", "openings", "missing")
 """What a layer says of each place."""
 _ASTRAY = (0.02, 0.06)
 """Distances on the mean face, in those between the outer eye corners, from which on a composed flow is less and not at
 all believed."""
+_HARDLY = 0.05
+"""Levels of detail that nobody misses."""
+_EDGE = 0.08
+"""Cosine to the camera of what is seen edge-on."""
+_EVEN, _GROWTH, _COARSEST = 0.8, 1.3, 3.0
+"""Unevenness up to which pixels are drawn as they are, and beyond which each doubling takes so many more levels of
+detail away, and how many at most."""
+_TURNING = 0.4
+"""Growth of the cosine to the camera, relative to what it was, from which on a place counts as turned into sight."""
 _TURNED = 6.0
 """How fast an outline in a face's own picture loses trust as it turns into sight, by the cosine to the camera."""
 
@@ -58,6 +67,8 @@ class Layer:
         mirror_flow: the same for the mirrored half of the face.
         seen: ``(1, 1, F, F)`` trust in ``flow``, in [0, 1].
         mirrored: trust in ``mirror_flow``.
+        blur: levels of detail to leave out, since pixels that the view saw edge-on are stretched to streaks.
+        mirror_blur: the same for ``mirror_flow``.
         mask: where the mesh is drawn, 0 or 1; between them at its edge once it is shifted.
         near: ``mask`` grown by three pixels.
         openings: inside of mouth and eyes.
@@ -72,6 +83,8 @@ class Layer:
     mirror_flow: Tensor
     seen: Tensor
     mirrored: Tensor
+    blur: Tensor
+    mirror_blur: Tensor
     mask: Tensor
     near: Tensor
     openings: Tensor
@@ -123,8 +136,8 @@ def warp(
         turned = vertex_facing(path[-1], model.triangles) - vertex_facing(path[0], model.triangles)
         trust, other = torch.maximum(trust, 1 - _TURNED * turned[..., None].clamp_min(0)), _OWN * seen
     twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
-    values = torch.cat((places, trust, twin, model.mean[None]), -1)
-    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 7))
+    values = torch.cat((places, trust, twin, _stretched(view, places, path[-1], model), model.mean[None]), -1)
+    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 9))
     maps = _carried(values, model.triangles, draws[-1], outside)
     if steps > 1:
         maps = _followed(sample(_carried(values, model.triangles, draws[0], outside), total), maps)
@@ -138,6 +151,8 @@ def warp(
         mirror_flow=maps[:, 3:5] * shrink,
         seen=maps[:, 2:3],
         mirrored=maps[:, 5:6],
+        blur=maps[:, 6:7],
+        mirror_blur=maps[:, 7:8],
         mask=mask,
         near=box_max(mask, 7),
         openings=(regions > 0)[:, None].float(),
@@ -146,6 +161,15 @@ def warp(
         start=start,
         base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
     )
+
+
+def looked_up(picture: Tensor, flow: Tensor, blur: Tensor, mode: str = "bilinear") -> Tensor:
+    """Sample a picture ``(1, 3, h, w)`` with a flow ``(1, 2, H, W)``, leaving out levels of detail ``(1, 1, H, W)``."""
+    image, most = sample(picture, flow, mode), float(blur.max())
+    for level in range(1, math.ceil(most - _HARDLY) + 1):
+        picture, flow = functional.avg_pool2d(picture, 2), flow / 2
+        image = torch.lerp(image, sample(picture, flow, mode), (blur - level + 1).clamp(0, 1))
+    return image
 
 
 def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -> Tensor:
@@ -187,6 +211,21 @@ def _moved(placement: Placement, base: Anchor) -> Placement:
     offset = placement.translation.new_tensor((base.left, base.top, 0.0))
     translation = (placement.translation - offset) / base.scale
     return replace(placement, scale=placement.scale / base.scale, translation=translation)
+
+
+def _stretched(view: View, places: Tensor, vertices: Tensor, model: FaceModel) -> Tensor:
+    """Levels of detail ``(1, 478, 2)`` that a view and its mirrored half lack at vertices ``(1, 478, 3)``.
+
+    They are those by which its ``places (1, 478, 2)`` are stretched more one way than the other, where they turn into
+    sight.
+    """
+    own, wanted = (vertex_facing(one, model.triangles).clamp_min(_EDGE) for one in (view.landmarks, vertices))
+    levels = []
+    for looked, facing_there in ((places, own), (view.landmarks[:, model.mirror, :2], own[:, model.mirror])):
+        turned = ((wanted / facing_there - 1) / _TURNING).clamp(0, 1)
+        uneven = unevenness(looked, vertices, model.triangles) - _EVEN
+        levels.append(turned * (_GROWTH * uneven).clamp(0, _COARSEST))
+    return torch.stack(levels, -1)
 
 
 def _followed(composed: Tensor, direct: Tensor) -> Tensor:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from fsgan_core.ops.mesh import facing, interpolate, rasterize, vertex_facing
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.mesh import facing, interpolate, rasterize, unevenness, vertex_facing
 
 
 def plain_rasterize(vertices, triangles, height, width):
@@ -88,3 +89,15 @@ def test_the_nearest_wins_at_depths_of_either_sign_and_the_first_among_equals():
     vertices = torch.cat([torch.cat((square, torch.full((3, 1), depth)), 1) for depth in depths])[None]
     number, _ = rasterize(vertices, torch.arange(15).view(5, 3), 4, 4)
     assert (number == 1).all()
+
+
+def test_unevenness_tells_stretch_one_way_and_not_growth_or_turns():
+    square = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]])
+    triangles = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    grown = 3 * square @ rotation_matrix(torch.tensor([[0.0, 0.0, 30.0]]))[0].T
+    torch.testing.assert_close(unevenness(square, grown, triangles), torch.zeros(1, 4), atol=1e-4, rtol=0)
+    wide = square * torch.tensor([4.0, 1, 1])
+    torch.testing.assert_close(unevenness(square, wide, triangles), torch.full((1, 4), 2.0))
+    torch.testing.assert_close(unevenness(wide, square, triangles), torch.full((1, 4), 2.0))
+    flat = square * torch.tensor([1.0, 0, 1])
+    assert unevenness(flat, square, triangles).isfinite().all() and (unevenness(flat, square, triangles) > 4).all()

@@ -10,7 +10,7 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.side import kept_side
 from fsgan_core.stages.views import prepare
-from fsgan_core.stages.warping import warp
+from fsgan_core.stages.warping import Anchor, warp
 
 MODEL = load_face_model()
 SIZE = 128
@@ -75,3 +75,15 @@ def test_a_path_through_faces_that_hide_a_place_does_not_lead_it_astray():
     inside = along.mask > 0
     away = (straight.mirror_flow - along.mirror_flow).norm(dim=1, keepdim=True)[inside]
     assert away.quantile(0.99) < 2 and along.steps == 3
+
+
+def test_what_turns_into_sight_is_not_drawn_as_streaks():
+    stripes = np.where(np.arange(SIZE) % 4 < 2, 60, 200).astype(np.uint8)
+    source = prepare(np.broadcast_to(stripes[:, None, None], (SIZE, SIZE, 3)), face(), MODEL)
+    engine, anchor = FlowReenactor(MODEL, FlowOptions(refine=False)), Anchor(1.0, 0.0, 0.0)
+    drawn = engine([source], [1.0], face(40.0)[None], SIZE, anchor).image
+    x, y = face(40.0)[[EAR[-1], CHEEK[-1]], :2].mean(0).long().tolist()
+    middle, beside = face(40.0)[[151, 330], :2].long().tolist()
+    assert drawn[..., y - 6 : y + 6, x].std() < 0.35 * drawn[..., beside[1] - 6 : beside[1] + 6, beside[0]].std()
+    still = engine([source], [1.0], face()[None], SIZE, anchor).image
+    assert drawn[..., middle[1] - 6 : middle[1] + 6, middle[0]].std() > 0.8 * still[..., 50:62, SIZE // 2].std()
