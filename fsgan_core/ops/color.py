@@ -13,6 +13,9 @@ from .pooling import summed
 _FINE = 256
 """Side in pixels up to which colour statistics are taken pixel by pixel."""
 
+_ALONE, _WHOLE = 32768, 32 * 840
+"""Values up to which one thread does the work, and a number of vectors that one to eight threads share evenly."""
+
 _GREY = 0.02
 """Chroma in OKLab below which a picture has no colour."""
 
@@ -33,21 +36,33 @@ _FROM_CONES, _FROM_OPPONENTS = (
 )
 
 
+def _power(values: Tensor, exponent: float) -> Tensor:
+    """Raise to a power, with the same bits from any number of threads up to eight.
+
+    Each thread computes the values left over from its vectors in another way, so the threads' shares are made whole
+    vectors.
+    """
+    if values.device.type != "cpu" or values.numel() <= _ALONE:
+        return values.pow(exponent)
+    filled = F.pad(values.flatten(), (0, -values.numel() % _WHOLE), value=1.0)
+    return filled.pow(exponent)[: values.numel()].view_as(values)
+
+
 def srgb_to_linear(image: Tensor) -> Tensor:
     """Undo the sRGB transfer curve (IEC 61966-2-1): values in [0, 1] become proportional to light."""
-    return torch.where(image <= 0.04045, image / 12.92, ((image.clamp_min(0) + 0.055) / 1.055) ** 2.4)
+    return torch.where(image <= 0.04045, image / 12.92, _power((image.clamp_min(0) + 0.055) / 1.055, 2.4))
 
 
 def linear_to_srgb(image: Tensor) -> Tensor:
     """Apply the sRGB transfer curve; the inverse of :func:`srgb_to_linear`, values clamped to [0, 1]."""
     light = image.clamp(0, 1)
-    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
+    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * _power(light.clamp_min(0.0031308), 1 / 2.4) - 0.055)
 
 
 def srgb_to_oklab(image: Tensor) -> Tensor:
     """Convert ``(B, 3, H, W)`` sRGB in [0, 1] to OKLab: L in [0, 1], a and b within about +-0.35."""
     cones = _mix(srgb_to_linear(image.clamp(0, 1)), image.new_tensor(_CONES))
-    return _mix(cones.clamp_min(0).pow(1 / 3), image.new_tensor(_OPPONENTS))
+    return _mix(_power(cones.clamp_min(0), 1 / 3), image.new_tensor(_OPPONENTS))
 
 
 def oklab_to_srgb(lab: Tensor) -> Tensor:

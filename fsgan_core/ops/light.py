@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .color import oklab_to_srgb, srgb_to_oklab
+from .flow import resize
 from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 from .poisson import harmonic_fill
 
@@ -85,7 +85,7 @@ def border_membrane(
     # What is continued is smooth, so the membrane may be coarse too.
     whole = (inside > 0.99).to(inside.dtype)
     filled = fill(correction, whole) if fill else harmonic_fill(correction, whole, (8 / size)[:, None, None, None])
-    return F.interpolate(filled, mask.shape[-2:], mode="bilinear", align_corners=False)
+    return resize(filled, mask.shape[-2], mask.shape[-1])
 
 
 def _low_frequencies(field: Tensor, weight: Tensor, size: Tensor, mask: Tensor) -> Tensor:

@@ -229,4 +229,7 @@ def _invert(level: Level) -> Tensor:
     unit = torch.eye(height * width, dtype=level.mask.dtype, device=level.mask.device).view(1, -1, height, width)
     matrix = _apply(level, F.pad(unit * level.mask, (1, 1, 1, 1))).flatten(2)
     free = level.mask.flatten(2)
-    return torch.linalg.inv(matrix + torch.diag_embed(1 - free[:, 0])) * free * free.mT
+    # On a CPU in double precision, in which threads that take it apart in another order agree once it is rounded.
+    wide = torch.float64 if matrix.device.type == "cpu" else matrix.dtype
+    inverse = torch.linalg.inv((matrix + torch.diag_embed(1 - free[:, 0])).to(wide)).to(matrix.dtype)
+    return inverse * free * free.mT

@@ -107,6 +107,18 @@ def test_a_black_and_white_target_takes_the_colour_away():
     assert matched.std() > 0.05
 
 
+def test_colour_spaces_do_not_depend_on_the_number_of_threads():
+    image, setting, found = colors(size=173), torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3, 5):
+            torch.set_num_threads(threads)
+            lab = srgb_to_oklab(image)
+            found.append((lab, oklab_to_srgb(lab)))
+    finally:
+        torch.set_num_threads(setting)
+    assert all(torch.equal(*pair) for other in found for pair in zip(other, found[0], strict=True))
+
+
 def test_the_match_does_not_depend_on_the_number_of_threads():
     torch.manual_seed(0)
     source, target, mask = torch.rand(1, 3, 400, 400), torch.rand(1, 3, 400, 400), torch.rand(1, 1, 400, 400)

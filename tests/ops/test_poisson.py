@@ -169,6 +169,19 @@ def test_mixed_is_normal_plus_its_membrane():
     torch.testing.assert_close(poisson_blend(source, target, mask, "mixed"), parts, atol=0.3 * LEVEL, rtol=0)
 
 
+def test_the_solution_does_not_depend_on_the_number_of_threads():
+    mask = torch.zeros(1, 1, 128, 128)
+    mask[..., 9:117, 14:109] = 1
+    setting, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(poisson_blend(picture(128, 128, 1), picture(128, 128, 2), mask))
+    finally:
+        torch.set_num_threads(setting)
+    assert all(torch.equal(one, found[0]) for one in found)
+
+
 def test_items_do_not_depend_on_their_batch():
     source = torch.cat([picture(70, 70, k) for k in range(4)])
     target = torch.cat([picture(70, 70, k + 9) for k in range(4)])
