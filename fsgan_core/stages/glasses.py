@@ -6,7 +6,7 @@ tells, little is needed to believe the rest of the line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import EllipsisType
 
 import torch
@@ -16,9 +16,9 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
 from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max
-from .lenses import LensTracer
+from .lenses import Lenses, LensTracer
 
-Part = tuple[EllipsisType, slice, slice]
+_Part = tuple[EllipsisType, slice, slice]
 _LINE = 7
 """Pixels of the network's square that no rim is wider than."""
 _ROUNDS, _STEP = 8, 7
@@ -101,7 +101,7 @@ class Glasses:
         share = hidden_share(hidden, look.prior)
         if before is not None:
             share = torch.lerp(before.share, share, _NEWS)
-        sure = smoothstep((share - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
+        sure = _worn(share)
         if not sure.any():
             return hidden, Seen(hidden, share, look.landmarks)
         inside, x, y = look.prior.split(1, 1)
@@ -119,7 +119,12 @@ class Glasses:
         result[part] = torch.lerp(seen, found, zone[part] * sure)
         return result, Seen(hidden, share, look.landmarks)
 
-    def _steadied(self, hidden: Tensor, look: Look, before: Seen, part: Part) -> Tensor:
+    def lenses(self, hidden: Tensor, look: Look) -> Lenses:
+        """The rims; nothing is believed of them where no glasses are worn. Arguments as for :meth:`kept_whole`."""
+        found = self.traced(hidden, look.pictures, look.landmarks)
+        return replace(found, belief=found.belief * _worn(hidden_share(hidden, look.prior))[..., 0])
+
+    def _steadied(self, hidden: Tensor, look: Look, before: Seen, part: _Part) -> Tensor:
         """What is hidden in a part, drawn to what was before where that is much alike; a hand is seen at once."""
         now, then = (self.traced.plane(points) for points in (look.landmarks, before.landmarks))
         size = hidden.shape[-1]
@@ -130,7 +135,7 @@ class Glasses:
         return torch.lerp(hidden[part], past, _KEPT * (1 - (hidden[part] - past).abs() / _ALIKE).clamp_min(0))
 
 
-def _around(zone: Tensor) -> Part:
+def _around(zone: Tensor) -> _Part:
     """The part of pictures in which a zone ``(B, 1, S, S)`` lies, and a little more."""
     left, top, right, bottom = bounding_boxes(zone.amax(0, keepdim=True))[0].tolist()
     return (..., slice(max(0, top - _LINE), bottom + _LINE), slice(max(0, left - _LINE), right + _LINE))
@@ -154,6 +159,11 @@ def _cleared(found: Tensor, hidden: Tensor, within: Tensor) -> Tensor:
     surely = smoothstep((hidden - _SURE[0]) / (_SURE[1] - _SURE[0]))
     lens = within.amax(1, keepdim=True) * clear[:, None, None, None]
     return torch.lerp(found, torch.minimum(found, surely), lens)
+
+
+def _worn(share: Tensor) -> Tensor:
+    """How surely glasses are worn, given what is hidden between the eyes."""
+    return smoothstep((share - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
 
 
 def hidden_share(hidden: Tensor, prior: Tensor) -> Tensor:

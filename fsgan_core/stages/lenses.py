@@ -7,7 +7,7 @@ and the best closed path through it (:mod:`~fsgan_core.ops.closed_path`) tells w
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -53,6 +53,20 @@ class Lenses:
     centre: Tensor
     axes: Tensor
 
+    def moved(self, matrix: Tensor, shift: Tensor) -> Lenses:
+        """The same in a picture where pixel ``p`` is at ``matrix p + shift``, given ``(B, 2, 2)`` and ``(B, 2)``."""
+        return replace(self, centre=self.centre @ matrix.mT + shift[:, None], axes=matrix @ self.axes)
+
+    def around(self, beyond: Tensor) -> Tensor:
+        """Places ``(B, 2, 2, A, N)``, x and y of each lens in pixels, ``beyond`` the rims by ``(N,)`` usual lenses."""
+        places = torch.einsum("bij,eja,bean->biean", self.axes, _rays(beyond), self.radius[..., None] + beyond)
+        return places + self.centre.mT[..., None, None]
+
+    def away(self, places: Tensor) -> Tensor:
+        """How far places ``(1, 2, H, W)`` are from each centre in x and y, in usual lenses, ``(B, 2, 2, H, W)``."""
+        away = places[:, None] - self.centre[..., None, None]
+        return (torch.linalg.inv(self.axes)[:, None] @ away.flatten(3)).view_as(away)
+
     def drawn(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """The rims, and what is well within each, if most of it is seen.
 
@@ -62,8 +76,8 @@ class Lenses:
         Returns:
             ``(B, 1, H, W)`` and ``(B, 2, H, W)``, all in [0, 1].
         """
-        away = places[:, None] - self.centre[..., None, None]
-        x, y = (torch.linalg.inv(self.axes)[:, None] @ away.flatten(3)).view_as(away).unbind(2)
+        away = self.away(places)
+        x, y = away.unbind(2)
         turn = torch.atan2(-y, x * x.new_tensor((-1, 1))[:, None, None])
         column = (turn / (2 * math.pi) + 0.5) * _DIRECTIONS + 0.5
         around = functional.pad(torch.stack((self.radius, self.belief), 2).flatten(0, 1), (0, 1), mode="circular")
@@ -100,11 +114,8 @@ class LensTracer:
         plane = self.plane(landmarks)
         centre = self._centre @ plane.mT
         axes = plane[..., :2] * plane.new_tensor(_HALF)
-        turn = torch.arange(_DIRECTIONS, device=hidden.device) * (2 * math.pi / _DIRECTIONS) - math.pi
         radius = torch.linspace(*_RANGE, _ROWS, device=hidden.device)
-        outward = torch.stack((turn.cos(), -turn.sin()))
-        ray = torch.stack((outward * outward.new_tensor((-1, 1))[:, None], outward))
-        places = torch.einsum("bij,eja,r->biear", axes, ray, radius) + centre.mT[..., None, None]
+        places = torch.einsum("bij,eja,r->biear", axes, _rays(hidden), radius) + centre.mT[..., None, None]
         looked = torch.cat((hidden, pictures.mean(1, keepdim=True)), 1)
         seen, gray = sample(looked, places.flatten(2, 3)).view(-1, 2, 2, _DIRECTIONS, _ROWS).unbind(1)
         line = (seen - torch.maximum(*_beside(seen, _SPREAD))).clamp_min(0)
@@ -120,6 +131,18 @@ class LensTracer:
         """
         x, y, z, shift = (self._fit @ landmarks[:, self._near, :2]).unbind(1)
         return torch.stack((x, y, _CENTRE[2] * z + shift), 2)
+
+
+def turns(like: Tensor) -> Tensor:
+    """The directions ``(A,)``: 0 outwards, pi / 2 upwards."""
+    return torch.arange(_DIRECTIONS, device=like.device) * (2 * math.pi / _DIRECTIONS) - math.pi
+
+
+def _rays(like: Tensor) -> Tensor:
+    """The directions of each lens as x and y, ``(2, 2, A)``."""
+    turn = turns(like)
+    outward = torch.stack((turn.cos(), -turn.sin()))
+    return torch.stack((outward * outward.new_tensor((-1, 1))[:, None], outward))
 
 
 def _beside(values: Tensor, rows: int) -> tuple[Tensor, Tensor]:

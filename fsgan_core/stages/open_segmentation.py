@@ -12,6 +12,7 @@ from ..networks.unet import UNet
 from ..ops.face_model import FaceModel, poses
 from ..ops.mesh import facing, interpolate, rasterize
 from .glasses import Glasses, Look, Seen
+from .lenses import Lenses
 from .open_networks import Upright, load_unet, placed
 from .upturned import without_shadows
 
@@ -63,6 +64,13 @@ class OpenSegmenter:
         hidden, seen = self._glasses.kept_whole(hidden, look, before())
         face = square.put_back(1 - hidden, *images.shape[-2:])
         return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1), seen
+
+    @torch.inference_mode()
+    def lenses(self, images: Tensor, landmarks: Tensor) -> Lenses:
+        """The rims of glasses in crops, believed where some are worn; arguments as for :meth:`shares`."""
+        square, shares, look = self._answer(images, landmarks)
+        found = self._glasses.lenses(1 - shares[:, FACE : FACE + 1], look)
+        return found.moved(square.matrix, square.centre - square.matrix.sum(2) * (square.size / 2))
 
     @torch.inference_mode()
     def shares(self, images: Tensor, landmarks: Tensor) -> Tensor:

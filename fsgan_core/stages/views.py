@@ -23,6 +23,8 @@ from ..ops.thin import behind, bridged
 from .appearance_map import AppearanceMap
 from .cropping import Box, square_box
 from .delighting import delighted
+from .lens_light import dulled
+from .open_segmentation import OpenSegmenter
 from .segmentation import Segmenter
 
 _DEPTH_SIZE = 160
@@ -127,7 +129,7 @@ def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> tuple[T
     """What of a picture ``(1, 3, h, w)`` is the face with these landmarks ``(1, 478, 3)``.
 
     Rims of glasses and other thin things count as face and are taken off the picture, which is returned too: else they
-    were swapped along.
+    were swapped along. With them goes the light that lenses throw onto the skin.
     """
     box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
     points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
@@ -137,6 +139,8 @@ def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> tuple[T
     whole = bridged(share)
     cleared = behind(part, whole - share)
     if cleared is not part:
+        if isinstance(segmentation, OpenSegmenter):
+            cleared = dulled(cleared, share, segmentation.lenses(part, points))
         image = _put(image, cleared, box)
     return image, Shown(functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1])), box)
 
