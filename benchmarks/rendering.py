@@ -38,7 +38,7 @@ def drifting(portrait, models):
 def a_frame(run, threads, limit):
     """Seconds a frame with so many intra-op threads, and at most so many frames at the same time."""
     torch.set_num_threads(threads)
-    with patch("fsgan_core.pipeline.at_once", lambda *given: min(limit, at_once(*given))):
+    with patch("fsgan_core.pipeline.swapping.at_once", lambda *given: min(limit, at_once(*given))):
         start = time.perf_counter()
         run()
     return (time.perf_counter() - start) / FRAMES
