@@ -40,18 +40,19 @@ def bridged(mask: Tensor, width: float = 0.08) -> Tensor:
     return torch.maximum(mask, resize(torch.cat(closed), *mask.shape[-2:]))
 
 
-def behind(picture: Tensor, front: Tensor) -> Tensor:
+def behind(picture: Tensor, front: Tensor, least: float = _LEAST) -> Tensor:
     """A picture without the thin things in it; what they hide is continued from beside them.
 
     Args:
         picture: ``(B, 3, H, W)``.
         front: ``(B, 1, H, W)`` in [0, 1]: their opacity.
+        least: share of the picture up to which they are left.
 
     Returns:
         ``(B, 3, H, W)``, changed only on and right beside them; the same picture if there are hardly any.
     """
     solid = front > 0.5
-    enough = (solid.float().mean((1, 2, 3)) > _LEAST).tolist()
+    enough = (solid.float().mean((1, 2, 3)) > least).tolist()
     if not any(enough):
         return picture
     boxes, result = bounding_boxes(solid).tolist(), picture.clone()

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..ops.color import oklab_to_srgb, srgb_to_oklab
 from ..ops.face_model import FaceModel
-from ..ops.flow import resize, sample
+from ..ops.flow import resize
 from ..ops.lowpass import lowpass, weighted_lowpass
-from ..ops.mesh import facing, interpolate, rasterize
 from .cropping import square_box
+from .frontal import Frontal
 
 _SIDE, _FIELD = 128, 256
 """Side of the frontal face in which light is compared, and largest side of the field that is carried to the picture."""
@@ -52,40 +51,18 @@ def delighted(image: Tensor, landmarks: Tensor, seen: Tensor, model: FaceModel, 
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, image.shape[3]), min(bottom, image.shape[2])
     if strength == 0 or right <= left or bottom <= top:
         return image
-    frontal = _frontal(model)
-    lab, skin = _unwrapped(image, landmarks, seen, frontal, model)
+    frontal = Frontal.of(model, _SIDE)
+    lab, skin = srgb_to_oklab(frontal.seen(image, landmarks)), frontal.skin * frontal.spread(seen[..., None])
     gain, shift = _evened(lab, skin)
     shift = shift - _shine(gain * lab + shift, skin)
-    corner = landmarks.new_tensor((left, top, 0))
-    change = strength * torch.cat((gain - 1, shift), 1)
-    change = _carried(change, frontal, landmarks - corner, (bottom - top, right - left), model)
+    points = landmarks - landmarks.new_tensor((left, top, 0))
+    change = _carried(strength * torch.cat((gain - 1, shift), 1), frontal, points, (bottom - top, right - left))
     part = image[..., top:bottom, left:right]
     colours = srgb_to_oklab(part)
     lit = oklab_to_srgb(colours + change[:, :1] * colours + change[:, 1:])
     result = image.clone()
     result[..., top:bottom, left:right] = torch.where(change.abs().amax(1, keepdim=True) > 1e-3, lit, part)
     return result
-
-
-def _frontal(model: FaceModel) -> Tensor:
-    """The mean face ``(1, 478, 3)`` in pixels of a square, its halves each other's mirror image."""
-    low, high = model.mean.amin(0), model.mean.amax(0)
-    middle, side = (low + high) / 2, 1.08 * (high - low)[:2].max()
-    middle[0] = 0
-    return ((model.mean - middle) / side * _SIDE + _SIDE / 2)[None]
-
-
-def _unwrapped(
-    image: Tensor, landmarks: Tensor, seen: Tensor, frontal: Tensor, model: FaceModel
-) -> tuple[Tensor, Tensor]:
-    """OKLab colours ``(1, 3, N, N)`` of the face seen from the front, and where they are skin ``(1, 1, N, N)``."""
-    extent = float((landmarks[0, :, :2].amax(0) - landmarks[0, :, :2].amin(0)).max())
-    factor = max(1, min(int(extent / _SIDE), *image.shape[2:]))
-    number, corners = rasterize(frontal, model.triangles, _SIDE, _SIDE, facing(frontal, model.triangles) > 0)
-    values = torch.cat((landmarks[..., :2] / factor, seen[..., None]), 2)
-    places, share = interpolate(values, model.triangles, number, corners).split((2, 1), 1)
-    skin = (number >= 0) & (model.regions[number.clamp_min(0)] == 0)
-    return srgb_to_oklab(sample(functional.avg_pool2d(image, factor), places)), skin[:, None] * share
 
 
 def _evened(lab: Tensor, skin: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,19 +90,13 @@ def _shine(lab: Tensor, skin: Tensor) -> Tensor:
     return share * (fine - around)
 
 
-def _carried(change: Tensor, frontal: Tensor, landmarks: Tensor, size: tuple[int, int], model: FaceModel) -> Tensor:
+def _carried(change: Tensor, frontal: Frontal, landmarks: Tensor, size: tuple[int, int]) -> Tensor:
     """Values ``(1, C, N, N)`` of the frontal face for a picture ``(1, C, *size)``, fading beyond its face."""
-    scale = min(1.0, _FIELD / max(size))
-    height, width = (max(1, round(scale * side)) for side in size)
-    points = landmarks * landmarks.new_tensor((width / size[1], height / size[0], scale))
-    number, corners = rasterize(points, model.triangles, height, width, facing(points, model.triangles) > 0)
-    places = interpolate(frontal[..., :2], model.triangles, number, corners)
-    inside = (number >= 0)[:, None].to(change.dtype)
-    field = sample(change, places)
-    width_of = _EDGE * max(height, width)
-    beyond = weighted_lowpass(field, inside, 0.6 * width_of, _SIDE)
-    fading = (2 * lowpass(inside, width_of, _SIDE)).clamp(max=1)
-    return resize(torch.where(inside > 0, field, beyond) * fading, *size)
+    field, face = frontal.carried(change, landmarks, size, _FIELD)
+    inside, edge = face.to(field.dtype), _EDGE * max(field.shape[-2:])
+    beyond = weighted_lowpass(field, inside, 0.6 * edge, _SIDE)
+    fading = (2 * lowpass(inside, edge, _SIDE)).clamp(max=1)
+    return resize(torch.where(face, field, beyond) * fading, *size)
 
 
 def _some(weight: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from .delighting import delighted
 from .lens_light import dulled
 from .open_segmentation import OpenSegmenter
 from .segmentation import Segmenter
+from .strands import strands
 
 _DEPTH_SIZE = 160
 """Side in pixels of the depth picture that finds points hidden behind others, such as a cheek behind the nose."""
@@ -107,7 +108,7 @@ def prepare(
     seen = visibility(batch, model) * _near_half(face, model) * _inside(batch, picture.shape)
     shown = None
     if segmentation is not None:
-        image, shown = _shown(image, batch, segmentation)
+        image, shown = _shown(image, batch, segmentation, model)
         seen = seen * _uncovered(shown, batch)
     levels = [delighted(image, batch, seen, model, delight)]
     while min(levels[-1].shape[-2:]) >= 64:
@@ -125,11 +126,11 @@ def detail(view: View, ratio: float) -> tuple[Tensor, float]:
     return view.levels[level], 0.5**level
 
 
-def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> tuple[Tensor, Shown]:
+def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: FaceModel) -> tuple[Tensor, Shown]:
     """What of a picture ``(1, 3, h, w)`` is the face with these landmarks ``(1, 478, 3)``.
 
-    Rims of glasses and other thin things count as face and are taken off the picture, which is returned too: else they
-    were swapped along. With them goes the light that lenses throw onto the skin.
+    Rims of glasses, single hairs and other thin things count as face and are taken off the picture, which is returned
+    too: else they were swapped along. With rims goes the light that lenses throw onto the skin.
     """
     box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
     points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
@@ -138,9 +139,10 @@ def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter) -> tuple[T
     share = segmentation(part, points)
     whole = bridged(share)
     cleared = behind(part, whole - share)
+    if cleared is not part and isinstance(segmentation, OpenSegmenter):
+        cleared = dulled(cleared, share, segmentation.lenses(part, points))
+    cleared = behind(cleared, strands(part, share, points, model), 0)
     if cleared is not part:
-        if isinstance(segmentation, OpenSegmenter):
-            cleared = dulled(cleared, share, segmentation.lenses(part, points))
         image = _put(image, cleared, box)
     return image, Shown(functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1])), box)
 
