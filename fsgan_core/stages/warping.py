@@ -125,16 +125,7 @@ def warp(
     total = grid
     for before, draw in zip(path[-2:0:-1], draws[:0:-1], strict=True):
         total = compose(_carried(before[..., :2], model.triangles, draw, grid), total)
-    seen = view.visibility[..., None]
-    # What comes into sight is looked up on the skin beside it; what does not move keeps its own pixels.
-    revealed = (2 * (facing_camera(path[-1], model) - seen)).clamp(0, 1)
-    places = torch.lerp(view.landmarks[..., :2], view.safe, revealed)
-    trust, other = view.trust[..., None], seen
-    if anchor is not None:
-        # In its own picture a face keeps what lies along its outline, background too, unless more comes into sight;
-        # and skin stretched from beside a place fits its light better than the other half's.
-        turned = vertex_facing(path[-1], model.triangles) - vertex_facing(path[0], model.triangles)
-        trust, other = torch.maximum(trust, 1 - _TURNED * turned[..., None].clamp_min(0)), _OWN * seen
+    places, trust, other = _lookup(view, path[0], path[-1], model, own=anchor is not None)
     twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
     values = torch.cat((places, trust, twin, _stretched(view, places, path[-1], model), model.mean[None]), -1)
     outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 9))
@@ -161,6 +152,30 @@ def warp(
         start=start,
         base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
     )
+
+
+def _lookup(view: View, before: Tensor, after: Tensor, model: FaceModel, own: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each vertex is looked up in a view ``(1, 478, 2)``, and trust ``(1, 478, 1)`` in that and in its twin.
+
+    Args:
+        view: a view of the source.
+        before: ``(1, 478, 3)`` the view's face in pixels of the field.
+        after: the face wanted, in the same.
+        model: the face model.
+        own: whether the face is drawn into its own picture.
+    """
+    seen = view.visibility[..., None]
+    # What comes into sight is looked up on the skin beside it; what does not move keeps its own pixels.
+    revealed = (2 * (facing_camera(after, model) - seen)).clamp(0, 1)
+    trust, other = view.trust[..., None], seen
+    if own:
+        # In its own picture a face keeps what lies along its outline, background too, unless more comes into sight;
+        # and skin stretched from beside a place fits its light better than the other half's.
+        turned = vertex_facing(after, model.triangles) - vertex_facing(before, model.triangles)
+        turned = (_TURNED * turned[..., None]).clamp(0, 1)
+        revealed = torch.minimum(revealed, turned)
+        trust, other = torch.maximum(trust, 1 - turned), _OWN * seen
+    return torch.lerp(view.landmarks[..., :2], view.safe, revealed), trust, other
 
 
 def looked_up(picture: Tensor, flow: Tensor, blur: Tensor, mode: str = "bilinear") -> Tensor:

@@ -14,6 +14,7 @@ from fsgan_core.stages.warping import Anchor, warp
 
 MODEL = load_face_model()
 SIZE = 128
+GEOMETRY = FlowReenactor(MODEL, FlowOptions(refine=False))
 CHEEK, EAR, NOSE = {-1: 123, 1: 352}, {-1: 234, 1: 454}, {-1: 36, 1: 266}
 """Landmarks of the outer cheek and before the ear and beside the nose, on the picture's left and right."""
 
@@ -54,12 +55,17 @@ def test_a_second_view_from_that_side_or_a_small_turn_keep_all_of_it():
 
 def test_a_mask_of_a_turned_face_ends_where_its_side_is_not_drawn():
     yaw, points = 65.0, face(65.0)[None]
-    drawn = FlowReenactor(MODEL, FlowOptions(refine=False))([view()], [1.0], points, SIZE)
-    assert at(drawn.mask, yaw, NOSE[-1]) > 0.95
-    assert (
-        drawn.mask.sum()
-        < 0.9 * FlowReenactor(MODEL, FlowOptions(refine=False))([view(yaw)], [1.0], points, SIZE).mask.sum()
-    )
+    frontal, profile = (GEOMETRY([seen], [1.0], points, SIZE).mask for seen in (view(), view(yaw)))
+    assert at(frontal, yaw, NOSE[-1]) > 0.95
+    assert frontal.sum() < 0.9 * profile.sum()
+
+
+def test_a_profile_that_does_not_move_keeps_its_own_pixels_in_its_own_picture():
+    shade = np.random.default_rng(0).integers(40, 215, (SIZE // 4, SIZE // 4, 3), np.uint8)
+    picture = shade.repeat(4, 0).repeat(4, 1)
+    still = prepare(picture, face(65.0), MODEL)
+    drawn = GEOMETRY([still], [1.0], face(65.0)[None], SIZE, Anchor(1.0, 0.0, 0.0), surroundings=True)
+    torch.testing.assert_close(drawn.image, still.levels[0], atol=2e-3, rtol=0)
 
 
 def test_the_far_half_of_a_profile_counts_as_hidden():
