@@ -36,6 +36,7 @@ def closed_path(evidence: Tensor, bend: float = 0.8) -> Tensor:
     product = half[..., None] * moved * half.roll(-1, 1)[..., None, :]
     for level in range(directions.bit_length() - 1):
         product = product @ product.roll(-(2**level), 1)
-        product = product / product.amax((-2, -1), keepdim=True).clamp_min(torch.finfo(product.dtype).tiny)
+        if level % 2:  # only their proportions matter, and they must not run out of range
+            product = product / product.amax((-2, -1), keepdim=True).clamp_min(torch.finfo(product.dtype).tiny)
     through = product.diagonal(dim1=-2, dim2=-1)
     return through / through.sum(-1, keepdim=True).clamp_min(torch.finfo(product.dtype).tiny)

@@ -89,10 +89,9 @@ def subtract(mask: Tensor, other: Tensor) -> Tensor:
 
 def bounding_boxes(mask: Tensor) -> Tensor:
     """Return ``(B, 4)`` left, top, right, bottom around mask > 0 in whole pixels; all 0 if the mask is empty."""
-    occupied = mask > 0
     sides = []
     for dim in (2, 3):
-        line = occupied.any(dim)[:, 0].to(torch.int64)
+        line = (mask.amax(dim)[:, 0] > 0).to(torch.int64)
         length = line.shape[-1]
         sides.append((line.argmax(-1), (length - line.flip(-1).argmax(-1)) * line.amax(-1)))
     (left, right), (top, bottom) = sides

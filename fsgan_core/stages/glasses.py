@@ -98,15 +98,15 @@ class Glasses:
             ``(B, 1, S, S)``, the same away from the eyes and where no glasses are seen; and what the next frame is
             to be given.
         """
-        share = hidden_share(hidden, look.prior)
+        inside, x, y = look.prior.split(1, 1)
+        zone = inside * ((y > _TOP - _RIM) & (y < _BOTTOM + _RIM) & (x.abs() < _ACROSS))
+        part = _around(zone)
+        share = hidden_share(hidden[part], look.prior[part])
         if before is not None:
             share = torch.lerp(before.share, share, _NEWS)
         sure = _worn(share)
         if not sure.any():
             return hidden, Seen(hidden, share, look.landmarks)
-        inside, x, y = look.prior.split(1, 1)
-        zone = inside * ((y > _TOP - _RIM) & (y < _BOTTOM + _RIM) & (x.abs() < _ACROSS))
-        part = _around(zone)
         if before is not None:
             hidden = hidden.clone()
             hidden[part] = torch.lerp(hidden[part], self._steadied(hidden, look, before, part), zone[part])
