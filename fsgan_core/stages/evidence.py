@@ -107,10 +107,10 @@ def gather(
     places = window.places(WINDOW, target.shape)
     sheets, trust, unseen = [], [], torch.ones(())
     for layer, weight in zip(layers, weights, strict=True):
-        each = (layer.flow, layer.blur, layer.mirror_flow, layer.mirror_blur, layer.seen, layer.mirrored, layer.near)
-        maps = sample(torch.cat(each, 1), places)
-        seen, mirrored, near = halved(maps[:, 6:]).split(1, 1)
-        sheets += [looked_up(layer.picture, flow[:, :2], flow[:, 2:]) for flow in maps[:, :6].split(3, 1)]
+        fields = (layer.flow, layer.mirror_flow, layer.blur, layer.seen, layer.mirrored, layer.near)
+        maps = sample(torch.cat(fields, 1), places)
+        seen, mirrored, near = halved(maps[:, 5:]).split(1, 1)
+        sheets += [looked_up(layer.picture, maps[:, :2], maps[:, 4:5]), sample(layer.picture, maps[:, 2:4])]
         trust += [weight * seen * near, weight * mirror * mirrored**2 * (1 - seen) * near]
         unseen = unseen * (1 - seen) * (1 - 0.5 * mirrored)
     main = layers[max(range(len(layers)), key=lambda index: weights[index])]

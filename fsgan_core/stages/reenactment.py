@@ -201,7 +201,7 @@ class FlowReenactor:
         field = layers[0].flow.shape[-1]
         for index, (layer, share) in enumerate(zip(layers, weights, strict=True)):
             mirrored = self.options.mirror * layer.mirrored**2 * (1 - layer.seen)
-            sides = (layer.flow, layer.seen, layer.blur), (layer.mirror_flow, mirrored, layer.mirror_blur)
+            sides = (layer.flow, layer.seen, layer.blur), (layer.mirror_flow, mirrored, torch.zeros_like(layer.blur))
             for side, (flow, trust, blur) in enumerate(sides):
                 # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
                 weight = box_mean((share * trust + 1e-4) ** 2, _SOFT)

@@ -18,7 +18,7 @@ from ..ops.flow import compose, identity, resize, sample, spread
 from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, points
 from ..ops.head_rings import head_rings, ring_triangles
-from ..ops.masks import smoothstep
+from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.mesh import facing, interpolate, rasterize, unevenness, vertex_facing
 from ..ops.pooling import box_max
 from .openings import missing, recessed
@@ -26,20 +26,21 @@ from .views import View, detail, facing_camera
 
 _OWN = 0.8
 """How far the mirrored half of a face counts as seen in its own picture."""
-_FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "blur", "mirror_blur", "mask", "near", "openings", "missing")
+_FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "blur", "mask", "near", "openings", "missing")
 """What a layer says of each place."""
 _ASTRAY = (0.02, 0.06)
 """Distances on the mean face, in those between the outer eye corners, from which on a composed flow is less and not at
 all believed."""
 _HARDLY = 0.05
 """Levels of detail that nobody misses."""
-_EDGE = 0.08
-"""Cosine to the camera of what is seen edge-on."""
 _EVEN, _GROWTH, _COARSEST = 0.8, 1.3, 3.0
 """Unevenness up to which pixels are drawn as they are, and beyond which each doubling takes so many more levels of
 detail away, and how many at most."""
-_TURNING = 0.4
-"""Growth of the cosine to the camera, relative to what it was, from which on a place counts as turned into sight."""
+_STILL = 8.0
+"""Degrees of pose gap up to which nothing turns into sight."""
+_TURNING = (0.1, 0.25)
+"""Growths of the cosine to the camera up to which a place does not count as turned into sight, and from which on it
+does."""
 _TURNED = 6.0
 """How fast an outline in a face's own picture loses trust as it turns into sight, by the cosine to the camera."""
 
@@ -67,8 +68,7 @@ class Layer:
         mirror_flow: the same for the mirrored half of the face.
         seen: ``(1, 1, F, F)`` trust in ``flow``, in [0, 1].
         mirrored: trust in ``mirror_flow``.
-        blur: levels of detail to leave out, since pixels that the view saw edge-on are stretched to streaks.
-        mirror_blur: the same for ``mirror_flow``.
+        blur: levels of detail to leave out along ``flow``, since pixels seen edge-on are stretched to streaks.
         mask: where the mesh is drawn, 0 or 1; between them at its edge once it is shifted.
         near: ``mask`` grown by three pixels.
         openings: inside of mouth and eyes.
@@ -84,7 +84,6 @@ class Layer:
     seen: Tensor
     mirrored: Tensor
     blur: Tensor
-    mirror_blur: Tensor
     mask: Tensor
     near: Tensor
     openings: Tensor
@@ -117,7 +116,8 @@ def warp(
     field, size = sizes
     base = _together(view.placement, target) if anchor is None else replace(anchor, scale=anchor.scale * size / field)
     start = _moved(view.placement, base)
-    steps = steps or max(1, math.ceil(angle(start.rotation, target.rotation).item() / 30))
+    gap = angle(start.rotation, target.rotation).item()
+    steps = steps or max(1, math.ceil(gap / 30))
     way = [start, *(between(start, target, step / steps) for step in range(1, steps)), target]
     path = [points(face) for face in way]
     draws = [_draw(vertices, field, model) for vertices in path[1:]]
@@ -127,8 +127,9 @@ def warp(
         total = compose(_carried(before[..., :2], model.triangles, draw, grid), total)
     places, trust, other = _lookup(view, path[0], path[-1], model, own=anchor is not None)
     twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
-    values = torch.cat((places, trust, twin, _stretched(view, places, path[-1], model), model.mean[None]), -1)
-    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 9))
+    uneven = _stretched(view, places, path[-1], model) if gap > _STILL else torch.zeros_like(trust)
+    values = torch.cat((places, trust, twin, uneven, model.mean[None]), -1)
+    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 8))
     maps = _carried(values, model.triangles, draws[-1], outside)
     if steps > 1:
         maps = _followed(sample(_carried(values, model.triangles, draws[0], outside), total), maps)
@@ -143,7 +144,6 @@ def warp(
         seen=maps[:, 2:3],
         mirrored=maps[:, 5:6],
         blur=maps[:, 6:7],
-        mirror_blur=maps[:, 7:8],
         mask=mask,
         near=box_max(mask, 7),
         openings=(regions > 0)[:, None].float(),
@@ -180,10 +180,15 @@ def _lookup(view: View, before: Tensor, after: Tensor, model: FaceModel, own: bo
 
 def looked_up(picture: Tensor, flow: Tensor, blur: Tensor, mode: str = "bilinear") -> Tensor:
     """Sample a picture ``(1, 3, h, w)`` with a flow ``(1, 2, H, W)``, leaving out levels of detail ``(1, 1, H, W)``."""
-    image, most = sample(picture, flow, mode), float(blur.max())
-    for level in range(1, math.ceil(most - _HARDLY) + 1):
+    image, blurred = sample(picture, flow, mode), blur > _HARDLY
+    if not blurred.any():
+        return image
+    left, top, right, bottom = bounding_boxes(blurred)[0].tolist()
+    box = (..., slice(top, bottom), slice(left, right))
+    flow, blur = flow[box], blur[box]
+    for level in range(1, math.ceil(float(blur.max()) - _HARDLY) + 1):
         picture, flow = functional.avg_pool2d(picture, 2), flow / 2
-        image = torch.lerp(image, sample(picture, flow, mode), (blur - level + 1).clamp(0, 1))
+        image[box] = torch.lerp(image[box], sample(picture, flow, mode), (blur - level + 1).clamp(0, 1))
     return image
 
 
@@ -229,18 +234,14 @@ def _moved(placement: Placement, base: Anchor) -> Placement:
 
 
 def _stretched(view: View, places: Tensor, vertices: Tensor, model: FaceModel) -> Tensor:
-    """Levels of detail ``(1, 478, 2)`` that a view and its mirrored half lack at vertices ``(1, 478, 3)``.
+    """Levels of detail ``(1, 478, 1)`` that a view lacks at vertices ``(1, 478, 3)`` that turn into sight.
 
-    They are those by which its ``places (1, 478, 2)`` are stretched more one way than the other, where they turn into
-    sight.
+    They are those by which its ``places (1, 478, 2)`` are stretched more one way than the other.
     """
-    own, wanted = (vertex_facing(one, model.triangles).clamp_min(_EDGE) for one in (view.landmarks, vertices))
-    levels = []
-    for looked, facing_there in ((places, own), (view.landmarks[:, model.mirror, :2], own[:, model.mirror])):
-        turned = ((wanted / facing_there - 1) / _TURNING).clamp(0, 1)
-        uneven = unevenness(looked, vertices, model.triangles) - _EVEN
-        levels.append(turned * (_GROWTH * uneven).clamp(0, _COARSEST))
-    return torch.stack(levels, -1)
+    own, wanted = (vertex_facing(one, model.triangles).clamp_min(0) for one in (view.landmarks, vertices))
+    turned = ((wanted - own - _TURNING[0]) / (_TURNING[1] - _TURNING[0])).clamp(0, 1)
+    uneven = unevenness(places, vertices, model.triangles) - _EVEN
+    return (turned * (_GROWTH * uneven).clamp(0, _COARSEST))[..., None]
 
 
 def _followed(composed: Tensor, direct: Tensor) -> Tensor:
