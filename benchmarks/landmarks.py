@@ -35,7 +35,7 @@ from fsgan_core.training.landmarks import error, jittered_box  # noqa: E402
 
 Floats = NDArray[np.float32]
 Frame = NDArray[np.uint8]
-BACKENDS = {**LANDMARKERS, "dense": lambda device: load_open_landmarker(device, local=None)}
+BACKENDS = {**LANDMARKERS, "dense": lambda device: load_open_landmarker(device, local=None, irises=None)}
 MEDIA = Path(os.environ.get("FSGAN_MEDIA", ROOT.parent / "shared" / "media"))
 
 

@@ -22,6 +22,7 @@ TASKS = (
     "detection",
     "landmarks",
     "local_landmarks",
+    "irises",
     "alignment",
     "features",
     "refinement",

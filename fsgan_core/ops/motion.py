@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .face_model import FaceModel, Fit, canonical, fit
 from .head_mesh import place, points
-from .landmarks import LEFT_EYE, LIPS_INNER, RIGHT_EYE, opposite
+from .landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS, opposite
 
 Parts = Literal["all", "expression", "mouth", "pose"]
 """What is taken from the target: everything, all but the pose, mouth and jaw alone, or the pose alone."""
@@ -150,7 +150,23 @@ def _expressed(model: FaceModel, ours: Fit, shape: Tensor, theirs: Fit, seen: Te
             share = lids.width(seen) / lids.width(their_calm).median().clamp_min(_NARROW)
             closing = ((0.8 - share) / 0.4).clamp(0, 1)[:, None, None]
             changed = torch.lerp(changed, lids.closed(model, calm, changed, (1 - share).clamp(0, 1)), closing)
+        changed = _looking(changed, seen)
     return LIPS.widened(model, changed, LIPS.width(seen))
+
+
+def _looking(shape: Tensor, target: Tensor) -> Tensor:
+    """Canonical landmarks ``(F, 478, 3)`` whose irises lie between the corners of their eyes as the target's do.
+
+    Irises are ten points of 478, and coefficients fitted to all of them move an iris by two thirds of its way. How high
+    it stands depends on the form of the eye, so there the coefficients are believed.
+    """
+    result = shape.clone()
+    for ring, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
+        corners = [ring[0], ring[len(ring) // 2]]
+        (low, high), (first, last) = (face[:, corners, 0].sort(1).values.unbind(1) for face in (shape, target))
+        part = (target[:, iris[0], 0] - first) / (last - first).clamp_min(1e-3)
+        result[:, list(iris), 0] += (low + part * (high - low) - shape[:, iris[0], 0])[:, None]
+    return result
 
 
 def _offset(model: FaceModel, expression: Tensor) -> Tensor:

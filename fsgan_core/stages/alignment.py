@@ -19,7 +19,7 @@ from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean, halved
 from ..weights.checkpoint import OPEN
 from .open_networks import load_own
-from .openings import LEFT, RIGHT, RINGS, openness
+from .openings import IRISES, LEFT, RIGHT, RINGS, openness
 
 KIND = "alignment"
 """Kind of the weights, as their header names it."""
@@ -73,7 +73,8 @@ def landed(points: Tensor, shift: Tensor, cells: float, mean: Tensor, shapes: tu
 def eyes_as_one(motion: Tensor, mean: Tensor, drawn: Tensor, wanted: Tensor) -> Tensor:
     """A found motion in which an eye moves as a whole where it is not open as wide in both faces.
 
-    A lid that closes has no counterpart in a picture of an open eye, and the network drags it askew.
+    A lid that closes has no counterpart in a picture of an open eye, and the network drags it askew. An iris always
+    goes with its eye: where in it, it is seen better in the eye's own crop, and two eyes may look elsewhere.
 
     Args:
         motion: ``(1, P, 2)`` of landmarks, in any unit.
@@ -90,6 +91,7 @@ def eyes_as_one(motion: Tensor, mean: Tensor, drawn: Tensor, wanted: Tensor) -> 
         alike = torch.minimum(first, second) / torch.maximum(first, second).clamp_min(1e-6)
         whole = near[:, None] * (1 - smoothstep((alike - _ALIKE[0]) / (_ALIKE[1] - _ALIKE[0])))
         motion = torch.lerp(motion, (near / near.sum() @ motion)[:, None], whole)
+        motion[:, list(IRISES[region])] = motion[:, ring].mean(1, keepdim=True)
     return motion
 
 

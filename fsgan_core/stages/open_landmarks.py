@@ -1,6 +1,7 @@
-"""The bundled landmark networks: a loose crop, an aligned one (while tracking only that), then a closer look.
+"""The bundled landmark networks: a loose crop, an aligned one (while tracking only that), then two closer looks.
 
-The first network finds the face's shape as a whole; the second moves every point to where a larger crop shows it.
+The first network finds the face's shape as a whole; the second moves every point to where a larger crop shows it; the
+third finds the irises in the eyes.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..networks.iris_net import IrisNet, IrisNetConfig
 from ..networks.landmark_net import LandmarkNet, LandmarkNetConfig, fused
 from ..networks.local_landmark_net import LocalLandmarkNet, LocalLandmarkNetConfig
 from ..weights.checkpoint import OPEN
+from .irises import with_irises
 from .landmark_crops import Floats as Matrix
 from .landmark_crops import box_placement, cut, inverse, moved, shape_placement
 from .landmarks import Floats, Frame, Landmarks, check_faces
@@ -37,12 +40,17 @@ class OpenLandmarker:
         network: finds the shape.
         options: see :class:`LandmarkOptions`.
         local: takes the closer look; without it the shape stays as found.
+        irises: looks into the eyes; without it irises stay where the others found them.
     """
 
     def __init__(
-        self, network: LandmarkNet, options: LandmarkOptions | None = None, local: LocalLandmarkNet | None = None
+        self,
+        network: LandmarkNet,
+        options: LandmarkOptions | None = None,
+        local: LocalLandmarkNet | None = None,
+        irises: IrisNet | None = None,
     ) -> None:
-        self.network, self.local = network, local
+        self.network, self.local, self.irises = network, local, irises
         self.options = options or LandmarkOptions()
 
     @torch.inference_mode()
@@ -63,6 +71,9 @@ class OpenLandmarker:
         scores = np.minimum(scores, limits)
         if self.local is not None:
             found = self._closer(self.local, each, found)
+        if self.irises is not None:
+            parts = [with_irises(self.irises, each[part], found[part]) for part in self._parts(len(found))]
+            found = np.concatenate([found[:0], *parts])
         ends = np.cumsum([len(rows) for rows in boxes])[:-1].tolist()
         split = zip(np.split(found, ends), np.split(scores, ends), strict=True)
         return [Landmarks(points, scores) for points, scores in split] if len(frames) else []
@@ -109,6 +120,7 @@ def load_open_landmarker(
     device: torch.device | str = "cpu",
     path: Path = OPEN / "landmarks.safetensors",
     local: Path | None = OPEN / "local_landmarks.safetensors",
+    irises: Path | None = OPEN / "irises.safetensors",
 ) -> OpenLandmarker:
     """The bundled landmark networks, ready on a device.
 
@@ -116,6 +128,7 @@ def load_open_landmarker(
         device: where to compute.
         path: weights of the first network.
         local: weights of the second; None goes without.
+        irises: weights of the third; None goes without.
 
     Raises:
         WeightsError: a file is missing, damaged, or holds something else.
@@ -125,7 +138,10 @@ def load_open_landmarker(
     if local is not None:
         closer = load_own("local_landmarks", lambda values: LocalLandmarkNet(LocalLandmarkNetConfig.of(values)), local)
         closer = _ready(closer, device)
-    return OpenLandmarker(_ready(network, device), local=closer)
+    eyes = None
+    if irises is not None:
+        eyes = _ready(load_own("irises", lambda values: IrisNet(IrisNetConfig.of(values)), irises), device)
+    return OpenLandmarker(_ready(network, device), local=closer, irises=eyes)
 
 
 def _ready(network: Network, device: torch.device | str) -> Network:

@@ -28,6 +28,7 @@ from ..stages.landmarks import Landmarker
 from ..stages.reenactment import FlowOptions, FlowReenactor
 from .blinks import NARROW, apertures, blinked
 from .cache import written_once
+from .gazes import looked
 from .labelled import Face
 from .turned import SPREAD, draw, expression, new_pose, shrunk, turn
 
@@ -40,6 +41,8 @@ FAR = 0.15
 """Distance from where they were carried, in mean distances from the face's middle, beyond which landmarks are wrong."""
 BLINKS = 0.5
 """Share of the portraits whose lids are lowered."""
+GAZES = 0.7
+"""Share of the portraits that look elsewhere."""
 POINTS = "points.npy"
 
 
@@ -154,7 +157,7 @@ def packed(face: Face) -> Measured:
 
 
 def made(faces: Sequence[Face], tools: tuple[FaceModel, Landmarker | None], seed: int) -> Iterator[Measured]:
-    """Endless drawn and measured portraits, half of them with lowered lids, about a twentieth of a second each.
+    """Endless drawn and measured portraits, most looking elsewhere, half with lowered lids, about ten a second.
 
     Args:
         faces: the portraits, those to be seen more often several times.
@@ -166,6 +169,7 @@ def made(faces: Sequence[Face], tools: tuple[FaceModel, Landmarker | None], seed
     while True:
         one = measured(drawn(faces, model, rng), teacher)
         if one is not None:
+            one = looked(one, model, rng) if rng.random() < GAZES else one
             yield packed(blinked(one, model, draw, rng) if rng.random() < BLINKS else one)
 
 

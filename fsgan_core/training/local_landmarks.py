@@ -201,7 +201,7 @@ def task(
     for seed, (split, count) in enumerate(splits.items()):
         crops = made(weighted(read_faces(data, split)), (model, measure), seed)
         drawn[split] = kept(Path(cache) / split, crops, count) if cache else list(islice(crops, count))
-    errors = errors_of(load_open_landmarker(local=None), drawn["train"][:1500], np.random.default_rng(0))
+    errors = errors_of(load_open_landmarker(local=None, irises=None), drawn["train"][:1500], np.random.default_rng(0))
     config, mirror = LocalLandmarkNetConfig(), model.mirror.numpy()
     network = started(LocalLandmarkNet(config), "local_landmarks", start)
     samples, validation = (Samples(drawn[split], errors, mirror, config.size) for split in splits)

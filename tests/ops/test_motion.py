@@ -157,6 +157,20 @@ def test_gaze_follows(model):
     assert ((result - plain)[[468, 473], 0] / 90 > 0.02).all()
 
 
+def test_an_iris_lies_between_its_corners_as_the_targets_does(model):
+    away = face(model, (10.0, 0.0, 0.0), seed=4)
+    away[468:, 0] += 7
+    seen, result = (
+        place(model.mean, one).shape for one in (away[None], M.transfer(model, face(model, seed=7), away[None]))
+    )
+    for iris, corners in ((468, [33, 133]), (473, [362, 263])):
+        wanted, found = (
+            (shape[0, iris, 0] - shape[0, corners[0], 0]) / (shape[0, corners[1], 0] - shape[0, corners[0], 0])
+            for shape in (seen, result)
+        )
+        assert found.item() == pytest.approx(wanted.item(), abs=0.02)
+
+
 def test_travel_holds_the_head(model):
     far = torch.stack([face(model, place=(x, 130.0, 0.0)) for x in (0.0, 120.0, 600.0)])
     middle = far.mean(1)

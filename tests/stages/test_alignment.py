@@ -9,7 +9,7 @@ import torch
 
 from fsgan_core.demo import COLLINS, HOPPER
 from fsgan_core.models import Models
-from fsgan_core.ops.landmarks import LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from fsgan_core.ops.landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS
 from fsgan_core.pipeline import AnalyzeOptions, ReenactOptions, analyze, build_appearance_map, reenact_crops, swap
 from fsgan_core.stages.alignment import Aligner, bundled_aligner, eyes_as_one
 from fsgan_core.stages.keyframes import Keyframes
@@ -89,6 +89,15 @@ def test_an_eye_that_closes_moves_as_a_whole(part, whole):
     assert (spread[0] < 1e-5) == whole and spread[1] > 0.5
     far = [1, 152, *LIPS_INNER]
     torch.testing.assert_close(steadied[:, far], motion[:, far])
+
+
+def test_an_iris_goes_with_its_eye():
+    motion = torch.zeros(1, 478, 2)
+    motion[:, [*LEFT_IRIS, *RIGHT_IRIS]] = 5.0
+    motion[:, list(LEFT_EYE)] = 2.0
+    steadied = eyes_as_one(motion, MODEL.mean, MODEL.mean[None], MODEL.mean[None])
+    torch.testing.assert_close(steadied[:, list(LEFT_IRIS)], torch.full((1, 5, 2), 2.0))
+    assert steadied[:, list(RIGHT_IRIS)].abs().max() < 1e-6
 
 
 class Silent(torch.nn.Module):

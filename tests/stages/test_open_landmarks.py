@@ -110,7 +110,7 @@ def test_weights_are_read_back(tmp_path):
     torch.manual_seed(1)
     network = LandmarkNet(SMALL).eval()
     save_weights(tmp_path / "net.safetensors", network.state_dict(), "landmarks", SMALL)
-    landmarker = load_open_landmarker("cpu", tmp_path / "net.safetensors", None)
+    landmarker = load_open_landmarker("cpu", tmp_path / "net.safetensors", None, None)
     image = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(landmarker.network(image)[0], network(image)[0], atol=1e-4, rtol=1e-4)
 

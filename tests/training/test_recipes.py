@@ -25,7 +25,7 @@ def test_the_smoke_recipe_of_every_task_runs(task, training_material, tmp_path, 
     assert (tmp_path / "model.safetensors").is_file() and (tmp_path / "checkpoint.safetensors").is_file()
 
 
-@pytest.mark.parametrize("task", ["segmentation", "local_landmarks", "blending", "alignment"])
+@pytest.mark.parametrize("task", ["segmentation", "local_landmarks", "irises", "blending", "alignment"])
 def test_training_starts_from_a_named_file(task, training_material, tmp_path, capsys):
     words = ["train", task, "--recipe", "smoke", "--data", training_material, "--device", "cpu", "--out"]
     start = OPEN / f"{task}.safetensors"
