@@ -129,3 +129,15 @@ def _quaternion(rotation: Tensor) -> Tensor:
     longest = square.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None]
     column = torch.take_along_dim(square, longest.expand(*square.shape[:-1], 1), -1)[..., 0]
     return torch.nn.functional.normalize(column, dim=-1)
+
+
+def inverse_2x2(matrix: Tensor) -> Tensor:
+    """Inverse of matrices ``(B, 2, 2)``; of a singular one something large but finite, where a library would fail."""
+    a, b, c, d = matrix.flatten(1).unbind(1)
+    area = a * d - b * c
+    area = torch.where(area.abs() < _LEAST_AREA, _LEAST_AREA, area)
+    return torch.stack((d, -b, -c, a), 1).view_as(matrix) / area[:, None, None]
+
+
+_LEAST_AREA = 1e-6
+"""Determinant from which on a matrix is not singular."""

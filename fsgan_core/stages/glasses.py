@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
+from ..ops.geometry import inverse_2x2
 from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max
 from .lenses import Lenses, LensTracer
@@ -129,7 +130,7 @@ class Glasses:
         now, then = (self.traced.plane(points) for points in (look.landmarks, before.landmarks))
         size = hidden.shape[-1]
         places = identity(size, size, hidden)[part]
-        back = then[..., :2] @ torch.linalg.inv(now[..., :2])
+        back = then[..., :2] @ inverse_2x2(now[..., :2])
         moved = back @ (places.flatten(2) - now[..., 2:]) + then[..., 2:]
         past = sample(before.hidden, moved.unflatten(2, places.shape[2:]))
         return torch.lerp(hidden[part], past, _KEPT * (1 - (hidden[part] - past).abs() / _ALIKE).clamp_min(0))

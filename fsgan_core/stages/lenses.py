@@ -16,6 +16,7 @@ from torch.nn import functional
 from ..ops.closed_path import closed_path
 from ..ops.face_model import FaceModel
 from ..ops.flow import sample
+from ..ops.geometry import inverse_2x2
 from ..ops.masks import smoothstep
 
 _CENTRE, _HALF = (0.355, 0.045, -0.12), (0.27, 0.22)
@@ -65,7 +66,7 @@ class Lenses:
     def away(self, places: Tensor) -> Tensor:
         """How far places ``(1, 2, H, W)`` are from each centre in x and y, in usual lenses, ``(B, 2, 2, H, W)``."""
         away = places[:, None] - self.centre[..., None, None]
-        return (torch.linalg.inv(self.axes)[:, None] @ away.flatten(3)).view_as(away)
+        return (inverse_2x2(self.axes)[:, None] @ away.flatten(3)).view_as(away)
 
     def drawn(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """The rims, and what is well within each, if most of it is seen.

@@ -112,3 +112,9 @@ def test_poses_are_found_without_depths():
     torch.testing.assert_close(found[0], scale)
     torch.testing.assert_close(found[1], rotation)
     torch.testing.assert_close(found[2][:, :2], shift[:, :2])
+
+
+def test_small_matrices_are_inverted_and_singular_ones_do_not_fail():
+    matrices = torch.from_numpy(Rotation.random(6, random_state=1).as_matrix())[:, :2, :2]
+    torch.testing.assert_close(G.inverse_2x2(matrices), torch.linalg.inv(matrices))
+    assert G.inverse_2x2(torch.zeros(1, 2, 2)).isfinite().all()

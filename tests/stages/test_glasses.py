@@ -195,3 +195,10 @@ def test_drawn_glasses_are_found_and_a_bare_face_has_none(seen):
         frame = (layer.hidden > 0.5) & oval
         found.append(share_hidden(seen, worn_face.round().astype(np.uint8))[frame].mean())
     assert np.median(found) > 0.7
+
+
+def test_landmarks_that_are_no_face_do_not_fail():
+    there = Look(look().pictures, torch.full((1, 478, 3), 50.0), PRIOR)
+    _, seen = GLASSES.kept_whole(rings(), there)
+    found, _ = GLASSES.kept_whole(rings(), there, seen)
+    assert found.isfinite().all()
