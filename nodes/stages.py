@@ -101,18 +101,18 @@ class ReenactFaces(host.Node):
             category=CATEGORY,
             description="Draw the source's face in the pose and expression of every crop, mixing views of the source.",
             search_aliases=["face reenactment", "interpolate views", "fsgan"],
-            inputs=[_crops(), widgets.source(), widgets.views()],
+            inputs=[_crops(), widgets.source(), widgets.views(), widgets.delight()],
             outputs=_outputs("The source's face as it was drawn"),
         )
 
     @classmethod
-    def execute(cls, crops: Crops, source: Any, views: str) -> host.io.NodeOutput:
+    def execute(cls, crops: Crops, source: Any, views: str, delight: float = 1.0) -> host.io.NodeOutput:
         """Draw every face."""
         from ..fsgan_core.swapping import reenacted
 
         loaded = stages(crops.models)
         person = source_map(source, loaded, host.Progress(steps(source)))
-        ready = loaded.source(person)
+        ready = loaded.source(person, delight)
         done = crops.staged(lambda one: reenacted(one.crop, ready, one.models, views == "closest"))
         return host.io.NodeOutput(done, done.shown("face"))
 

@@ -49,6 +49,7 @@ class SwapImage(host.Node):
                 widgets.batch(),
                 widgets.measure(),
                 widgets.face_shape(0.0, advanced=True, optional=True),
+                widgets.delight(),
             ],
             outputs=[
                 widgets.output(host.io.Image, "image", "The target with the source's face; as many as came in."),
@@ -99,6 +100,7 @@ class SwapVideo(host.Node):
                 widgets.number("quality", 18, (0, 51, 1), quality, advanced=True),
                 widgets.measure(),
                 widgets.face_shape(0.0, advanced=True, optional=True),
+                widgets.delight(),
             ],
             outputs=[
                 widgets.output(host.io.Video, "video", "The target with the source's face, its times and its sound."),
@@ -144,6 +146,7 @@ def drawn(given: dict[str, Any]) -> SwapOptions:
         closest=given["views"] == "closest",
         inside=given["inside"],
         face_shape=given.get("face_shape", 0.0),
+        delight=given.get("delight", 1.0),
     )
 
 

@@ -171,6 +171,12 @@ def face_shape(default: float, **more: Any) -> io.Input:
     return number("face_shape", default, (0.0, 1.0, 0.05), text, **more)
 
 
+def delight() -> io.Input:
+    """What of the source's light is left out."""
+    text = "How much of the source's hard light is taken off its face: one-sided shading, cast shadows, shine."
+    return number("delight", 1.0, (0.0, 1.0, 0.05), text, advanced=True, optional=True)
+
+
 def margin() -> io.Input:
     """How much around a face is cut out with it."""
     return number("margin", 1.6, (1.2, 3.0, 0.1), "Side of the crop over the longer side of the face.", advanced=True)

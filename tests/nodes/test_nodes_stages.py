@@ -17,7 +17,8 @@ def by_hand(run: Run, target: torch.Tensor, source: Any, **given: Any) -> tuple[
     cut = {name: value for name, value in given.items() if name in known}
     blend = {name: value for name, value in given.items() if name in ("blending", "gradients", "match_light")}
     crops, _ = run("FSGAN_CropFaces", target=target, **cut)
-    crops, _ = run("FSGAN_ReenactFaces", crops=crops, source=source, views=given.get("views", "interpolate"))
+    drawn = {"views": "interpolate", **{name: given[name] for name in ("views", "delight") if name in given}}
+    crops, _ = run("FSGAN_ReenactFaces", crops=crops, source=source, **drawn)
     crops, _ = run("FSGAN_SegmentFaces", crops=crops)
     crops, _ = run("FSGAN_CompleteFaces", crops=crops, inside=given.get("inside", "auto"))
     crops, _ = run("FSGAN_BlendFaces", crops=crops, **blend)
@@ -28,7 +29,7 @@ def by_hand(run: Run, target: torch.Tensor, source: Any, **given: Any) -> tuple[
     "given",
     [
         {},
-        {"blending": "multiband", "inside": "target", "views": "closest", "margin": 2.0},
+        {"blending": "multiband", "inside": "target", "views": "closest", "margin": 2.0, "delight": 0.0},
         {"mask": torch.eye(64)[None], "mask_mode": "add", "gradients": "mixed", "match_light": 0.5},
     ],
     ids=["defaults", "other options", "a mask"],
@@ -64,6 +65,13 @@ def test_heads_reshaped_first_are_the_one_node_form(run: Run, picture: torch.Ten
     stages, _ = by_hand(run, bent, source, faces=moved)
     assert torch.equal(stages, one)
     assert not torch.equal(plain, one)
+
+
+def test_a_source_lit_from_one_side_keeps_its_light_where_that_is_asked(run: Run, picture: torch.Tensor) -> None:
+    source = picture * torch.linspace(0.3, 1.0, picture.shape[2])[:, None]
+    hard, soft = (run("FSGAN_SwapImage", target=picture, source=source, delight=part)[0] for part in (0.0, 1.0))
+    usual, _ = run("FSGAN_SwapImage", target=picture, source=source)
+    assert torch.equal(soft, usual) and not torch.equal(hard, usual)
 
 
 def test_a_stage_left_out_is_told(run: Run, picture: torch.Tensor) -> None:
