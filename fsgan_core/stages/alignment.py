@@ -52,7 +52,12 @@ class Aligner:
             ``(1, 2, SIDE / 2, SIDE / 2)`` pixels of a window of twice that side, to look beside a place instead of at
             it; 0 beyond the face.
         """
-        return self.network(drawn, target, cover) * box_mean(box_max(halved(cover), _EDGE), _EDGE)
+        return self.shift(drawn, target, cover)
+
+    def shift(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
+        """The same for a batch, where gradients may be wanted of what follows."""
+        found: Tensor = self.network(drawn, target, cover)
+        return found * box_mean(box_max(halved(cover), _EDGE), _EDGE)
 
 
 def landed(points: Tensor, shift: Tensor, cells: float, mean: Tensor, shapes: tuple[Tensor, Tensor]) -> Tensor:

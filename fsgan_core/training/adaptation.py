@@ -18,6 +18,7 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn import functional
 
 from ..errors import FSGANError
 from ..networks.flow_net import FlowNet, doubt
@@ -31,7 +32,7 @@ from ..weights.checkpoint import save_weights
 from .labelled import Face
 from .loop import Batch
 from .reenactment_pairs import SHAPES, Pair, as_evidence, pair, pair_from, subject
-from .refinement import cropped, distances, importance
+from .refinement import distances, importance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +166,21 @@ def _learn(
             if error < best:
                 best, kept = error, _copied(factors)
     return Adaptation(kept, before, best, steps)
+
+
+def cropped(batch: Batch, rng: Generator, size: int) -> Batch:
+    """A square of the window ``size`` pixels wide, of places in doubt, so that steps are cheap and well spent."""
+    full = batch["target"].shape[-1]
+    interest = importance(doubt(as_evidence(batch).geometry)).mean((0, 1))
+    total = functional.avg_pool2d(interest[None], size // 2, 8)[0]
+    chance = (total.flatten() / total.sum()).double().numpy()
+    top, left = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), total.shape[-1])
+    result = dict(batch)
+    for name in SHAPES:
+        scale = full // batch[name].shape[-1]
+        y, x, side = 16 * top // scale, 16 * left // scale, size // scale
+        result[name] = batch[name][..., y : y + side, x : x + side]
+    return result
 
 
 def _loss(network: FlowNet, weights: Mapping[str, Tensor], batch: Batch) -> Tensor:

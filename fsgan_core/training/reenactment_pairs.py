@@ -39,6 +39,10 @@ VIEWS = 3
 """Most views of a pair."""
 MIRROR = 0.5
 """Trust in mirrored pixels, as in the engine."""
+MEASURED = 0.9
+"""Share of the pictures whose landmarks are those that our network finds in them; of the others those of the label."""
+SPREADS = (45.0, 85.0)
+"""Sizes of the face in both pictures, as :data:`.turned.SPREAD`: one to two pixels for each of the window."""
 WHOLE = Window(0.0, 0.0, WINDOW)
 Bytes = NDArray[np.uint8]
 
@@ -101,9 +105,11 @@ def shut(shape: Tensor) -> Tensor:
     return shape + way[0, index[0]][None] * torch.exp(-((distance / 0.22) ** 2))[..., None]
 
 
-def moved(who: Subject, model: FaceModel, rng: Generator) -> tuple[Face, Placement, Placement]:
-    """The portrait in another pose and expression; also its place before and after."""
-    face = shrunk(who.face)
+def moved(
+    who: Subject, model: FaceModel, rng: Generator, spread: float = SPREADS[0]
+) -> tuple[Face, Placement, Placement]:
+    """The portrait in another pose and expression, at most as large as ``spread`` says; its place before and after."""
+    face = shrunk(who.face, spread)
     source = place(model.mean, torch.from_numpy(face.landmarks)[None])
     shape = source.shape - (who.change if rng.random() < 0.6 else 0)
     if rng.random() < 0.65:
@@ -111,12 +117,23 @@ def moved(who: Subject, model: FaceModel, rng: Generator) -> tuple[Face, Placeme
     if rng.random() < 0.5:
         shape = shut(shape)
     pose = euler_angles(source.rotation)
-    pose = pose + torch.from_numpy(rng.normal(0, 4, (1, 3))).float() if rng.random() < 0.3 else new_pose(pose, rng)
+    pose = pose + torch.from_numpy(rng.normal(0, 4, (1, 3))).float() if rng.random() < 0.45 else new_pose(pose, rng)
     target = replace(source, shape=shape, rotation=rotation_matrix(pose))
     image, landmarks = draw(face.image, source, target, model), points(target)
     if bool(openness(target.shape, MOUTH) > 0.01 + 2.5 * openness(source.shape, MOUTH)):
         image = with_mouth(image, landmarks, model)
     return Face(face.name, image, landmarks[0].numpy()), source, target
+
+
+def filmed(image: Bytes, blur: float, rng: Generator) -> Bytes:
+    """A picture as a camera keeps it: a clip's frames share their blur, noise and compression are each one's own."""
+    picture = cv2.GaussianBlur(image, (0, 0), blur) if blur > 0.3 else image
+    grain = rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0, 4) * (rng.random() < 0.7))
+    picture = (picture + grain).clip(0, 255).astype(np.uint8)
+    if rng.random() < 0.7:
+        _, code = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))))
+        return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(picture, np.uint8)
 
 
 def relit(image: Bytes, face: Placement, change: Tensor, model: FaceModel) -> Bytes:
@@ -172,16 +189,15 @@ def pair(who: Subject, model: FaceModel, landmarker: Landmarker, rng: Generator,
     normals = vertex_normals(placed.shape, model.triangles) @ placed.rotation.mT
     image = relit(who.face.image, placed, (normals @ cast - cast[2])[..., None], model)
     who = replace(who, face=replace(who.face, image=image))
-    landmarks = who.measured if rng.random() < 0.6 else who.face.landmarks
-    target, aim = window_of(image, landmarks, rng)
+    blur, spread = rng.uniform(0, 1) * (rng.random() < 0.6), rng.uniform(*SPREADS)
+    target, aim = window_of(*_seen(shrunk(who.face, spread), blur, landmarker, rng), rng)
     views, gaps = [], []
     for _ in range(int(rng.choice(VIEWS, p=(0.6, 0.25, 0.15))) + 1):
-        source, before, after = moved(who, model, rng)
+        source, before, after = moved(who, model, rng, spread)
         turned = [vertex_normals(at.shape, model.triangles) @ at.rotation.mT for at in (before, after)]
         change = ((turned[1] - turned[0]) @ (cast + who.light))[..., None]
         picture = relit(source.image, after, change, model)
-        seen = Face(source.name, picture, source.landmarks)
-        places = measured(seen, landmarker) if rng.random() < 0.6 else source.landmarks
+        picture, places = _seen(replace(source, image=picture), blur, landmarker, rng)
         views.append(prepare(picture, torch.from_numpy(places), model))
         gaps.append(float(angle(before.rotation, after.rotation)))
     weights = np.exp(-np.array(gaps) / 25) * rng.uniform(0.5, 1, len(gaps))
@@ -194,6 +210,12 @@ def pair(who: Subject, model: FaceModel, landmarker: Landmarker, rng: Generator,
         found = gather(layers, shares, placed, WHOLE, model, _features(main, aim, model), MIRROR)
         results.append(_packed(target, found))
     return results
+
+
+def _seen(face: Face, blur: float, landmarker: Landmarker, rng: Generator) -> tuple[Bytes, NDArray[np.float32]]:
+    """A face as filmed, and its landmarks, mostly as measured there."""
+    shot = replace(face, image=filmed(face.image, blur, rng))
+    return shot.image, measured(shot, landmarker) if rng.random() < MEASURED else face.landmarks
 
 
 def pair_from(target: Face, source: Face, model: FaceModel, rng: Generator) -> Pair:

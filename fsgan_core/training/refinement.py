@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +19,9 @@ from torch.nn import functional
 
 from ..errors import FSGANError
 from ..networks.flow_net import CHANNELS, Doubt, FlowNet, FlowNetConfig, doubt, enlarged, featured, merge
+from ..ops.flow import identity, sample
+from ..ops.pooling import halved
+from ..stages.alignment import bundled_aligner
 from ..stages.evidence import Evidence
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
@@ -25,12 +29,18 @@ from ..weights.checkpoint import save_weights
 from .cache import written_once
 from .card import Card
 from .labelled import read_faces
+from .likeness import Expression, dissimilarity
 from .loop import Batch
 from .reenactment_pairs import SHAPES, as_evidence, build_pairs, weighted
 from .run_files import grid
 from .segmentation import started
 
 KIND = "flow_net"
+WEIGHTS = {"colour": 1.0, "detail": 0.5, "structure": 1.0, "expression": 0.06}
+"""Of the losses: colour and detail where geometry is in doubt, 1 - SSIM in the face, landmarks in pixels."""
+LOOSE = ((16, 1.1), (40, 0.8))
+"""Cells along the window and pixels of the parts of what alignment leaves on real clips and not on drawn pairs: nobody
+knows it beforehand, so detail as fine as that is worth showing only in part."""
 LEVELS = 3
 """Levels of the pyramid in which details are compared."""
 CARD = Card(
@@ -107,21 +117,6 @@ def augmented(batch: Batch, rng: Generator) -> Batch:
     return result
 
 
-def cropped(batch: Batch, rng: Generator, size: int) -> Batch:
-    """A square of the window ``size`` pixels wide, of places in doubt, so that steps are cheap and well spent."""
-    full = batch["target"].shape[-1]
-    interest = importance(doubt(as_evidence(batch).geometry)).mean((0, 1))
-    total = functional.avg_pool2d(interest[None], size // 2, 8)[0]
-    chance = (total.flatten() / total.sum()).double().numpy()
-    top, left = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), total.shape[-1])
-    result = dict(batch)
-    for name in SHAPES:
-        scale = full // batch[name].shape[-1]
-        y, x, side = 16 * top // scale, 16 * left // scale, size // scale
-        result[name] = batch[name][..., y : y + side, x : x + side]
-    return result
-
-
 @dataclass(frozen=True)
 class RefinementTask:
     """The :class:`~fsgan_core.training.loop.Task` of this file."""
@@ -129,42 +124,45 @@ class RefinementTask:
     model: FlowNet
     pairs: Pairs
     validation: Pairs
-    batch: int = 8
-    crop: int = 160
+    batch: int = 4
     card: Card = CARD
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless batches; batch ``i`` is made of seed ``seed + i`` alone."""
         while True:
             rng = np.random.default_rng(seed)
-            yield cropped(augmented(self.pairs.draw(rng, self.batch), rng), rng, self.crop)
+            yield augmented(self.pairs.draw(rng, self.batch), rng)
             seed += 1
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Distance to the photo where geometry is in doubt, and between twins drawn in one and in several steps."""
+        """Unlikeness of the aligned picture and the photo, and of twins drawn in one and in several steps."""
         evidence = as_evidence(batch)
-        target, weight = batch["target"].float() / 255, importance(doubt(evidence.geometry))
+        target, doubts = batch["target"].float() / 255, doubt(evidence.geometry)
         image = drawn(model, evidence)
         batch["image"] = image.detach()
-        terms = {f"{name}": value for name, value in distances(image, target, weight).items()}
+        found = unlikeness(aligned(image, target, evidence, LOOSE), target, evidence)
+        found["expression"] = apart(aligned(image, target, evidence), target, evidence)
+        terms = {name: WEIGHTS[name] * value for name, value in found.items()}
         if bool(batch["twins"]):
-            between = (image[::2] - image[1::2]).abs() * enlarged(weight[::2], image.shape[-1])
+            between = (image[::2] - image[1::2]).abs() * enlarged(importance(doubts)[::2], image.shape[-1])
             terms["steps"] = 0.5 * between.mean()
         return terms
 
     @torch.inference_mode()
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Errors where geometry is in doubt, of geometry and of the network, and their ratio."""
-        sums = dict.fromkeys(("l1", "l1_geometry", "detail", "detail_geometry"), 0.0)
+        """Unlikeness of the network's aligned pictures and photos over that of geometry's, of each kind."""
+        device = next(model.parameters()).device
+        sums = {f"{name}{who}": 0.0 for name in WEIGHTS for who in ("", "_geometry")}
         for start in range(0, len(self.validation.views), 8):
-            batch = self.validation.read(range(start, min(start + 8, len(self.validation.views))))
+            rows = range(start, min(start + 8, len(self.validation.views)))
+            batch = {name: values.to(device) for name, values in self.validation.read(rows).items()}
             evidence, target = as_evidence(batch), batch["target"].float() / 255
-            weight = importance(doubt(evidence.geometry))
-            for name, image in (("", drawn(model, evidence)), ("_geometry", plain(evidence))):
-                found = distances(image, target, weight)
-                sums["l1" + name] += float(found["colour"])
-                sums["detail" + name] += float(found["detail"])
-        return sums | {key: sums[key] / sums[f"{key}_geometry"] for key in ("l1", "detail")}
+            for who, image in (("", drawn(model, evidence)), ("_geometry", plain(evidence))):
+                laid = aligned(image, target, evidence)
+                found = unlikeness(laid, target, evidence) | {"expression": apart(laid, target, evidence)}
+                for name, value in found.items():
+                    sums[name + who] += float(value) * len(rows) / len(self.validation.views)
+        return sums | {name: sums[name] / max(sums[f"{name}_geometry"], 1e-6) for name in WEIGHTS}
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
@@ -195,8 +193,46 @@ def plain(evidence: Evidence) -> Tensor:
 
 
 def importance(doubts: Doubt) -> Tensor:
-    """Weight ``(B, 1, N / 2, N / 2)`` of each pixel in the losses."""
+    """Weight ``(B, 1, N / 2, N / 2)`` of each pixel in the distances of colour and detail."""
     return doubts.paint + 0.15 * doubts.shift + 0.15 * doubts.light
+
+
+def aligned(image: Tensor, target: Tensor, evidence: Evidence, loose: Sequence[tuple[int, float]] = ()) -> Tensor:
+    """A picture ``(B, 3, N, N)`` laid onto the edges of the photo, as :mod:`..stages.reenactment` does with its own.
+
+    What alignment mends must not be learned, nor blurred away; the shift has no gradient.
+
+    Args:
+        image: what is shifted.
+        target: onto this.
+        evidence: of it.
+        loose: a random bend that remains, see :data:`LOOSE`.
+    """
+    size = image.shape[-1]
+    with torch.no_grad():
+        drawn_grey, grey = (halved(picture.mean(1, keepdim=True)) for picture in (image, target))
+        shift = enlarged(bundled_aligner(image.device).shift(drawn_grey, grey, evidence.geometry[:, :1]), size)
+        for cells, pixels in loose:
+            shift = shift + enlarged(pixels * torch.randn(len(image), 2, cells, cells, device=image.device), size)
+    return sample(image, identity(size, size, image) + shift, "bicubic")
+
+
+def unlikeness(image: Tensor, target: Tensor, evidence: Evidence) -> dict[str, Tensor]:
+    """Unlikeness of pictures ``(B, 3, N, N)`` of a face: colour, detail and structure, see :data:`WEIGHTS`."""
+    face = enlarged(evidence.geometry[:, :1], image.shape[-1])
+    terms = distances(image, target, importance(doubt(evidence.geometry)))
+    return terms | {"structure": (dissimilarity(image, target) * face).mean() / face.mean().clamp_min(1e-3)}
+
+
+def apart(image: Tensor, target: Tensor, evidence: Evidence) -> Tensor:
+    """How far the landmarks of a face are from the photo's, in pixels; around the face both show the photo."""
+    face = enlarged(evidence.geometry[:, :1], image.shape[-1])
+    return _judge(image.device)(torch.lerp(target, image, face), target)
+
+
+@cache
+def _judge(device: torch.device) -> Expression:
+    return Expression(device)
 
 
 def distances(image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
@@ -231,7 +267,7 @@ def task(
     data: Path,
     cache: str = "",
     pairs: int = 4000,
-    batch: int = 8,
+    batch: int = 4,
     start: str | Path = "",
     shape: Mapping[str, Any] | None = None,
 ) -> RefinementTask:

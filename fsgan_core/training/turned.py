@@ -46,10 +46,10 @@ def turn(face: Face, model: FaceModel, rng: Generator) -> Face:
     return Face(f"{face.name} turned", image, landmarks[0].numpy())
 
 
-def shrunk(face: Face) -> Face:
-    """The portrait at the size at which faces are drawn; smaller ones stay."""
+def shrunk(face: Face, spread: float = SPREAD) -> Face:
+    """The portrait at the size at which faces are drawn, see :data:`SPREAD`; smaller ones stay."""
     centred = face.landmarks - face.landmarks.mean(0)
-    scale = min(1.0, SPREAD / float(np.sqrt((centred**2).sum(1).mean())))
+    scale = min(1.0, spread / float(np.sqrt((centred**2).sum(1).mean())))
     height, width = (round(scale * side) for side in face.image.shape[:2])
     image = np.asarray(cv2.resize(face.image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     return Face(face.name, image, face.landmarks * np.float32(scale))
@@ -100,7 +100,7 @@ def draw(image: np.ndarray, source: Placement, target: Placement, model: FaceMod
     covered = (number[0] >= 0).numpy()
     rows, columns = np.indices((height, width), dtype=np.float32)
     x, y = (np.where(covered, p, q).astype(np.float32) for p, q in zip(place_in_source, (columns, rows), strict=True))
-    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def with_mouth(image: np.ndarray, landmarks: Tensor, model: FaceModel) -> np.ndarray:
