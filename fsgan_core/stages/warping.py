@@ -20,6 +20,7 @@ from ..ops.head_mesh import Placement, between, points
 from ..ops.head_rings import head_rings, ring_triangles
 from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.mesh import facing, interpolate, rasterize, unevenness, vertex_facing
+from ..ops.poisson import harmonic_fill
 from ..ops.pooling import box_max
 from .openings import missing, recessed
 from .views import View, detail, facing_camera
@@ -76,6 +77,7 @@ class Layer:
         steps: number of steps taken.
         start: the view's face in pixels of the field.
         base: where the field lies in ``picture``.
+        own: whether the result lies in the view's own picture.
     """
 
     picture: Tensor
@@ -91,6 +93,7 @@ class Layer:
     steps: int
     start: Placement
     base: Anchor
+    own: bool
 
     def shifted(self, shift: Tensor) -> Layer:
         """The same looked at beside each place, by ``(1, 2, F, F)`` pixels of the field."""
@@ -151,6 +154,7 @@ def warp(
         steps=steps,
         start=start,
         base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
+        own=anchor is not None,
     )
 
 
@@ -211,7 +215,29 @@ def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -
     inside = torch.maximum((draw[0] >= 0)[:, None].float(), layer.near)
     inside = 1 - box_max(1 - inside, 3)
     motion = (_carried(before[..., :2], rings, draw, grid) - grid) * inside
+    if layer.own:
+        motion = _held(motion, layer)
     return layer.base.flow(identity(size, size, after) * (field / size) + resize(motion, size, size))
+
+
+def _held(motion: Tensor, layer: Layer) -> Tensor:
+    """A motion ``(1, 2, F, F)`` of a head within its own picture that leaves the picture's border where it is.
+
+    Nothing is known beyond it. What a motion would fetch from there is taken back at the border, and evenly less
+    towards the face: hair and background next to the border are stretched.
+    """
+    grid = identity(motion.shape[2], motion.shape[3], motion)
+    high, wide = layer.picture.shape[-2:]
+    corners = motion.new_tensor(((-layer.base.left, -layer.base.top), (wide - layer.base.left, high - layer.base.top)))
+    low, top = (corner[:, None, None] for corner in corners / layer.base.scale)
+    fetched = grid + motion
+    back = torch.minimum(torch.maximum(fetched, low), top) - fetched
+    within = ((grid > low + 1) & (grid < top - 1)).all(1, keepdim=True)
+    border = ~within & (back.abs().amax(1, keepdim=True) > _HARDLY)
+    if not border.any():
+        return motion
+    kept = (layer.near > 0) | (motion == 0).all(1, keepdim=True)  # the face, and what lies beyond the head's reach
+    return motion + harmonic_fill(torch.where(kept, 0.0, back), (within & ~kept).to(motion.dtype))
 
 
 def _together(source: Placement, target: Placement) -> Anchor:

@@ -1,5 +1,7 @@
 """Sources and targets that look far apart: what is drawn, what is mirrored and what is left to the target."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.side import kept_side
 from fsgan_core.stages.views import prepare
-from fsgan_core.stages.warping import Anchor, warp
+from fsgan_core.stages.warping import Anchor, surroundings_flow, warp
 
 MODEL = load_face_model()
 SIZE = 128
@@ -93,3 +95,16 @@ def test_what_turns_into_sight_is_not_drawn_as_streaks():
     assert drawn[..., y - 6 : y + 6, x].std() < 0.35 * drawn[..., beside[1] - 6 : beside[1] + 6, beside[0]].std()
     still = engine([source], [1.0], face()[None], SIZE, anchor).image
     assert drawn[..., middle[1] - 6 : middle[1] + 6, middle[0]].std() > 0.8 * still[..., 50:62, SIZE // 2].std()
+
+
+def test_a_head_that_moves_in_a_tight_picture_leaves_its_border_in_place():
+    shift = torch.tensor([0.0, -26.0, 0.0])
+    frame = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    source = prepare(frame, face() + shift, MODEL)
+    points = (face() + shift + torch.tensor([0.0, 12.0, 0.0]))[None]
+    goal, sizes = place(MODEL.mean, points), (SIZE, SIZE)
+    layer = warp(source, goal, sizes, MODEL, Anchor(1.0, 0.0, 0.0))
+    free, held = (surroundings_flow(replace(layer, own=own), goal, sizes) for own in (False, True))
+    assert free.min() < -4 and held.min() > -1.5 and held.max() < SIZE + 1.5
+    face_there = layer.near.expand_as(held) > 0
+    assert torch.equal(free[face_there], held[face_there])
