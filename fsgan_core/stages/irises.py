@@ -53,7 +53,7 @@ def with_irises(network: IrisNet, frames: Sequence[Frame], faces: NDArray[np.flo
     ]
     images = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2).float() / 255
     result = faces.copy()
-    for (row, region), matrix, found in zip(each, placements, network(images).double().cpu().numpy(), strict=True):
+    for (row, region), matrix, found in zip(each, placements, network(images).cpu().double().numpy(), strict=True):
         iris = list(IRISES[region])
         points = moved(faces[row, iris], matrix)
         # The rim keeps its form, which says how the eye is turned.

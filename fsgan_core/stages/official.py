@@ -265,7 +265,7 @@ def path(source: Tensor, target: Tensor, steps: int) -> list[Tensor]:
     """
     if steps < 1:
         raise ValueError(f"got {steps} steps, expected at least 1")
-    start, end = source[0].double().cpu().numpy(), target[0].double().cpu().numpy()
+    start, end = source[0].cpu().double().numpy(), target[0].cpu().double().numpy()
     between = [step_landmarks(start, end, step / steps) for step in range(1, steps)]
     return [*(torch.from_numpy(points).to(target)[None] for points in between), target]
 

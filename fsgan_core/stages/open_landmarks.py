@@ -112,7 +112,7 @@ def _crops(frames: Sequence[Frame], placements: Sequence[Matrix], size: int, dev
 
 def _back(points: Tensor, placements: Sequence[Matrix], size: int) -> Matrix:
     """Landmarks in units of their crops as pixels of the frames."""
-    inside = points.double().cpu().numpy() * size
+    inside = points.cpu().double().numpy() * size
     return np.stack([moved(face, inverse(matrix)) for face, matrix in zip(inside, placements, strict=True)])
 
 
