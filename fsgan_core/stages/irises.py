@@ -14,12 +14,16 @@ import torch
 from numpy.typing import NDArray
 
 from ..networks.iris_net import IrisNet
+from ..ops.landmarks import opposite
 from .landmark_crops import Floats, after, cut, inverse, moved, placement
 from .landmarks import Frame
 from .openings import IRISES, LEFT, RINGS
 
 MARGIN = 1.6
 """Side of the crop over the width of the eye."""
+_NARROW, _OPEN = 0.12, 0.26
+"""Apertures of the lids, in widths of the eye, up to which the network is not believed and from which on it is: of an
+iris that two lids cover it sees too little to say the same of two frames."""
 
 
 def eye_placement(points: NDArray[np.floating], region: int, size: int) -> Floats:
@@ -61,5 +65,15 @@ def with_irises(network: IrisNet, frames: Sequence[Frame], faces: NDArray[np.flo
         points[1:, :2] = rim * (found[2] * size / max(float(np.linalg.norm(rim, axis=1).mean()), 1e-6))
         points[0, :2] = 0
         points[:, :2] += found[:2] * size
-        result[row, iris] = moved(points, inverse(matrix))
+        share = _believed(faces[row], region)
+        result[row, iris] = (1 - share) * faces[row, iris] + share * moved(points, inverse(matrix))
     return result
+
+
+def _believed(points: NDArray[np.floating], region: int) -> float:
+    """How far the network counts for an eye of landmarks ``(478, 3)``, in [0, 1]."""
+    ring = RINGS[region]
+    upper, lower = (points[list(edge)] for edge in opposite(ring))
+    width = np.linalg.norm(points[ring[0]] - points[ring[len(ring) // 2]])
+    aperture = np.sort(np.linalg.norm(upper - lower, axis=1))[-3:].mean() / max(float(width), 1e-6)
+    return float(np.clip((aperture - _NARROW) / (_OPEN - _NARROW), 0, 1))

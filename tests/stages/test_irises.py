@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fsgan_core.networks.iris_net import IrisNet, IrisNetConfig
-from fsgan_core.ops.landmarks import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from fsgan_core.ops.landmarks import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, opposite
 from fsgan_core.stages.irises import MARGIN, eye_placement, with_irises
 from fsgan_core.stages.landmark_crops import moved
 from fsgan_core.stages.open_landmarks import load_open_landmarker
@@ -60,6 +60,22 @@ def test_answers_go_back_to_the_frame():
     assert (found[[469, 474], 0] > found[[471, 476], 0]).all()
     rest = np.setdiff1d(np.arange(478), [*RIGHT_IRIS, *LEFT_IRIS])
     np.testing.assert_array_equal(found[rest], points[rest])
+
+
+@pytest.mark.parametrize("aperture, believed", [(0.0, 0.0), (0.1, 0.0), (0.19, 0.5), (0.3, 1.0)])
+def test_the_less_an_eye_is_open_the_less_the_answer_counts(aperture, believed):
+    points = standing()
+    for region in IRISES:
+        ring, (upper, lower) = RINGS[region], opposite(RINGS[region])
+        width = np.linalg.norm(points[ring[0]] - points[ring[8]])
+        middle = points[[ring[0], ring[8]]].mean(0)
+        for rows, side in ((list(upper), -1), (list(lower), 1)):
+            points[rows, 1:] = middle[1:] + np.array((side * aperture * width / 2, 0))
+    found = with_irises(Answer(0.6, 0.45, 0.125), [np.zeros((300, 300, 3), np.uint8)], points[None])[0]
+    for region, iris in IRISES.items():
+        matrix = eye_placement(points, region, SIZE)
+        before, after = (moved(one, matrix)[iris[0], 0] for one in (points, found))
+        assert (after - before) / (0.6 * SIZE - before) == pytest.approx(believed, abs=0.02)
 
 
 @torch.no_grad()
