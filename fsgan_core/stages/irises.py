@@ -75,5 +75,5 @@ def _believed(points: NDArray[np.floating], region: int) -> float:
     ring = RINGS[region]
     upper, lower = (points[list(edge)] for edge in opposite(ring))
     width = np.linalg.norm(points[ring[0]] - points[ring[len(ring) // 2]])
-    aperture = np.sort(np.linalg.norm(upper - lower, axis=1))[-3:].mean() / max(float(width), 1e-6)
+    aperture = np.linalg.norm((upper - lower)[2:-2].mean(0)) / max(float(width), 1e-6)
     return float(np.clip((aperture - _NARROW) / (_OPEN - _NARROW), 0, 1))

@@ -69,6 +69,7 @@ def test_the_less_an_eye_is_open_the_less_the_answer_counts(aperture, believed):
         ring, (upper, lower) = RINGS[region], opposite(RINGS[region])
         width = np.linalg.norm(points[ring[0]] - points[ring[8]])
         middle = points[[ring[0], ring[8]]].mean(0)
+        points[list(lower), 0] = points[list(upper), 0]
         for rows, side in ((list(upper), -1), (list(lower), 1)):
             points[rows, 1:] = middle[1:] + np.array((side * aperture * width / 2, 0))
     found = with_irises(Answer(0.6, 0.45, 0.125), [np.zeros((300, 300, 3), np.uint8)], points[None])[0]
