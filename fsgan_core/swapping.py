@@ -34,7 +34,8 @@ class SwapOptions:
     closest: bool = False
     """take the source view of the closest pose instead of interpolating between views"""
     delight: Annotated[float, Range(0, 1)] = 1.0
-    """how much of the source's hard light is taken off its face: one-sided shading, cast shadows, shine"""
+    """how much of the source's hard light is taken off its face: one-sided shading, cast shadows, shine; 0 keeps a
+    large mark on one side as it is, such as a birthmark"""
     inside: Literal["auto", "source", "target"] = "auto"
     """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
     face_shape: Annotated[float, Range(0, 1)] = 0.0

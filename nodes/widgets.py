@@ -174,7 +174,8 @@ def face_shape(default: float, **more: Any) -> io.Input:
 def delight() -> io.Input:
     """What of the source's light is left out."""
     text = "How much of the source's hard light is taken off its face: one-sided shading, cast shadows, shine."
-    return number("delight", 1.0, (0.0, 1.0, 0.05), text, advanced=True, optional=True)
+    mark = "0 keeps a large mark on one side as it is, such as a birthmark."
+    return number("delight", 1.0, (0.0, 1.0, 0.05), f"{text} {mark}", advanced=True, optional=True)
 
 
 def margin() -> io.Input:

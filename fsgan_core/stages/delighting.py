@@ -5,7 +5,8 @@ glint on a brow would stay and shine in a room where nothing shines.
 
 A face's two halves are alike; where they differ over more than a wrinkle's width, it is light. Both get the mean of
 the two. Small differences are part of who someone is and stay. Nothing needs to be known of the light or of the
-surface, and shadows that a nose or a hat casts go as well as shading.
+surface, and shadows that a nose or a hat casts go as well as shading. The price: a large mark on one side, such as a
+birthmark, is taken for light as well, fades there and shows faintly on the other side.
 """
 
 from __future__ import annotations
