@@ -190,7 +190,8 @@ def looked_up(picture: Tensor, flow: Tensor, blur: Tensor, mode: str = "bilinear
     left, top, right, bottom = bounding_boxes(blurred)[0].tolist()
     box = (..., slice(top, bottom), slice(left, right))
     flow, blur = flow[box], blur[box]
-    for level in range(1, math.ceil(float(blur.max()) - _HARDLY) + 1):
+    levels = min(math.ceil(float(blur.max()) - _HARDLY), int(math.log2(min(picture.shape[-2:]))))
+    for level in range(1, levels + 1):
         picture, flow = functional.avg_pool2d(picture, 2), flow / 2
         image[box] = torch.lerp(image[box], sample(picture, flow, mode), (blur - level + 1).clamp(0, 1))
     return image

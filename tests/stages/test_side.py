@@ -97,6 +97,12 @@ def test_what_turns_into_sight_is_not_drawn_as_streaks():
     assert drawn[..., middle[1] - 6 : middle[1] + 6, middle[0]].std() > 0.8 * still[..., 50:62, SIZE // 2].std()
 
 
+def test_a_picture_of_a_few_pixels_is_drawn_turned():
+    few = prepare(np.full((5, 9, 3), 128, np.uint8), face() * (9 / SIZE), MODEL)
+    drawn = GEOMETRY([few], [1.0], face(50.0)[None], SIZE)
+    assert drawn.image.isfinite().all()
+
+
 def test_a_head_that_moves_in_a_tight_picture_leaves_its_border_in_place():
     shift = torch.tensor([0.0, -26.0, 0.0])
     frame = np.full((SIZE, SIZE, 3), 128, np.uint8)
