@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -64,12 +65,18 @@ def told(execute: Callable[..., Any], show: Callable[[str], None]) -> Callable[.
         if notes:
             names = [one.display_name for one in cls.define_schema().outputs]
             output.args = tuple(
-                "\n".join([value, *(text for text in notes if text not in value)]) if name == "report" else value
+                "\n".join([value, *_lacking(notes, value)]) if name == "report" else value
                 for name, value in zip(names, output.args, strict=True)
             )
         return output
 
     return work
+
+
+def _lacking(notes: list[str], report: str) -> list[str]:
+    """The notes that a report has not; one told there of another angle, as measured in the result, is there."""
+    said = re.sub(r"\d+", "", report)
+    return [text for text in notes if re.sub(r"\d+", "", text) not in said]
 
 
 @contextmanager

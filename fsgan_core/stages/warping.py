@@ -232,7 +232,9 @@ def _held(motion: Tensor, layer: Layer) -> Tensor:
     corners = motion.new_tensor(((-layer.base.left, -layer.base.top), (wide - layer.base.left, high - layer.base.top)))
     low, top = (corner[:, None, None] for corner in corners / layer.base.scale)
     fetched = grid + motion
-    back = torch.minimum(torch.maximum(fetched, low), top) - fetched
+    # Of what lies beyond already only the motion is taken back: where a head hardly moves nothing may change.
+    back, already = (torch.minimum(torch.maximum(places, low), top) - places for places in (fetched, grid))
+    back = torch.where(back == 0, 0.0, back - already)
     within = ((grid > low + 1) & (grid < top - 1)).all(1, keepdim=True)
     border = ~within & (back.abs().amax(1, keepdim=True) > _HARDLY)
     if not border.any():
