@@ -23,6 +23,7 @@ from ..ops.thin import behind, bridged
 from .appearance_map import AppearanceMap
 from .cropping import Box, square_box
 from .delighting import delighted
+from .eyewear import Eyewear
 from .lens_light import dulled
 from .open_segmentation import OpenSegmenter
 from .segmentation import Segmenter
@@ -130,7 +131,7 @@ def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Fac
     """What of a picture ``(1, 3, h, w)`` is the face with these landmarks ``(1, 478, 3)``.
 
     Rims of glasses, single hairs and other thin things count as face and are taken off the picture, which is returned
-    too: else they were swapped along. With rims goes the light that lenses throw onto the skin.
+    too: else they were swapped along. Glasses that would take brows or eyes with them are.
     """
     box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
     points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
@@ -139,9 +140,16 @@ def _shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Fac
     share = segmentation(part, points)
     whole = bridged(share)
     cleared = behind(part, whole - share)
+    hairs = strands(part, share, points, model)
     if cleared is not part and isinstance(segmentation, OpenSegmenter):
-        cleared = dulled(cleared, share, segmentation.lenses(part, points))
-    cleared = behind(cleared, strands(part, share, points, model), 0)
+        lenses, eyewear = segmentation.lenses(part, points), Eyewear.of(model, points)
+        size = (part.shape[-2], part.shape[-1])
+        if eyewear.stays(part, cleared, whole, lenses):
+            worn = eyewear.around(size)
+            cleared, whole, hairs = part, torch.maximum(whole, worn), hairs * (1 - worn)
+        else:  # with rims goes the light that lenses throw onto the skin
+            cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))
+    cleared = behind(cleared, hairs, 0)
     if cleared is not part:
         image = _put(image, cleared, box)
     return image, Shown(functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1])), box)

@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from fsgan_core.stages.eyewear import Eyewear
+from fsgan_core.stages.open_segmentation import OpenSegmenter
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.segmentation import MeshSegmenter
 from fsgan_core.stages.views import prepare
@@ -43,3 +45,28 @@ def test_where_nobody_looks_a_picture_keeps_its_glasses():
     picture, landmarks = worn()
     whole = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
     assert torch.equal(prepare(picture, landmarks, MODEL).levels[0], whole)
+
+
+def traced(monkeypatch, stay):
+    """A rim right across the eyes, seen by a segmenter that knows lenses."""
+    picture, landmarks = worn()
+    picture[RIM] = 150
+    picture[77:81, 30:130] = 10
+    segmenter = OpenSegmenter(MODEL)
+    monkeypatch.setattr(OpenSegmenter, "__call__", Worn.__call__)
+    monkeypatch.setattr(Eyewear, "stays", lambda *_: stay)
+    view = prepare(picture, landmarks, MODEL, segmenter)
+    return torch.from_numpy(picture).permute(2, 0, 1)[None] / 255, landmarks.long(), view
+
+
+def test_what_comes_off_spares_the_eyes(monkeypatch):
+    whole, landmarks, view = traced(monkeypatch, False)
+    (x, y), between = landmarks[468, :2], landmarks[168, 0]
+    assert (whole[..., 77:81, between] < 0.1).all() and (view.levels[0][..., 77:81, between] > 0.5).all()
+    torch.testing.assert_close(view.levels[0][..., y - 1 : y + 2, x], whole[..., y - 1 : y + 2, x])
+
+
+def test_glasses_that_stay_are_pixels_of_the_face(monkeypatch):
+    whole, _, view = traced(monkeypatch, True)
+    assert torch.equal(view.levels[0], whole)
+    assert view.shown is not None and view.shown.at(torch.full((1, 2, 1, 1), 79.5)) > 0.99
