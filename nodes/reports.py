@@ -65,6 +65,14 @@ def tell_of_gaps(faces: Iterable[FaceSequence], source: AppearanceMap) -> None:
         note(words)
 
 
+def tell_of_source(source: AppearanceMap, models: Models) -> None:
+    """Say, before anything is drawn, what of the source will hurt a swap."""
+    from ..fsgan_core.evaluation.source_faults import told_source
+
+    for words in told_source(source, models):
+        note(words)
+
+
 def quality_of(source: AppearanceMap, models: Models) -> Quality:
     """What measures results against a source; without identity where its package is not installed."""
     from ..fsgan_core.evaluation.identity import load_if_installed

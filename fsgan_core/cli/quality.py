@@ -13,6 +13,7 @@ from ..evaluation.inspection import Inspector
 from ..evaluation.quality import Quality
 from ..evaluation.reference import Reference
 from ..evaluation.report_page import JSON, PLOT, WORST, report_page
+from ..evaluation.source_faults import told_source
 from ..faces import FaceSequence
 from ..media import staged
 from ..models import Models
@@ -57,6 +58,14 @@ def tell_of_gaps(faces: Sequence[FaceSequence], source: AppearanceMap, quality: 
     """Say that the target looks where no source picture does, unless the measures of a report will."""
     if quality is None and (words := told_gap(faces, source.poses)):
         print(f"note: {words}")
+
+
+def tell_of_source(source: AppearanceMap, models: Models) -> list[str]:
+    """Say what of the source will hurt, before anything is drawn; the words are for the report too."""
+    told = told_source(source, models)
+    for words in told:
+        print(f"note: {words}")
+    return told
 
 
 def write_report(args: argparse.Namespace, report: Report, quality: Quality | None, mark: Marking) -> None:

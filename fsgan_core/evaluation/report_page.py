@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..gallery import Figure, Section, page
@@ -33,7 +34,12 @@ def report_page(path: Path, report: Report, quality: Quality | None, mark: Marki
     """
     sections = [Section("What was done", rows=_facts(report))]
     if quality:
-        sections = [*_verdict(quality), *_pictures(path, report, quality, mark, overwrite), _table(quality), *sections]
+        sections = [
+            _verdict(quality, report.notes),
+            *_pictures(path, report, quality, mark, overwrite),
+            _table(quality),
+            *sections,
+        ]
     title = f"{'Quality' if quality else 'Report'} of {_NAMES[report.operation]}"
     lead = "Every frame was measured against its target and its source." if quality else ""
     text = page(title, lead, sections)
@@ -41,11 +47,15 @@ def report_page(path: Path, report: Report, quality: Quality | None, mark: Marki
         temporary.write_text(text, encoding="utf-8")
 
 
-def _verdict(quality: Quality) -> list[Section]:
-    words = quality.warnings()
-    if not words:
-        return [Section("Nothing stands out", "No measure says that this run looks wrong. Look at it all the same.")]
-    return [Section("What probably looks wrong", rows=tuple((str(n), text) for n, text in enumerate(words, 1)))]
+def _verdict(quality: Quality, notes: Sequence[str]) -> Section:
+    """What to look at: what the whole run suffers from, single frames, and what was known before it."""
+    rows = [(str(number), words) for number, words in enumerate(quality.warnings(), 1)]
+    frames = [(f"frame {one.index}", one.why) for one in quality.worst if one.severity >= 1]
+    if rows or frames:
+        return Section("What probably looks wrong", rows=(*rows, *frames))
+    if notes:
+        return Section("No measure stands out", "Read the notes all the same, and look at it.")
+    return Section("Nothing stands out", "No measure says that this run looks wrong. Look at it all the same.")
 
 
 def _pictures(path: Path, report: Report, quality: Quality, mark: Marking, overwrite: bool) -> list[Section]:

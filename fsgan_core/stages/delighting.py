@@ -66,11 +66,24 @@ def delighted(image: Tensor, landmarks: Tensor, seen: Tensor, model: FaceModel, 
     return result
 
 
+def from_mean(lab: Tensor, skin: Tensor) -> tuple[Tensor, Tensor]:
+    """How far each half of a frontal face is from the mean of both, over more than a wrinkle's width.
+
+    Args:
+        lab: ``(1, 3, N, N)`` OKLab of the frontal face.
+        skin: ``(1, 1, N, N)`` in [0, 1], how well each place shows skin.
+
+    Returns:
+        ``(1, 3, N, N)``, and ``(1, 1, N, N)`` in [0, 1], how well both halves show skin there.
+    """
+    both, side = skin * skin.flip(3), lab.shape[-1]
+    return weighted_lowpass((lab - lab.flip(3)) / 2, _some(both), _WRINKLE * side, side), both
+
+
 def _evened(lab: Tensor, skin: Tensor) -> tuple[Tensor, Tensor]:
     """What makes the halves alike: a factor ``(1, 1, N, N)`` of all colours and a shift ``(1, 3, N, N)`` after it."""
-    both = skin * skin.flip(3)
-    known = (4 * lowpass(both, 0.05 * _SIDE, _SIDE)).clamp(max=1)
-    half = known * weighted_lowpass((lab - lab.flip(3)) / 2, _some(both), _WRINKLE * _SIDE, _SIDE)
+    half, both = from_mean(lab, skin)
+    half = (4 * lowpass(both, 0.05 * _SIDE, _SIDE)).clamp(max=1) * half
     extent = weighted_lowpass(half.square().sum(1, keepdim=True), _some(both), _REGION * _SIDE, _SIDE)
     half = half * extent / (extent + _NATURAL**2)
     low = weighted_lowpass(lab, _some(skin), _WRINKLE * _SIDE, _SIDE)

@@ -130,6 +130,29 @@ def test_the_page_shows_all_of_it(quality: Quality, swapped: list[Rendered], tmp
     assert read_marking(tmp_path / "r-worst.jpg")
 
 
+@pytest.mark.parametrize(
+    ("severity", "notes", "heading"),
+    [
+        (1.2, (), "What probably looks wrong"),
+        (0.4, ("the source wears glasses",), "No measure stands out"),
+        (0.4, (), "Nothing stands out"),
+    ],
+)
+def test_the_page_is_silent_only_where_frames_and_source_are_fine(
+    quality: Quality, swapped: list[Rendered], tmp_path: Path, severity: float, notes: tuple[str, ...], heading: str
+) -> None:
+    report = Report("swap", {}, {}, "cpu", quality, notes)
+    noted(report, swapped)
+    quality.rows = [{"index": n, "track": 0, **FINE} for n in range(5)]
+    quality.worst = [replace(quality.worst[0], severity=severity, why="the border shows")]
+    report_page(tmp_path / "r.html", report, quality, Marking(operation="face swap"), overwrite=False)
+    text = (tmp_path / "r.html").read_text()
+    headings = {"What probably looks wrong", "No measure stands out", "Nothing stands out"}
+    assert {words for words in headings if words in text} == {heading}
+    assert ("the border shows" in text) == (severity >= 1)
+    assert all(words in text for words in notes)
+
+
 def test_a_run_without_any_face_has_a_report_too(quality: Quality, swapped: list[Rendered], tmp_path: Path) -> None:
     report = Report("swap", {}, {}, "cpu", quality)
     absent = FaceRecord(0, "no_face", reason="she is away")

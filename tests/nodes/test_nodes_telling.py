@@ -57,3 +57,15 @@ def test_a_target_that_looks_elsewhere_is_told(
     _, report = run(node, source=picture, target=target, **more)
     assert report.count("away from the nearest source picture") == told
     assert [node for _, node in page] == ["7"] * told
+
+
+def test_what_of_the_source_will_hurt_is_told_before_a_swap(
+    run: Run, picture: torch.Tensor, page: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    dark = picture.clone()
+    dark[:, :, : dark.shape[2] // 2] /= 3
+    with caplog.at_level(logging.WARNING):
+        _, report = run("FSGAN_SwapImage", target=picture, source=dark, measure=False)
+    (said,) = report.splitlines()[1:]
+    assert said.startswith("the source is in hard light from one side: ")
+    assert page == [(said, "7")] and said in caplog.text

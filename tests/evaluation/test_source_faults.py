@@ -1,0 +1,117 @@
+"""What of a source hurts a swap is told before it; a plain portrait is left in peace."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fsgan_core.cli import main
+from fsgan_core.demo import HOPPER
+from fsgan_core.evaluation.reference import single_view
+from fsgan_core.evaluation.source_faults import told_source
+from fsgan_core.media import Image, write_image
+from fsgan_core.models import Backends, Models
+from fsgan_core.pipeline import analyze
+from fsgan_core.stages.appearance_map import AppearanceMap
+from fsgan_core.streams import Still
+
+Picture = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def bare(face: Picture, models: Models) -> AppearanceMap:
+    """Nobody has anything to say of her picture."""
+    return single_view(face, analyze(Still(face), models).faces[0].landmarks[0], models)
+
+
+def with_picture(source: AppearanceMap, picture: Picture) -> AppearanceMap:
+    return replace(source, views=(picture,))
+
+
+def wearing(source: AppearanceMap, first: int, last: int) -> AppearanceMap:
+    """With a cloth in front of the face, from the height of a landmark to that of another."""
+    picture, y = source.views[0].copy(), source.landmarks[0, :, 1].astype(int)
+    picture[y[first] : y[last]] = (25, 60, 150)
+    return with_picture(source, picture)
+
+
+def lit_from_a_side(source: AppearanceMap) -> AppearanceMap:
+    dark = source.views[0].copy()
+    dark[:, : int(source.landmarks[0, 4, 0])] //= 3
+    return with_picture(source, dark)
+
+
+def blurred(source: AppearanceMap) -> AppearanceMap:
+    return with_picture(source, cv2.GaussianBlur(source.views[0], (0, 0), 3).astype(np.uint8))
+
+
+def smaller(source: AppearanceMap) -> AppearanceMap:
+    view = cv2.resize(source.views[0], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return replace(with_picture(source, view), landmarks=source.landmarks / 2)
+
+
+def turned(source: AppearanceMap, yaw: float, pitch: float) -> AppearanceMap:
+    return replace(source, poses=np.array([[yaw, pitch, 0]], np.float32))
+
+
+def gaping(source: AppearanceMap) -> AppearanceMap:
+    points = source.landmarks.copy()
+    points[0, 14, 1] += 0.5 * np.ptp(points[0, [78, 308], 0])
+    return replace(source, landmarks=points)
+
+
+def test_of_a_plain_portrait_nothing_is_told(bare: AppearanceMap, models: Models) -> None:
+    assert told_source(bare, models) == []
+    assert told_source(turned(bare, 30, -20), models) == []
+
+
+def test_glasses_are_told(source: AppearanceMap, models: Models) -> None:
+    traces = "they are taken off, but traces may stay around the eyes"
+    assert told_source(source, models) == [f"the source wears glasses: {traces}; choose a picture without glasses"]
+
+
+def test_each_fault_is_told_and_no_other(bare: AppearanceMap, models: Models) -> None:
+    cases = {
+        "in front of the face": wearing(bare, 2, 152),
+        "over the brow": wearing(bare, 10, 105),
+        "hard light": lit_from_a_side(bare),
+        "is blurred": blurred(bare),
+        "less than 80 px": smaller(bare),
+        "far aside": turned(bare, -45, 0),
+        "far up or down": turned(bare, 0, 35),
+        "mouth wide open": gaping(bare),
+    }
+    for words, source in cases.items():
+        (told,) = told_source(source, models)
+        assert words in told and "; choose a picture " in told
+
+
+def test_a_picture_without_the_fault_is_enough(bare: AppearanceMap, models: Models) -> None:
+    def both(one: AppearanceMap, other: AppearanceMap) -> AppearanceMap:
+        parts = ((getattr(one, name), getattr(other, name)) for name in ("poses", "landmarks", "boxes"))
+        return AppearanceMap((*one.views, *other.views), *(np.concatenate(pair) for pair in parts))
+
+    dark, aside = lit_from_a_side(bare), turned(lit_from_a_side(bare), 50, 0)
+    assert told_source(both(dark, bare), models) == []
+    (told,) = told_source(both(dark, aside), models)
+    assert told.startswith("the source is in hard light from one side in all 2 views: ")
+    assert "; add a picture in even light" in told
+
+
+def test_without_our_segmentation_nothing_is_said_of_what_it_finds(source: AppearanceMap) -> None:
+    assert told_source(source, Models.load(Backends(segmentation="mesh"))) == []
+
+
+def test_the_command_tells_it_and_keeps_it_in_the_report(
+    portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image(tmp_path / "hopper.png", Image(HOPPER.read().frame), marking=None)
+    words = ["swap", "-s", str(tmp_path / "hopper.png"), "-t", str(portrait), "-o", str(tmp_path / "out.png")]
+    assert main([*words, "--report", str(tmp_path / "r.json"), "--no-measure"]) == 0
+    assert "note: the source wears glasses: " in capsys.readouterr().out
+    (note,) = json.loads((tmp_path / "r.json").read_text())["summary"]["notes"]
+    assert note.startswith("the source wears glasses: ")
