@@ -32,14 +32,11 @@ def report_page(path: Path, report: Report, quality: Quality | None, mark: Marki
     Raises:
         MediaError: a file exists.
     """
-    sections = [Section("What was done", rows=_facts(report))]
+    notes = [("note", words) for words in report.notes]
+    sections = [Section("What was done", rows=(*_facts(report), *([] if quality else notes)))]
     if quality:
-        sections = [
-            _verdict(quality, report.notes),
-            *_pictures(path, report, quality, mark, overwrite),
-            _table(quality),
-            *sections,
-        ]
+        pictures = _pictures(path, report, quality, mark, overwrite)
+        sections = [_verdict(quality, notes), *pictures, _table(quality), *sections]
     title = f"{'Quality' if quality else 'Report'} of {_NAMES[report.operation]}"
     lead = "Every frame was measured against its target and its source." if quality else ""
     text = page(title, lead, sections)
@@ -47,15 +44,14 @@ def report_page(path: Path, report: Report, quality: Quality | None, mark: Marki
         temporary.write_text(text, encoding="utf-8")
 
 
-def _verdict(quality: Quality, notes: Sequence[str]) -> Section:
-    """What to look at: what the whole run suffers from, single frames, and what was known before it."""
+def _verdict(quality: Quality, notes: Sequence[tuple[str, str]]) -> Section:
+    """What the whole run suffers from, the frames that look wrong, and what was known before."""
     rows = [(str(number), words) for number, words in enumerate(quality.warnings(), 1)]
-    frames = [(f"frame {one.index}", one.why) for one in quality.worst if one.severity >= 1]
-    if rows or frames:
-        return Section("What probably looks wrong", rows=(*rows, *frames))
-    if notes:
-        return Section("No measure stands out", "Read the notes all the same, and look at it.")
-    return Section("Nothing stands out", "No measure says that this run looks wrong. Look at it all the same.")
+    rows += [(f"frame {one.index}", one.why) for one in quality.worst if one.severity >= 1]
+    if rows:
+        return Section("What probably looks wrong", rows=(*rows, *notes))
+    text = "No measure says that this run looks wrong. Look at it all the same."
+    return Section("No measure stands out" if notes else "Nothing stands out", text, rows=tuple(notes))
 
 
 def _pictures(path: Path, report: Report, quality: Quality, mark: Marking, overwrite: bool) -> list[Section]:
@@ -93,5 +89,4 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("frames", f"{values['summary']['frames']}, {rate}"),
         ("faces, frame by frame", counts),
         ("stages", stages),
-        *(("note", words) for words in report.notes),
     )

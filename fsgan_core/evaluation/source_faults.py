@@ -45,10 +45,10 @@ _SMALL, _BLURRED = 80.0, 0.006
 """Pixels of a face, and its sharpness (:func:`~fsgan_core.stages.candidates.sharpness`)."""
 
 _WORDS = {
-    "dark": ("wears dark glasses", "its eyes are not seen", "without glasses"),
+    "dark": ("wears dark glasses", "its eyes are not seen, and the glasses go along", "without glasses"),
     "covered": ("has something in front of the face, such as hair, a hand or a scarf", "that is guessed", "without it"),
     "aside": ("looks far aside", "the half that is turned away is guessed", "that looks at the camera"),
-    "glasses": ("wears glasses", "they are taken off, but traces may stay around the eyes", "without glasses"),
+    "glasses": ("wears glasses", "thin ones are taken off with traces, thick ones go along", "without glasses"),
     "forehead": ("has hair, a hat or a hand over the brow", "the forehead stays the target's", "with a bare brow"),
     "light": ("is in hard light from one side", "its shadows come along in part", "in even light"),
     "tilted": ("looks far up or down", "the face is seen too flat to be drawn well", "that looks at the camera"),

@@ -70,8 +70,8 @@ def test_of_a_plain_portrait_nothing_is_told(bare: AppearanceMap, models: Models
 
 
 def test_glasses_are_told(source: AppearanceMap, models: Models) -> None:
-    traces = "they are taken off, but traces may stay around the eyes"
-    assert told_source(source, models) == [f"the source wears glasses: {traces}; choose a picture without glasses"]
+    outcome = "thin ones are taken off with traces, thick ones go along"
+    assert told_source(source, models) == [f"the source wears glasses: {outcome}; choose a picture without glasses"]
 
 
 def test_each_fault_is_told_and_no_other(bare: AppearanceMap, models: Models) -> None:
