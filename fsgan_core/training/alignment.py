@@ -28,7 +28,7 @@ from . import augment
 from .card import Card
 from .drawings import Drawing, Image, drawings
 from .labelled import read_faces
-from .landmarks import numbered
+from .landmarks import first, numbered
 from .loop import Batch
 from .reenactment_pairs import weighted
 from .run_files import grid
@@ -166,9 +166,7 @@ class AlignmentTask:
         """Mean distance to the known shift in pixels of the window, where that is sure; before and after."""
         device = next(model.parameters()).device
         before, later = list[Tensor](), list[Tensor]()
-        for start in range(0, self.trials, self.batch):
-            rows = range(start, min(start + self.batch, self.trials))
-            batch = {k: v.to(device) for k, v in default_collate([self.validation[row] for row in rows]).items()}
+        for batch in first(self.validation, self.trials, self.batch, device):
             shift = model(batch["drawn"], batch["target"], batch["cover"])
             weight = halved(batch["face"] * batch["trust"])
             for found, errors in ((0 * shift, before), (shift, later)):

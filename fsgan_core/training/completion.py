@@ -25,7 +25,7 @@ from . import augment
 from .card import Card
 from .crop_occluders import Props, cover, read_props
 from .face_labels import FACE
-from .landmarks import Numbers, as_image
+from .landmarks import Numbers, as_image, first
 from .loop import Batch
 from .segmentation_samples import PORTRAITS, Labelled, Placed, placed, read_labelled
 from .sheets import tiled
@@ -116,9 +116,7 @@ class CompletionTask:
         """Mean distance within the holes in 8-bit levels."""
         device = next(model.parameters()).device
         found, area = 0.0, 0.0
-        for start in range(0, self.trials, self.batch):
-            rows = range(start, min(start + self.batch, self.trials))
-            batch = {k: v.to(device) for k, v in default_collate([self.validation[row] for row in rows]).items()}
+        for batch in first(self.validation, self.trials, self.batch, device):
             with torch.inference_mode():
                 drawn, true, hole = drawn_and_true(model, batch)
             found += float((255 * (drawn.clamp(0, 1) - true).abs() * hole).sum())

@@ -26,7 +26,7 @@ from . import augment
 from .blinks import apertures
 from .card import Card
 from .labelled import read_faces
-from .landmarks import as_image, numbered
+from .landmarks import as_image, first, numbered
 from .local_faces import Measured, kept, made
 from .loop import Batch
 from .reenactment_pairs import weighted
@@ -100,9 +100,7 @@ class IrisTask:
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Mean errors in percent of the eye's width: along the eye, across it, of the radius; open eyes count more."""
         errors, weights = list[Tensor](), list[Tensor]()
-        for start in range(0, self.trials, self.batch):
-            batch = default_collate([self.validation[row] for row in range(start, start + self.batch)])
-            batch = {name: value.to(next(model.parameters()).device) for name, value in batch.items()}
+        for batch in first(self.validation, self.trials, self.batch, next(model.parameters()).device):
             with torch.inference_mode():
                 gap = (model(as_image(batch["image"])) - batch["iris"]).abs()
             errors.append(gap)

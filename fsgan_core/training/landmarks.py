@@ -12,7 +12,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..networks.landmark_net import LandmarkNet, LandmarkNetConfig
 from ..ops.landmarks import (
@@ -158,6 +158,13 @@ class Numbers:
 def numbered(samples: Dataset[Batch], seed: int, batch: int, workers: int) -> Iterator[Batch]:
     """Endless batches of samples that depend on their number alone; batch ``i`` is made of seed ``seed + i``."""
     yield from DataLoader(samples, batch_sampler=Numbers(seed, batch), num_workers=workers)
+
+
+def first(samples: Dataset[Batch], count: int, batch: int, device: torch.device) -> Iterator[Batch]:
+    """The first ``count`` samples in order, in batches of at most ``batch``, on a device."""
+    for start in range(0, count, batch):
+        collated = default_collate([samples[row] for row in range(start, min(start + batch, count))])
+        yield {name: value.to(device) for name, value in collated.items()}
 
 
 def as_image(crops: Tensor) -> Tensor:

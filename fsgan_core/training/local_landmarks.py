@@ -25,7 +25,7 @@ from . import augment
 from .card import Card
 from .labelled import read_faces
 from .landmark_samples import EYES, bent
-from .landmarks import as_image, distances, numbered
+from .landmarks import as_image, distances, first, numbered
 from .local_faces import Measured, kept, made
 from .loop import Batch
 from .reenactment_pairs import weighted
@@ -141,10 +141,7 @@ class LocalLandmarkTask:
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Mean distance of all points in percent of the eye distance, before and after."""
         before, later = list[Tensor](), list[Tensor]()
-        for start in range(0, self.trials, self.batch):
-            rows = range(start, min(start + self.batch, self.trials))
-            batch = default_collate([self.validation[row] for row in rows])
-            batch = {k: v.to(next(model.parameters()).device) for k, v in batch.items()}
+        for batch in first(self.validation, self.trials, self.batch, next(model.parameters()).device):
             with torch.inference_mode():
                 found = model(as_image(batch["image"]), batch["start"])
             size = (batch["points"][:, 33] - batch["points"][:, 263]).norm(dim=1).clamp_min(0.05)

@@ -23,7 +23,7 @@ from ..weights.checkpoint import fill, load_weights, save_weights, understood
 from . import segmentation_renders, worn_glasses
 from .card import Card
 from .crop_occluders import Props, read_props
-from .landmarks import Numbers, as_image
+from .landmarks import Numbers, as_image, first
 from .loop import Batch
 from .pairs import read_engine
 from .segmentation_samples import PORTRAITS, SampleOptions, Samples, read_labelled, unpack
@@ -73,9 +73,7 @@ class SegmentationTask:
         """Intersection over union of the covered face in percent, and of the hair."""
         overlaps = torch.zeros(4)
         device = next(model.parameters()).device
-        for start in range(0, self.trials, self.batch):
-            rows = range(start, min(start + self.batch, self.trials))
-            batch = {k: v.to(device) for k, v in default_collate([self.validation[row] for row in rows]).items()}
+        for batch in first(self.validation, self.trials, self.batch, device):
             with torch.inference_mode():
                 classes = log_shares(model, batch).argmax(1)
             for number, name in ((FACE, "face"), (HAIR, "hair")):
