@@ -23,7 +23,7 @@ from fsgan_core.pipeline import analyze, build_appearance_map
 from fsgan_core.stages.compositing import composite
 from fsgan_core.stages.cropping import in_crop, square_box
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
-from fsgan_core.stages.views import Source
+from fsgan_core.stages.sources import Source
 from fsgan_core.streams import Still
 from fsgan_core.swapping import Aim, swap_face
 

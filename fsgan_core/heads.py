@@ -12,9 +12,9 @@ from .models import Models
 from .ops.head_rings import head_reach
 from .stages.compositing import Patch
 from .stages.cropping import Box, in_crop, square_box
+from .stages.layers import Anchor
 from .stages.reenactment import Reenactment
 from .stages.views import View, prepare
-from .stages.warping import Anchor
 from .streams import Frame
 
 HEAD = 2.6

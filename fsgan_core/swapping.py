@@ -21,7 +21,7 @@ from .options import Range, check_ranges
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
 from .stages.reenactment import Reenactment
-from .stages.views import Source
+from .stages.sources import Source
 from .streams import Frame
 
 

@@ -20,7 +20,7 @@ from ..stages.candidates import sharpness
 from ..stages.delighting import from_mean
 from ..stages.frontal import Frontal
 from ..stages.open_segmentation import OpenSegmenter
-from ..stages.views import visibility
+from ..stages.visibility import visibility
 from ..streams import Frame
 from .crops import Floats, box_of, cut, image_of, in_crop
 

@@ -21,7 +21,7 @@ from ..stages.appearance_map import AppearanceMap
 from ..stages.compositing import composite, crop
 from ..stages.cropping import in_crop, square_box
 from ..stages.reenactment import FlowReenactor
-from ..stages.views import Source
+from ..stages.sources import Source
 from ..streams import Frame
 from ..swapping import seen
 from .results import FaceRecord, Rendered, angles

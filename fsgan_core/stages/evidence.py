@@ -21,8 +21,9 @@ from ..ops.head_mesh import Placement, points
 from ..ops.landmarks import LEFT_IRIS, RIGHT_IRIS
 from ..ops.mesh import facing, interpolate, rasterize, strain, vertex_normals
 from ..ops.pooling import halved
+from .layers import Layer
+from .lookup import looked_up
 from .openings import MOUTH, missing, recessed
-from .warping import Layer, looked_up
 
 MARGIN = 1.6
 """Side of the window over the longer side of the face."""

@@ -24,7 +24,7 @@ from ..ops.mesh import facing, interpolate, rasterize
 from ..streams import Frame
 from .alignment import Aligner, landed
 from .landmark_crops import cut, inverse, moved, shape_placement
-from .views import facing_camera
+from .visibility import facing_camera
 
 Floats = NDArray[np.float32]
 _APART = 15.0

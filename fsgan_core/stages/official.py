@@ -33,9 +33,9 @@ from ..ops.official_views import step_landmarks
 from ..ops.pyramid import reduce
 from ..ops.wflw import to_wflw98
 from .blending import BlendOptions, FloatBlender
+from .layers import Anchor
 from .reenactment import Reenactment
 from .views import View
-from .warping import Anchor
 
 SIZE = 256
 """side in pixels of everything the official networks see"""

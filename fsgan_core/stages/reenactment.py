@@ -20,22 +20,22 @@ from torch import Tensor
 from ..networks.flow_net import featured
 from ..ops.beyond import continued
 from ..ops.face_model import FaceModel
-from ..ops.flow import identity, resize, sample
+from ..ops.flow import resize
 from ..ops.head_mesh import Placement, place
 from ..ops.head_rings import contour
-from ..ops.pooling import box_mean, halved
+from ..ops.pooling import box_mean
 from ..options import Range, check_ranges
 from .alignment import Aligner, landed
 from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
+from .layers import Anchor, Layer
+from .merging import SOFT, aligned, merged
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
 from .side import kept_side
+from .surroundings import surroundings_flow
 from .views import View
-from .warping import Anchor, Layer, looked_up, surroundings_flow, warp
-
-_SOFT = 5
-"""Over how many pixels of the field a weight is averaged, so that no hard edge shows."""
+from .warping import warp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ class FlowReenactor:
             landmarks = landed(landmarks, spread * (size / field), field / size, self.model.mean, shapes)
             # Drawn anew where they belong: looked up twice they would lose their sharpness.
             features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
-        image = featured(self._merged(layers, weights, refined, size), features)
+        image = featured(merged(layers, weights, refined, size, self.options.mirror), features)
         unseen, lacking = torch.ones(()), torch.zeros(())
         for layer, share in zip(layers, weights, strict=True):
             unseen = unseen * (1 - layer.seen) * (1 - 0.5 * layer.mirrored)
@@ -170,7 +170,7 @@ class FlowReenactor:
         mask = box_mean(layers[0].mask, 3)
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
         face = face * kept_side(views, target, landmarks * (field / size), field, self.model)
-        fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, _SOFT))
+        fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, SOFT))
         mask, face, confidence, openings, lacking = resize(torch.cat(fields, 1), size, size).clamp(0, 1).split(1, 1)
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
             image, painted = refined.painted(image, size / field)
@@ -194,59 +194,6 @@ class FlowReenactor:
             return None
         features = window.look(features, features.shape[-1] / layers[0].flow.shape[-1])
         return self.refiner(gather(layers, weights, target, window, self.model, features, self.options.mirror), window)
-
-    def _merged(self, layers: Sequence[Layer], weights: Sequence[float], refined: Refined | None, size: int) -> Tensor:
-        """The views' pictures, each place from the view that sees it best ``(1, 3, size, size)``."""
-        image, total = torch.zeros(()), torch.zeros(())
-        field = layers[0].flow.shape[-1]
-        for index, (layer, share) in enumerate(zip(layers, weights, strict=True)):
-            mirrored = self.options.mirror * layer.mirrored**2 * (1 - layer.seen)
-            sides = (layer.flow, layer.seen, layer.blur), (layer.mirror_flow, mirrored, torch.zeros_like(layer.blur))
-            for side, (flow, trust, blur) in enumerate(sides):
-                # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
-                weight = box_mean((share * trust + 1e-4) ** 2, _SOFT)
-                if refined is not None:
-                    shift, belief = refined.sheet(2 * index + side, field)
-                    flow, weight = sample(flow, identity(field, field, flow) + shift), weight * belief.exp()
-                weight = resize(weight, size, size)
-                image = image + weight * _look_up(layer.picture, flow, blur, trust * layer.near, size)
-                total = total + weight
-        return image / total
-
-
-def _look_up(picture: Tensor, flow: Tensor, blur: Tensor, weight: Tensor, size: int) -> Tensor:
-    """Sample a view at the result's resolution, only in the rows where it counts."""
-    rows = (weight > 1e-3).any(-1).any(1)[0].nonzero()[:, 0]
-    image = picture.new_zeros(1, 3, size, size)
-    if not len(rows):
-        return image
-    field = flow.shape[-1]
-    low, high = max(0, int(rows[0]) - 4) * size // field, min(field, int(rows[-1]) + 5) * size // field
-    places, blur = resize(torch.cat((flow, blur), 1), size, size)[:, :, low:high].split((2, 1), 1)
-    image[:, :, low:high] = looked_up(picture, places, blur, "bicubic")
-    return image
-
-
-def aligned(
-    aligner: Aligner, picture: Tensor, layers: Sequence[Layer], refined: Refined
-) -> tuple[list[Layer], Refined, Tensor]:
-    """What is drawn of skin, shifted onto the target's picture.
-
-    Args:
-        aligner: the network.
-        picture: ``(1, 3, T, T)`` the target's.
-        layers: views warped to the target.
-        refined: what the refinement network makes of them.
-
-    Returns:
-        layers and refinement shifted, and the shift ``(1, 2, F, F)`` in pixels of the field.
-    """
-    field, window = layers[0].flow.shape[-1], refined.window
-    pictures = refined.picture, window.look(picture, picture.shape[-1] / field)
-    drawn, target = (halved(one.mean(1, keepdim=True)) for one in pictures)
-    shift = aligner(drawn, target, halved(window.look(layers[0].mask, 1.0)))
-    refined, spread = refined.aligned(shift, field)
-    return [layer.shifted(spread) for layer in layers], refined, spread
 
 
 REENACTORS = {"flow": FlowReenactor}

@@ -19,9 +19,9 @@ from ..ops.face_model import FaceModel
 from ..ops.head_mesh import place, points
 from ..ops.landmarks import LEFT_EYE, RIGHT_EYE, opposite
 from ..ops.motion import LEFT_LIDS, RIGHT_LIDS
+from ..stages.layers import Anchor
 from ..stages.reenactment import FlowReenactor
 from ..stages.views import prepare
-from ..stages.warping import Anchor
 from .labelled import Face
 
 Image = NDArray[np.uint8]

@@ -10,7 +10,8 @@ from fsgan_core.pipeline import analyze
 from fsgan_core.stages.fringe import bare
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowReenactor
-from fsgan_core.stages.views import Shown, View, prepare
+from fsgan_core.stages.shown import Shown
+from fsgan_core.stages.views import View, prepare
 from fsgan_core.streams import Still
 
 SIZE = 128

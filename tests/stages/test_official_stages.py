@@ -21,10 +21,10 @@ from fsgan_core.ops.wflw import to_wflw98
 from fsgan_core.pipeline import build_appearance_map, reenact, reenact_crops, swap
 from fsgan_core.stages import official_files
 from fsgan_core.stages.cropping import in_crop
+from fsgan_core.stages.layers import Anchor
 from fsgan_core.stages.official import LearnedBlender, LearnedReenactor, path
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.views import prepare
-from fsgan_core.stages.warping import Anchor
 from fsgan_core.streams import Frames, Still
 from fsgan_core.weights import catalog
 from fsgan_core.weights.checkpoint import save_weights
@@ -96,8 +96,8 @@ def nothing_else(tmp_path, monkeypatch):
     monkeypatch.delenv("FSGAN_MODELS", raising=False)
     monkeypatch.setattr(catalog, "user_folder", lambda: tmp_path / "none")
     stage = lambda *_: None  # noqa: E731
-    monkeypatch.setattr("fsgan_core.models.DETECTORS", {"open": stage})
-    monkeypatch.setattr("fsgan_core.models.LANDMARKERS", {"open": stage})
+    monkeypatch.setattr("fsgan_core.models.bundle.DETECTORS", {"open": stage})
+    monkeypatch.setattr("fsgan_core.models.bundle.LANDMARKERS", {"open": stage})
 
 
 def face_at(side, yaw=0.0, roll=0.0):

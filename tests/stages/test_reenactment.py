@@ -8,12 +8,13 @@ from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.ops.head_mesh import place, points
 from fsgan_core.ops.head_rings import head_reach, outline
 from fsgan_core.ops.landmarks import FACE_OVAL
+from fsgan_core.stages.layers import Anchor
 from fsgan_core.stages.mouth import plain_mouth
 from fsgan_core.stages.openings import MOUTH, missing, openness
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
-from fsgan_core.stages.views import prepare, visibility
-from fsgan_core.stages.warping import Anchor
+from fsgan_core.stages.views import prepare
+from fsgan_core.stages.visibility import visibility
 
 SIZE = 192
 MODEL = load_face_model()

@@ -8,11 +8,13 @@ import torch
 
 from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.ops.head_mesh import place
+from fsgan_core.stages.layers import Anchor
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.side import kept_side
+from fsgan_core.stages.surroundings import surroundings_flow
 from fsgan_core.stages.views import prepare
-from fsgan_core.stages.warping import Anchor, surroundings_flow, warp
+from fsgan_core.stages.warping import warp
 
 MODEL = load_face_model()
 SIZE = 128

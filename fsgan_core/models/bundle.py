@@ -1,4 +1,4 @@
-"""The stages of a run, built once and handed to the pipeline."""
+"""A bundle of stages, built once and handed to the pipeline."""
 
 from __future__ import annotations
 
@@ -7,87 +7,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import MethodType
-from typing import Any
 
 import torch
 from torch import nn
 
-from .faces import FaceSequence
-from .ops.face_model import FaceModel
-from .stages.alignment import Aligner, bundled_aligner
-from .stages.appearance_map import AppearanceMap
-from .stages.blending import BLENDERS, Blender, BlendOptions
-from .stages.completion import COMPLETERS, Completer
-from .stages.detection import DETECTORS, Detector
-from .stages.landmarks import LANDMARKERS, Landmarker
-from .stages.official import LearnedBlender, LearnedCompleter, LearnedReenactor, LearnedSegmenter
-from .stages.official_files import SETS, SUFFIX, OfficialFiles, crop_scale, folder_choice, is_official
-from .stages.official_tracks import SteadyTrack, steady_tracks
-from .stages.open_segmentation import OpenSegmenter
-from .stages.pose import load_face_model
-from .stages.reenactment import REENACTORS, FlowOptions, Reenactor
-from .stages.segmentation import SEGMENTERS, Segmenter
-from .stages.steady_segmentation import SegmentedTrack, SteadySegmenter
-from .stages.views import Source
-from .streams import Clip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Backends:
-    """Which backend does each stage: a name of :data:`MENUS`, an official set (``"v2"``...) or a converted file."""
-
-    detection: str = "open"
-    landmarks: str = "open"
-    reenactment: str = "flow"
-    segmentation: str = "learned"
-    completion: str = "learned"
-    blending: str = "poisson"
-
-    def __post_init__(self) -> None:
-        for stage, menu in MENUS.items():
-            name = getattr(self, stage)
-            if name not in menu and not is_official(stage, name):
-                names = ", ".join((*menu, *SETS.get(stage, ())))
-                raise ValueError(f"{stage} has no backend '{name}'; choose one of {names}")
-
-    @staticmethod
-    def of(models: str) -> Backends:
-        """Backends of a whole weight set.
-
-        Args:
-            models: ``"open"``, ``"v2"``, ``"v1"`` or a folder of converted files, which do what they can.
-
-        Raises:
-            WeightsError: no such set or folder, or nothing of use in it.
-        """
-        if models == "open":
-            return Backends()
-        names = dict.fromkeys(SETS, models) if models in ("v1", "v2") else folder_choice(Path(models))
-        return Backends(**names)
-
-    @property
-    def official(self) -> tuple[str, ...]:
-        """The official sets and files in use, each once."""
-        names = ((stage, getattr(self, stage)) for stage in SETS)
-        return tuple(dict.fromkeys(name for stage, name in names if is_official(stage, name)))
-
-    @property
-    def weights(self) -> str:
-        """The weight sets in use, in words, for a file's mark."""
-        official = (Path(name).stem if name.endswith(SUFFIX) else f"official {name}" for name in self.official)
-        return ", ".join(("open", *official))
-
-
-MENUS: dict[str, tuple[str, ...]] = {
-    "detection": tuple(DETECTORS),
-    "landmarks": tuple(LANDMARKERS),
-    "reenactment": tuple(REENACTORS),
-    "segmentation": tuple(SEGMENTERS),
-    "completion": tuple(COMPLETERS),
-    "blending": tuple(BLENDERS),
-}
-"""The backends that exist, by stage."""
+from ..faces import FaceSequence
+from ..ops.face_model import FaceModel
+from ..stages.alignment import Aligner, bundled_aligner
+from ..stages.appearance_map import AppearanceMap
+from ..stages.blending import BLENDERS, Blender, BlendOptions
+from ..stages.completion import COMPLETERS, Completer
+from ..stages.detection import DETECTORS, Detector
+from ..stages.landmarks import LANDMARKERS, Landmarker
+from ..stages.official import LearnedBlender, LearnedCompleter, LearnedReenactor, LearnedSegmenter
+from ..stages.official_files import SETS, OfficialFiles, crop_scale, is_official
+from ..stages.official_tracks import SteadyTrack, steady_tracks
+from ..stages.open_segmentation import OpenSegmenter
+from ..stages.pose import load_face_model
+from ..stages.reenactment import REENACTORS, FlowOptions, Reenactor
+from ..stages.segmentation import SEGMENTERS, Segmenter
+from ..stages.sources import Source
+from ..stages.steady_segmentation import SegmentedTrack, SteadySegmenter
+from ..streams import Clip
+from .backends import MENUS, Backends
+from .exchange import exchanged
 
 
 @dataclass(frozen=True)
@@ -230,27 +173,9 @@ class Models:
         Args:
             change: gives the network to use instead of a stage's one; it must take and give the same.
         """
-        changed = {stage: _exchanged(getattr(self, stage), partial(change, stage)) for stage in (*MENUS, "alignment")}
+        changed = {stage: exchanged(getattr(self, stage), partial(change, stage)) for stage in (*MENUS, "alignment")}
         return replace(self, **changed)
 
 
 def _steady(stages: Callable[[int], Models], track: SegmentedTrack, row: int) -> Models:
     return replace(stages(row), segmentation=track.next())
-
-
-def _exchanged(part: Any, change: Callable[[nn.Module], nn.Module]) -> Any:
-    """A stage, or a part of one, with its networks exchanged; a copy if it has any."""
-    if isinstance(part, nn.Module):
-        return change(part)
-    if isinstance(part, MethodType):
-        return getattr(_exchanged(part.__self__, change), part.__name__)
-    ours = type(part).__module__.startswith(__name__.rpartition(".")[0])
-    if not ours or not hasattr(part, "__dict__"):
-        return part
-    found = {name: _exchanged(value, change) for name, value in vars(part).items()}
-    if all(found[name] is value for name, value in vars(part).items()):
-        return part
-    exchanged = copy.copy(part)
-    for name, value in found.items():
-        object.__setattr__(exchanged, name, value)
-    return exchanged

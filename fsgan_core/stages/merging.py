@@ -1,0 +1,85 @@
+"""Warped views put together: laid onto the target's edges, then each place taken from the view that sees it best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..ops.flow import identity, resize, sample
+from ..ops.pooling import box_mean, halved
+from .alignment import Aligner
+from .layers import Layer
+from .lookup import looked_up
+from .refinement import Refined
+
+SOFT = 5
+"""Over how many pixels of the field a weight is averaged, so that no hard edge shows."""
+
+
+def aligned(
+    aligner: Aligner, picture: Tensor, layers: Sequence[Layer], refined: Refined
+) -> tuple[list[Layer], Refined, Tensor]:
+    """What is drawn of skin, shifted onto the target's picture.
+
+    Args:
+        aligner: the network.
+        picture: ``(1, 3, T, T)`` the target's.
+        layers: views warped to the target.
+        refined: what the refinement network makes of them.
+
+    Returns:
+        layers and refinement shifted, and the shift ``(1, 2, F, F)`` in pixels of the field.
+    """
+    field, window = layers[0].flow.shape[-1], refined.window
+    pictures = refined.picture, window.look(picture, picture.shape[-1] / field)
+    drawn, target = (halved(one.mean(1, keepdim=True)) for one in pictures)
+    shift = aligner(drawn, target, halved(window.look(layers[0].mask, 1.0)))
+    refined, spread = refined.aligned(shift, field)
+    return [layer.shifted(spread) for layer in layers], refined, spread
+
+
+def merged(
+    layers: Sequence[Layer], weights: Sequence[float], refined: Refined | None, size: int, mirror: float
+) -> Tensor:
+    """The views' pictures, each place from the view that sees it best.
+
+    Args:
+        layers: the views, warped to the target.
+        weights: one a view, positive, sum 1.
+        refined: what the refinement network makes of them, if it is asked.
+        size: side of the result in pixels.
+        mirror: trust in the mirrored half of the face relative to pixels really seen, in [0, 1].
+
+    Returns:
+        ``(1, 3, size, size)``.
+    """
+    image, total = torch.zeros(()), torch.zeros(())
+    field = layers[0].flow.shape[-1]
+    for index, (layer, share) in enumerate(zip(layers, weights, strict=True)):
+        mirrored = mirror * layer.mirrored**2 * (1 - layer.seen)
+        sides = (layer.flow, layer.seen, layer.blur), (layer.mirror_flow, mirrored, torch.zeros_like(layer.blur))
+        for side, (flow, trust, blur) in enumerate(sides):
+            # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
+            weight = box_mean((share * trust + 1e-4) ** 2, SOFT)
+            if refined is not None:
+                shift, belief = refined.sheet(2 * index + side, field)
+                flow, weight = sample(flow, identity(field, field, flow) + shift), weight * belief.exp()
+            weight = resize(weight, size, size)
+            image = image + weight * _look_up(layer.picture, flow, blur, trust * layer.near, size)
+            total = total + weight
+    return image / total
+
+
+def _look_up(picture: Tensor, flow: Tensor, blur: Tensor, weight: Tensor, size: int) -> Tensor:
+    """Sample a view at the result's resolution, only in the rows where it counts."""
+    rows = (weight > 1e-3).any(-1).any(1)[0].nonzero()[:, 0]
+    image = picture.new_zeros(1, 3, size, size)
+    if not len(rows):
+        return image
+    field = flow.shape[-1]
+    low, high = max(0, int(rows[0]) - 4) * size // field, min(field, int(rows[-1]) + 5) * size // field
+    places, blur = resize(torch.cat((flow, blur), 1), size, size)[:, :, low:high].split((2, 1), 1)
+    image[:, :, low:high] = looked_up(picture, places, blur, "bicubic")
+    return image
