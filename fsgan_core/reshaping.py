@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .faces import FaceSequence
 from .heads import head_of, moved_head
@@ -52,3 +53,13 @@ def reshaped(
             _, patch = moved_head(head_of(frame, one.landmarks[row], own), other.landmarks[row], own)
             frame = composite(frame, [patch])
     return frame
+
+
+def reshaped_mask(
+    mask: NDArray[np.float32], index: int, before: Sequence[FaceSequence], after: Sequence[FaceSequence], models: Models
+) -> NDArray[np.float32]:
+    """A mask ``(H, W)`` in [0, 1] of such a frame, bent as :func:`reshaped` bends the frame; in 256 levels then."""
+    if all(one is other for one, other in zip(before, after, strict=True)):
+        return mask
+    picture = np.repeat((mask * 255).round().astype(np.uint8)[..., None], 3, axis=2)
+    return reshaped(picture, index, before, after, models)[..., 0] * np.float32(1 / 255)

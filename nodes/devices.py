@@ -18,18 +18,23 @@ MEASURING = ("detection", "landmarks", "alignment")
 """Stages whose networks give places in a picture; half precision would move them."""
 
 _LEAST = 512 << 20
-_A_PIXEL = 240
+_FACE, _HEAD = (1.6, 240), (2.6, 120)
+"""Side of the square that is worked on over the face's, and bytes for a pixel: of a swap, and of a head that moves."""
 
 
-def room(size: tuple[int, int]) -> int:
+def room(size: tuple[int, int], head: bool = False) -> int:
     """Bytes that work on pictures of a size (width, height) takes at most, the networks themselves aside.
 
     Measured as peaks of allocated memory: finding faces takes 254 MB whatever the size, measuring 32 faces 71 MB, an
-    official generator 242 MB, a swap 235 bytes for each pixel of its square, whose side is 1.6 times the face's: here
+    official generator 242 MB, a swap 235 to 247 bytes for each pixel of its square, a head 117 of its larger one: here
     of a face as large as the picture.
+
+    Args:
+        size: width and height.
+        head: whether heads move within their pictures, as in edits, reenactments and where they take another shape.
     """
-    side = 1.6 * min(size)
-    return max(_LEAST, round(side * side * _A_PIXEL))
+    margin, a_pixel = _HEAD if head else _FACE
+    return max(_LEAST, round((margin * min(size)) ** 2 * a_pixel))
 
 
 class Managed(nn.Module):

@@ -64,7 +64,8 @@ class EditImage(host.Node):
         from ..fsgan_core.pipeline import edit
 
         tell_of_turn(controls)
-        loaded, clip = stages(given.get("models")), pictures.clip(image)
+        clip = pictures.clip(image)
+        loaded = stages(given.get("models"), clip.size, head=True)
         known: Faces | None = given.get("faces")
         progress = host.Progress((1 if known else 1 + PASSES) * count)
         analysis = fitting(known, clip.size, count) if known else analyzed(image, batch, loaded, progress)
@@ -111,8 +112,9 @@ class EditVideo(host.Node):
         from ..fsgan_core.provenance import Marking
 
         tell_of_turn(controls)
-        loaded, known = stages(given.get("models")), given.get("faces")
+        known = given.get("faces")
         with videos.opened(video) as window:
+            loaded = stages(given.get("models"), window.size, head=True)
             progress = host.Progress((1 if known else 1 + PASSES) * window.frame_count_hint)
             if known:
                 analysis = fitting(known, window.size)

@@ -79,7 +79,7 @@ class ReenactImage(host.Node):
         """Measure both, draw."""
         from ..fsgan_core.timeline import in_time
 
-        loaded, count, clip = stages(given.get("models"), _room(source)), len(target), pictures.clip(target)
+        loaded, count, clip = _stages(source, given), len(target), pictures.clip(target)
         known: Faces | None = given.get("faces")
         progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * count)
         subject = portrayed(source, clip, loaded, progress, given)
@@ -129,7 +129,7 @@ class ReenactVideo(host.Node):
         from ..fsgan_core.provenance import Marking
         from ..fsgan_core.timeline import in_time
 
-        loaded = stages(given.get("models"), _room(source))
+        loaded = _stages(source, given)
         known: Faces | None = given.get("faces")
         with videos.opened(target) as window:
             progress = host.Progress(steps(source) + (1 if known else 1 + PASSES) * window.frame_count_hint)
@@ -160,9 +160,10 @@ def noting(subject: Portrayed, faces: Sequence[FaceSequence], models: Models, gi
     return Account(quality_of(subject.person, models) if given.get("measure", True) else None)
 
 
-def _room(source: Any) -> tuple[int, int]:
-    """The size of pictures that are worked on, about."""
-    return pictures.clip(source).size if isinstance(source, Tensor) else FULL_HD
+def _stages(source: Any, given: dict[str, Any]) -> Models:
+    """The stages for work on pictures of about the source's size."""
+    size = pictures.clip(source).size if isinstance(source, Tensor) else FULL_HD
+    return stages(given.get("models"), size, head=given.get("framing", FULL) == FULL)
 
 
 def _frame_of(result: Any) -> Any:

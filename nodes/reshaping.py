@@ -46,7 +46,8 @@ class ReshapeFaces(host.Node):
         """Bend every head in every picture."""
         from ..fsgan_core.reshaping import reshaped, shaped_like
 
-        clip, loaded = pictures.clip(target), stages(models)
+        clip = pictures.clip(target)
+        loaded = stages(models, clip.size, head=True)
         analysis = fitting(faces, clip.size, len(target))
         progress = host.Progress(steps(source) + len(target))
         person = source_map(source, loaded, progress)

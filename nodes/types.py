@@ -63,12 +63,12 @@ class ModelSet:
         others = tuple(pair for pair in self.backends if pair[0] != stage)
         return replace(self, backends=tuple(sorted((*others, (stage, backend)))))
 
-    def load(self, size: tuple[int, int] = FULL_HD) -> Models:
-        """The stages on ComfyUI's device, which makes room for them and for work on pictures of a size."""
+    def load(self, size: tuple[int, int] = FULL_HD, head: bool = False) -> Models:
+        """The stages on ComfyUI's device, which makes room for them and for work (:func:`.devices.room`)."""
         from .devices import room
 
         models, networks = _loaded(self, str(host.device()))
-        host.load(networks, room(size))
+        host.load(networks, room(size, head))
         return models
 
 
@@ -106,9 +106,15 @@ class Faces:
         return Faces(replace(self.analysis, faces=faces), tuple(self.descriptors[number] for number in numbers))
 
 
-def stages(models: ModelSet | None, size: tuple[int, int] = FULL_HD) -> Models:
-    """The stages of a node's optional ``models`` input, for work on pictures of a size (width, height)."""
-    return (models or ModelSet()).load(size)
+def stages(models: ModelSet | None, size: tuple[int, int] = FULL_HD, head: bool = False) -> Models:
+    """The stages of a node's optional ``models`` input, for work on pictures of a size (width, height).
+
+    Args:
+        models: the input.
+        size: of the pictures.
+        head: whether heads move within them.
+    """
+    return (models or ModelSet()).load(size, head)
 
 
 def backend_of(name: str) -> str:

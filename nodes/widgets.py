@@ -203,7 +203,8 @@ def blended(models: ModelSet | None, backend: str, given: dict[str, Any], size: 
     from ..fsgan_core.stages.blending import BlendOptions
 
     chosen = models or ModelSet()
-    loaded = stages(chosen if backend == AUTOMATIC else chosen.having("blending", backend_of(backend)), size)
+    asked = chosen if backend == AUTOMATIC else chosen.having("blending", backend_of(backend))
+    loaded = stages(asked, size, head=bool(given.get("face_shape")))
     return loaded.with_blending(
         BlendOptions(
             mode=given["gradients"], color=given["match_color"], light=given["match_light"], feather=given["feather"]

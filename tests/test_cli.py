@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 
 from fsgan_core.cli import COMMANDS, main
 from fsgan_core.cli.flags import add_options, read_options
-from fsgan_core.media import Image, write_image
+from fsgan_core.media import Image, staged, write_image
 from fsgan_core.provenance import Marking
 from fsgan_core.training.loop import TrainOptions
 
@@ -119,6 +122,27 @@ def test_debug_adds_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("Traceback")
     assert lines[-1].startswith("fsgan inspect: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes at once")
+def test_a_loop_around_a_command_ends_with_it_and_leaves_no_unfinished_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def half(args: argparse.Namespace) -> None:
+        with staged(tmp_path / "out.png") as temporary:
+            temporary.write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    monkeypatch.setattr("fsgan_core.cli.inspect.run", half)
+    before, turns = signal.getsignal(signal.SIGTERM), 0
+    with pytest.raises(SystemExit) as stop:
+        while True:
+            turns += 1
+            main(["inspect", "any.png"])
+    assert (stop.value.code, turns, list(tmp_path.iterdir())) == (128 + signal.SIGTERM, 1, [])
+    assert capsys.readouterr().err == "fsgan inspect: stopped; nothing was written\n"
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_inspect_reads_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from ..errors import FSGANError
 from ..provenance import VERSION
 from .flags import add_debug
+from .stopping import Told, ending_tidily
 
 COMMANDS = {
     "swap": "put a source's face onto a target's",
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; the process's own when not given.
 
     Returns:
-        exit status: 0 done, 1 failed, with one line on stderr. A usage error leaves with ``SystemExit(2)``.
+        exit status: 0 done, 1 failed, with one line on stderr. A usage error leaves with ``SystemExit(2)``, a signal
+        to end with 128 and its number.
     """
     # Threads that wait give way: spinning makes the many small steps several times slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -53,11 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         args.parser.error(f"found {' '.join(unknown)}, which it does not know")
     try:
-        args.run(args)
+        with ending_tidily():
+            args.run(args)
     except argparse.ArgumentError as error:
         args.parser.error(str(error))
-    except KeyboardInterrupt:
-        return _failed(args, f"stopped; {getattr(args, 'stopped', 'nothing was written')}")
+    except (KeyboardInterrupt, Told) as stop:
+        status = _failed(args, f"stopped; {getattr(args, 'stopped', 'nothing was written')}")
+        if isinstance(stop, Told):
+            raise
+        return status
     except (FSGANError, ValueError, OSError) as error:
         return _failed(args, str(error))
     except ModuleNotFoundError as error:

@@ -8,7 +8,9 @@ import numpy as np
 
 from ..errors import MediaError
 from ..media import check_output, staged
+from ..models import Models
 from ..pipeline import AnalyzeOptions
+from ..stages.appearance_map import AppearanceMap
 from ..stages.candidates import MapOptions
 from ..stages.refinement import bundled_refiner
 from ..training.adaptation import AdaptOptions, adapt
@@ -37,12 +39,18 @@ def run(args: argparse.Namespace) -> None:
     check_output(args.output, overwrite=args.overwrite, inputs=args.source)
     models = load_models(args)
     person = source_map(args, models)
-    views = zip(person.views, person.landmarks, strict=True)
-    faces = [Face(str(number), view, points.astype(np.float32)) for number, (view, points) in enumerate(views)]
-    found = adapt(
-        bundled_refiner().network, faces, (models.face_model, models.landmarks), read_options(args, AdaptOptions)
-    )
+    tools = models.face_model, models.landmarks
+    found = adapt(bundled_refiner().network, _faces(person, models), tools, read_options(args, AdaptOptions))
     with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:
         found.save(temporary)
     errors = f"held-out error {found.before:.4f} -> {found.after:.4f}"
     print(f"wrote {args.output}: {errors} in {plural(found.steps, 'step')}")
+
+
+def _faces(person: AppearanceMap, models: Models) -> list[Face]:
+    """A person's pictures as a swap sees them: in even light, without what covers the face."""
+    source, result = models.source(person), []
+    for number, points in enumerate(person.landmarks):
+        picture = source.view(number).levels[0][0].permute(1, 2, 0)
+        result.append(Face(str(number), (255 * picture).round().byte().cpu().numpy(), points.astype(np.float32)))
+    return result

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ..faces import FaceSequence
 from ..heads import HEAD
 from ..models import Models
 from ..rendering import TrackColor, at_once, giving, largest, rendered, span
-from ..reshaping import reshaped, shaped_like
+from ..reshaping import reshaped, reshaped_mask, shaped_like
 from ..stages.appearance_map import AppearanceMap
 from ..stages.compositing import composite
 from ..streams import Clip, Frame
@@ -33,7 +34,8 @@ def swap(
         sources: one source for all faces, or one for each.
         models: the stages.
         options: see :class:`SwapOptions`.
-        user_mask: added to or cut out of every face's mask; one for all frames, or one for each.
+        user_mask: added to or cut out of every face's mask; one for all frames, or one for each; where heads take
+            another shape it is bent along.
 
     Yields:
         one result a frame, in order; frames without a chosen face are the target's own.
@@ -59,8 +61,9 @@ def swap(
         index, frame, stages = item
         patches, records, wanted = [], [], []
         with giving(colors, index, stages):
-            mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
             shown = reshaped(frame, index, faces, shapes, models)
+            mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
+            mask = mask and replace(mask, values=reshaped_mask(mask.values, index, faces, shapes, models))
             for track, (face, shape) in enumerate(zip(faces, shapes, strict=True)):
                 row = face.row(index)
                 wanted.append(None if row is None else shape.landmarks[row])

@@ -42,11 +42,16 @@ class Source:
         self._delight = delight
         self._segmentation = segmentation if segmentation is not None and segmentation.occluders else None
         self._lock = Lock()
-        self._prepare = lru_cache(maxsize=keep)(lambda number: self._view(number, model, device))
+        self._prepare = lru_cache(maxsize=keep)(lambda number: self._made(number, model, device))
 
-    def _view(self, number: int, model: FaceModel, device: torch.device) -> View:
+    def _made(self, number: int, model: FaceModel, device: torch.device) -> View:
         landmarks = torch.from_numpy(self.appearance.landmarks[number]).to(device)
         return prepare(self.appearance.views[number], landmarks, model, self._segmentation, self._delight)
+
+    def view(self, number: int) -> View:
+        """The view made of a picture, by its number in the map."""
+        with self._lock:
+            return self._prepare(number)
 
     def select(self, pose: NDArray[np.float32], closest: bool = False) -> tuple[list[View], list[float]]:
         """Views for a pose ``(3,)`` in degrees and their weights, all positive, summing to 1.

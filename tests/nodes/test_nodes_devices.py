@@ -95,6 +95,34 @@ def test_every_network_of_a_set_is_the_host_s_to_move(
     assert devices.room((3840, 2160)) > 4 * room, "a larger picture needs more"
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("FSGAN_SwapImage", {"face_shape": 0.5}),
+        ("FSGAN_FaceControls", {"yaw": 5.0}),
+        ("FSGAN_ReenactImage", {}),
+        ("FSGAN_ReshapeFaces", {}),
+    ],
+)
+def test_a_head_that_moves_is_given_more_room_than_a_face(
+    run: Run, picture: torch.Tensor, name: str, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, devices: Any
+) -> None:
+    class AskedError(Exception):
+        """So far, no farther."""
+
+    def asked(size: tuple[int, int], head: bool = False) -> int:
+        raise AskedError(size, head)
+
+    (faces, *_) = run("FSGAN_AnalyzeImages", image=picture)
+    monkeypatch.setattr(devices, "room", asked)
+    pictures = {"image": picture} if name == "FSGAN_FaceControls" else {"target": picture, "source": picture}
+    with pytest.raises(AskedError) as stop:
+        run(name, **pictures, **({"faces": faces} if name == "FSGAN_ReshapeFaces" else {}), **given)
+    assert stop.value.args == ((256, 256), True)
+    monkeypatch.undo()
+    assert devices.room((2160, 3840), head=True) > 1.3 * devices.room((3840, 2160))
+
+
 def test_networks_that_find_places_keep_their_precision(nodes: dict[str, Any], devices: Any, monkeypatch: Any) -> None:
     from fsgan_pack.fsgan_core.models import Models
 

@@ -8,7 +8,8 @@ import torch
 
 from fsgan_core import Models, Still, SwapOptions, analyze, build_appearance_map, select, swap
 from fsgan_core.ops.head_rings import head_reach
-from fsgan_core.reshaping import reshaped, shaped_like
+from fsgan_core.reshaping import reshaped, reshaped_mask, shaped_like
+from fsgan_core.swapping import UserMask
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +68,20 @@ def test_a_swap_has_as_much_of_the_sources_shape_as_asked(face, models, person, 
 def test_a_face_that_stays_and_a_frame_without_it_are_not_touched(face, models, person, source):
     assert reshaped(face, 0, [person], [person], models) is face
     assert reshaped(face, 9, [person], [shaped_like(source, person, models, 1.0)], models) is face
+
+
+def test_a_users_mask_stays_on_what_it_marks(face, models, person, source, monkeypatch):
+    wider, cheek = shaped_like(source, person, models, 1.0), 50
+    y, x = np.mgrid[: face.shape[0], : face.shape[1]] + 0.5
+    before, after = (one.landmarks[0, cheek, :2] for one in (person, wider))
+    mask = (np.hypot(x - before[0], y - before[1]) < 8).astype(np.float32)
+    bent = reshaped_mask(mask, 0, [person], [wider], models)
+    place = np.array([(bent * x).sum(), (bent * y).sum()]) / bent.sum()
+    assert np.linalg.norm(after - before) > 2 > 2 * np.linalg.norm(place - after)
+    assert reshaped_mask(mask, 0, [person], [person], models) is mask
+    seen = []
+    monkeypatch.setattr("fsgan_core.pipeline.swapping.swap_face", lambda aim, **_: seen.append(aim.mask) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        next(swap(Still(face), [person], [source], models, SwapOptions(face_shape=1.0), UserMask(mask, "add")))
+    np.testing.assert_array_equal(seen[0].values, bent)
+    assert seen[0].mode == "add"
