@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import host, pictures, videos, widgets
 from .finding import PASSES
-from .sources import map_options, map_words, picture_clips, video_clips
+from .sources import map_options, map_words, picture_clips, tell_of_strangers, video_clips
 from .types import MapType, ModelSet, stages
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class BuildAppearanceMap(host.Node):
             progress = host.Progress(length + (0 if window is None else (PASSES + 1) * window.frame_count_hint))
             clips, skipped = ([], []) if image is None else picture_clips(image, rule, loaded, progress)
             clips += [] if window is None else video_clips(window, loaded, progress, rule)
+            tell_of_strangers(clips, skipped, loaded)
             appearance = build_appearance_map(clips, map_options(radius, limit))
         return host.io.NodeOutput(appearance, _coverage(appearance), map_words(appearance, skipped))
 

@@ -12,6 +12,7 @@ from .finding import PASSES, Watched, analyzed, person
 from .host import Progress
 from .pictures import frames
 from .reports import listed
+from .telling import note
 
 if TYPE_CHECKING:
     from ..fsgan_core.faces import FaceSequence
@@ -39,11 +40,40 @@ def source_map(source: Any, models: Models, progress: Progress) -> AppearanceMap
     Raises:
         NoFaceError: no picture shows a face that can be used.
     """
-    if not isinstance(source, Tensor):
-        return source
+    from ..fsgan_core.evaluation.identity import load_if_installed
+    from ..fsgan_core.evaluation.strangers import told_views
     from ..fsgan_core.pipeline import build_appearance_map
 
-    return build_appearance_map(picture_clips(source, "largest", models, progress)[0])
+    if not isinstance(source, Tensor):
+        _tell(told_views(source, load_if_installed(models.device)))
+        return source
+    clips, skipped = picture_clips(source, "largest", models, progress)
+    tell_of_strangers(clips, skipped, models)
+    return build_appearance_map(clips)
+
+
+def tell_of_strangers(clips: Clips, skipped: list[int], models: Models) -> None:
+    """Say which pictures of a source, or its video, seem to show another person.
+
+    Args:
+        clips: of the pictures that are of use, then of a video.
+        skipped: numbers of the other pictures.
+        models: the stages.
+    """
+    from ..fsgan_core.evaluation.identity import load_if_installed
+    from ..fsgan_core.evaluation.strangers import told_clips
+
+    numbers = [number for number in range(len(clips) + len(skipped)) if number not in skipped]
+    names = [
+        f"source picture {number}" if clip.rate == 0 else "the source's video"
+        for number, (clip, _) in zip(numbers, clips, strict=True)
+    ]
+    _tell(told_clips(clips, names, load_if_installed(models.device)))
+
+
+def _tell(words: str) -> None:
+    if words:
+        note(words)
 
 
 def picture_clips(images: Tensor, rule: str | int, models: Models, progress: Progress) -> tuple[Clips, list[int]]:

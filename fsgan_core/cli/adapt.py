@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
         raise MediaError(f"cannot write an adapter as '{args.output.suffix}'; use {TENSORS}")
     check_output(args.output, overwrite=args.overwrite, inputs=args.source)
     models = load_models(args)
-    person = source_map(args, models)
+    person, _ = source_map(args, models)
     tools = models.face_model, models.landmarks
     found = adapt(bundled_refiner().network, _faces(person, models), tools, read_options(args, AdaptOptions))
     with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:

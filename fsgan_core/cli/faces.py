@@ -42,7 +42,7 @@ def _build(args: argparse.Namespace) -> None:
     if args.output.suffix.lower() != TENSORS:
         raise MediaError(f"cannot write an appearance map as '{args.output.suffix}'; use {TENSORS}")
     check_output(args.output, overwrite=args.overwrite, inputs=args.source)
-    appearance = source_map(args, load_models(args))
+    appearance, _ = source_map(args, load_models(args))
     with staged(args.output, overwrite=args.overwrite, inputs=args.source) as temporary:
         save(appearance, temporary)
     print(f"wrote {args.output}: {plural(len(appearance), 'view')}")

@@ -121,10 +121,11 @@ def run(args: argparse.Namespace) -> None:
         )
     models = load_models(args)
     motion = target.measured(models, args)
-    idle, draw, source = _drawing(args, models, options, target)
+    idle, draw, source, told = _drawing(args, models, options, target)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
-    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality, target.notes)
+    notes = (*target.notes, *told)
+    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality, notes)
     faces = target.chosen(motion, models, args)
     if options.parts in ("all", "pose"):
         tell_of_gaps(faces, source, quality)
@@ -138,12 +139,15 @@ def run(args: argparse.Namespace) -> None:
 
 def _drawing(
     args: argparse.Namespace, models: Models, options: ReenactOptions, motion: Motion
-) -> tuple[Image, Draw, AppearanceMap]:
-    """What is shown while the target shows no face, how the others are drawn, and the source."""
+) -> tuple[Image, Draw, AppearanceMap, list[str]]:
+    """What is shown while the target shows no face, how the others are drawn, the source, and what was said of it."""
     if args.crop:
-        source = source_map(args, models)
+        source, told = source_map(args, models)
         black = Image(np.zeros((options.size, options.size, 3), np.uint8))
-        return black, lambda face: reenact_crops(source, face, models, options, motion.frames(face)), source
+        return black, lambda face: reenact_crops(source, face, models, options, motion.frames(face)), source, told
     image, landmarks = source_picture(args, models)
-    view = single_view(image.frame, landmarks, models)
-    return image, lambda face: reenact(image.frame, landmarks, face, models, options), view
+    view, told = single_view(image.frame, landmarks, models), []
+    if len(args.source) > 1:
+        told.append(f"only {args.source[0].name} is used, for it moves as a whole; --crop draws from several pictures")
+        print(f"note: {told[0]}")
+    return image, lambda face: reenact(image.frame, landmarks, face, models, options), view, told

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MediaError, NoFaceError
+from ..evaluation.identity import load_if_installed
+from ..evaluation.strangers import told_clips, told_views
 from ..faces import Analysis, FaceSequence
 from ..media import Image, is_video
 from ..models import Models
@@ -71,13 +73,20 @@ def measured(item: Input, models: Models, args: argparse.Namespace) -> Analysis:
     return analysis
 
 
-def source_map(args: argparse.Namespace, models: Models) -> AppearanceMap:
-    """The appearance map of the person that ``args.source`` shows."""
+def source_map(args: argparse.Namespace, models: Models) -> tuple[AppearanceMap, list[str]]:
+    """The appearance map of the person that ``args.source`` shows, and what is said if it seems to be several."""
+    embedder = load_if_installed(models.device)
     if len(args.source) == 1 and args.source[0].suffix.lower() == TENSORS:
-        return load(args.source[0])
-    items = [opened(path) for path in args.source]
-    clips = [(item.clip, _person(item, models, args)) for item in items]
-    return build_appearance_map(clips, read_options(args, MapOptions))
+        source = load(args.source[0])
+        words = told_views(source, embedder)
+    else:
+        items = [opened(path) for path in args.source]
+        clips = [(item.clip, _person(item, models, args)) for item in items]
+        source = build_appearance_map(clips, read_options(args, MapOptions))
+        words = told_clips(clips, [path.name for path in args.source], embedder)
+    if words:
+        print(f"note: {words}")
+    return source, [words] if words else []
 
 
 def source_picture(args: argparse.Namespace, models: Models) -> tuple[Image, NDArray[np.float32]]:

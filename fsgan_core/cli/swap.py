@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> None:
     check_reference(args)
     check_result(args, target.image is not None, inputs)
     options, models = read_options(args, SwapOptions), load_models(args)
-    source = source_map(args, models)
+    source, mixed = source_map(args, models)
     faces = chosen_faces(target.clip, measured(target, models, args), models, args)
     asked = {"faces": args.face, "swap": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
-    notes = (*target.notes, *tell_of_source(source, models))
+    notes = (*target.notes, *mixed, *tell_of_source(source, models))
     tell_of_gaps(faces, source, quality)
     report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device), quality, notes)
     results = watched(swap(target.clip, faces, [source], models, options, mask), "swapping", target.length)

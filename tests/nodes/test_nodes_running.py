@@ -167,3 +167,22 @@ def test_the_swap_is_the_headless_one(run: Run, picture: torch.Tensor, mirrored:
     expected = next(swap(Still(face), analyze(Still(face), models, options).faces, [source], models)).frame
     image, _ = run("FSGAN_SwapImage", target=picture, source=mirrored)
     np.testing.assert_array_equal((image[0] * 255).round().byte().numpy(), expected)
+
+
+@pytest.mark.parametrize("name", ["FSGAN_SwapImage", "FSGAN_BuildAppearanceMap"])
+def test_a_source_picture_that_seems_to_show_somebody_else_is_named(
+    run: Run,
+    picture: torch.Tensor,
+    plain: torch.Tensor,
+    mirrored: torch.Tensor,
+    name: str,
+    caplog: Any,
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr("fsgan_pack.fsgan_core.evaluation.strangers.strangers", lambda pictures, _: [len(pictures) - 1])
+    several = torch.cat((picture, plain, mirrored))
+    if name == "FSGAN_SwapImage":
+        run(name, target=picture, source=several, measure=False)
+    else:
+        run(name, image=several)
+    assert "source picture 2 seems to show another person than source picture 0: " in caplog.text
