@@ -13,6 +13,7 @@ from ..ops.face_model import FaceModel, poses
 from ..ops.mesh import facing, interpolate, rasterize
 from .glasses import Glasses, Look, Seen
 from .lenses import Lenses
+from .loose_hair import loose_hair
 from .open_networks import Upright, load_unet, placed
 from .upturned import without_shadows
 
@@ -20,6 +21,8 @@ MARGIN = 1.4
 """Side of what the network sees over the longer side of the face; about the middle of what it was trained on."""
 REST, FACE, HAIR = 0, 1, 2
 """Channels of the answer, in FSGAN's order."""
+_BROWS = (105, 334)
+"""Landmarks on top of the brows."""
 _CERTAIN = 0.15
 """Shares of the face this near to 0 and 1 are taken as 0 and 1, so that nothing is left of what is not face."""
 
@@ -71,6 +74,22 @@ class OpenSegmenter:
         square, shares, look = self._answer(images, landmarks)
         found = self._glasses.lenses(1 - shares[:, FACE : FACE + 1], look)
         return found.moved(square.matrix, square.centre - square.matrix.sum(2) * (square.size / 2))
+
+    @torch.inference_mode()
+    def loose_hair(self, image: Tensor, landmarks: Tensor) -> Tensor:
+        """Hair in front of a face that :meth:`__call__` takes for face.
+
+        Args:
+            image: ``(1, 3, S, S)``.
+            landmarks: ``(1, 478, 3)`` pixels of it.
+
+        Returns:
+            ``(1, 1, S, S)`` in [0, 1].
+        """
+        square, shares, look = self._answer(image, landmarks)
+        brow = float(self.model.mean[list(_BROWS), 1].mean())
+        found = loose_hair(look, shares[:, FACE : FACE + 1], shares[:, HAIR : HAIR + 1], brow)
+        return square.put_back(found, *image.shape[-2:])
 
     @torch.inference_mode()
     def shares(self, images: Tensor, landmarks: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What of a source's picture is its face, and what lies over it that is taken off."""
+"""What of a source's picture is its face, and the picture without what lies over it, as far as that comes off."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .eyewear import Eyewear
 from .lens_light import dulled
 from .open_segmentation import OpenSegmenter
 from .segmentation import Segmenter
+from .skin_behind import Skin
 from .strands import strands
 
 _SHOWN, _SHARES, _COVER = 1.6, 256, 64
@@ -43,16 +44,31 @@ class Shown:
 
 
 def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: FaceModel) -> tuple[Tensor, Shown]:
-    """What of a picture ``(1, 3, h, w)`` is the face with these landmarks ``(1, 478, 3)``.
+    """Take off a picture what covers the face.
 
-    Rims of glasses, single hairs and other thin things count as face and are taken off the picture, which is returned
-    too: else they were swapped along. Glasses that would take brows or eyes with them are.
+    Rims of glasses, single hairs and other thin things come off and count as face: else they were swapped along.
+    Glasses that would take brows or eyes with them stay. What is broader than that, such as curls, does not count as
+    face; behind it the person's own skin goes on, so that nothing of it shows where the face beside it is looked up.
+    Of a forehead that is mostly covered nothing counts.
+
+    Args:
+        image: ``(1, 3, h, w)`` in [0, 1].
+        landmarks: ``(1, 478, 3)`` in its pixels.
+        segmentation: finds what is face.
+        model: the face model.
+
+    Returns:
+        the picture, and what of it is face.
     """
     box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
     points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
     flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
     part = sample(image, flow)
     share = segmentation(part, points)
+    loose = torch.zeros_like(share)
+    if isinstance(segmentation, OpenSegmenter):
+        loose = segmentation.loose_hair(part, points)
+        share = share * (1 - loose)
     whole = bridged(share)
     cleared = behind(part, whole - share)
     hairs = strands(part, share, points, model)
@@ -64,21 +80,23 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
             cleared, whole, hairs = part, torch.maximum(whole, worn), hairs * (1 - worn)
         else:  # with rims goes the light that lenses throw onto the skin
             cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))
-    cleared = behind(cleared, hairs, 0)
-    if cleared is not part:
-        image = _put(image, cleared, box)
-    return image, Shown(functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1])), box)
+    skin = Skin.of(points, part.shape[-1], model)
+    cleared = skin.behind(behind(cleared, hairs, 0), torch.maximum(1 - whole, loose))
+    whole = whole * (1 - skin.lost(1 - share, part.shape[-1]))
+    return _changed(image, cleared - part, box), Shown(
+        functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1])), box
+    )
 
 
-def _put(image: Tensor, part: Tensor, box: Box) -> Tensor:
-    """The picture with a part of it, which may reach beyond it, exchanged."""
+def _changed(image: Tensor, change: Tensor, box: Box) -> Tensor:
+    """The picture with what changes in a part of it, which may reach beyond it; the same where nothing does."""
     (left, top, right, bottom), (height, width) = box, image.shape[-2:]
     rows, columns = slice(max(0, top), min(height, bottom)), slice(max(0, left), min(width, right))
     result = image.clone()
-    result[..., rows, columns] = part[
+    result[..., rows, columns] += change[
         ..., rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
     ]
-    return result
+    return result.clamp(0, 1)
 
 
 def uncovered(shown: Shown, landmarks: Tensor) -> Tensor:
