@@ -124,10 +124,10 @@ def fit(
         raise ValueError(f"got landmarks {tuple(landmarks.shape)}, expected (B, 478 or 68, 2 or 3)")
     share = landmarks.new_ones(1, landmarks.shape[1]) if weights is None else weights
     trust = depth_trust if landmarks.shape[2] == 3 else 0.0
-    count, basis = len(model.identity), torch.cat((parts[1:], _motions(parts[0]))).flatten(1)
+    count, basis = len(model.identity), torch.cat((parts[1:], motions(parts[0]))).flatten(1)
     evidence = share.repeat_interleave(3, 1) * (COUNT / parts.shape[1] / NOISE**2)
     gram = (basis * evidence[:, None]) @ basis.T
-    ridge = BoundedRidge(gram, *_priors(model), len(landmarks), shared=count if shared_identity else 0)
+    ridge = BoundedRidge(gram, *priors(model), len(landmarks), shared=count if shared_identity else 0)
     coefficients = force = landmarks.new_zeros(len(landmarks), len(basis))
     faces = parts[:1].expand(len(landmarks), -1, -1)
     if landmarks.shape[2] == 3:
@@ -148,7 +148,7 @@ def fit(
 Pose = tuple[Tensor, Tensor, Tensor]
 
 
-def _priors(model: FaceModel) -> tuple[Tensor, Tensor]:
+def priors(model: FaceModel) -> tuple[Tensor, Tensor]:
     """Weights ``(N,)`` and limits ``(2, N)`` of identity, expression and motions."""
     counts = (len(model.identity), len(model.expression), 7)
     weights, low, high = ((1.0, PRIOR**2, 1e-3), (-torch.inf, LIMITS[0], -torch.inf), (torch.inf, LIMITS[1], torch.inf))
@@ -159,7 +159,7 @@ def _priors(model: FaceModel) -> tuple[Tensor, Tensor]:
     return rows[0], torch.stack(rows[1:])
 
 
-def _motions(mean: Tensor) -> Tensor:
+def motions(mean: Tensor) -> Tensor:
     """Shifts along and starts of turns about the axes, and growth: ``(7, P, 3)``."""
     axes = torch.eye(3, device=mean.device)[:, None].expand(-1, len(mean), -1)
     return torch.cat((axes, torch.linalg.cross(axes, mean.expand(3, -1, -1)), mean[None]))

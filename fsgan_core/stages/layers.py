@@ -10,7 +10,7 @@ from torch import Tensor
 from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement
 
-_FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "blur", "mask", "near", "openings", "missing")
+_FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "blur", "mask", "near", "openings", "missing", "unfolded")
 """What a layer says of each place."""
 
 
@@ -42,6 +42,7 @@ class Layer:
         near: ``mask`` grown by three pixels.
         openings: inside of mouth and eyes.
         missing: the part of ``openings`` that the view does not show.
+        unfolded: how far skin loses its creases; see :mod:`~fsgan_core.stages.creases`.
         steps: number of steps taken.
         start: the view's face in pixels of the field.
         base: where the field lies in ``picture``.
@@ -58,6 +59,7 @@ class Layer:
     near: Tensor
     openings: Tensor
     missing: Tensor
+    unfolded: Tensor
     steps: int
     start: Placement
     base: Anchor

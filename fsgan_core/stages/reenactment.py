@@ -26,6 +26,7 @@ from ..ops.head_rings import contour
 from ..ops.pooling import box_mean
 from ..options import Range, check_ranges
 from .alignment import Aligner, landed
+from .creases import creased
 from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare
@@ -103,7 +104,8 @@ class Reenactor(Protocol):
             anchor: where the crop lies in the view's picture, so that what is far from the face stays put; when not
                 given the source is scaled and moved to the face wanted.
             surroundings: also draw hair, neck and background; without them only the face is meaningful.
-            picture: ``(1, 3, S, S)`` the target's own, for engines that measure it themselves.
+            picture: ``(1, 3, S, S)`` the target's own, for engines that measure it themselves, and for its smile's
+                creases; no other colours are taken.
         """
 
 
@@ -148,7 +150,7 @@ class FlowReenactor:
         surroundings: bool = False,
         picture: Tensor | None = None,
     ) -> Reenactment:
-        """See :class:`Reenactor`; for the target's picture see :meth:`onto`."""
+        """See :class:`Reenactor`; for shifts onto the target's picture see :meth:`onto`."""
         field = self._field(landmarks, size)
         target = place(self.model.mean, landmarks * (field / size))
         layers = [warp(view, target, (field, size), self.model, anchor, self.options.steps) for view in views]
@@ -175,6 +177,8 @@ class FlowReenactor:
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
             image, painted = refined.painted(image, size / field)
             confidence = 1 - (1 - confidence) * (1 - painted)
+        folds = torch.stack([share * layer.unfolded for layer, share in zip(layers, weights, strict=True)]).sum(0)
+        image = creased(image, folds, float(target.scale), picture)
         if surroundings:
             around = surroundings_flow(layers[main], target, (field, size))
             head = contour(target.shape, target) * (size / field)

@@ -19,6 +19,7 @@ from ..ops.geometry import angle
 from ..ops.head_mesh import Placement, between, points
 from ..ops.mesh import facing, interpolate, rasterize
 from ..ops.pooling import box_max
+from .creases import unfolded
 from .layers import Anchor, Layer
 from .lookup import followed, lookup, stretched
 from .openings import missing, recessed
@@ -56,8 +57,9 @@ def warp(
     places, trust, other = lookup(view, path[0], path[-1], model, own=anchor is not None)
     twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
     uneven = stretched(view, places, path[-1], model) if gap > _STILL else torch.zeros_like(trust)
-    values = torch.cat((places, trust, twin, uneven, model.mean[None]), -1)
-    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 8))
+    folds = unfolded(view, target, model)
+    values = torch.cat((places, trust, twin, uneven, folds, model.mean[None]), -1)
+    outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 9))
     maps = carried(values, model.triangles, draws[-1], outside)
     if steps > 1:
         maps = followed(sample(carried(values, model.triangles, draws[0], outside), total), maps)
@@ -76,6 +78,7 @@ def warp(
         near=box_max(mask, 7),
         openings=(regions > 0)[:, None].float(),
         missing=missing(start.shape, target.shape, regions),
+        unfolded=maps[:, 7:8],
         steps=steps,
         start=start,
         base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
