@@ -11,6 +11,7 @@ from ..ops.landmarks import LIPS_INNER, LIPS_OUTER
 from ..ops.masks import smoothstep
 from ..ops.mesh import interpolate, rasterize
 from .openings import MOUTH
+from .teeth import drawn_inside
 from .views import View
 
 _HALF = len(LIPS_INNER) // 2
@@ -18,8 +19,9 @@ _UPPER, _LOWER = [LIPS_INNER[0], *LIPS_INNER[:_HALF:-1], LIPS_INNER[_HALF]], lis
 """Points of the inner lips from one corner to the other; those of the same number lie above each other."""
 _TEETH = 0.11
 """How far below the upper lip a mouth moves with the skull, in distances between the outer eye corners."""
-_SHOWN = 0.055
-"""How much of drawn upper teeth is seen below the lip, in the same unit."""
+_UNDER_NOSE, _SHOWN = 0.28, 0.045
+"""How far below the nose drawn upper teeth end, and how much of them is seen below an open lip at least, in the same
+unit."""
 
 
 def behind_lips(
@@ -37,8 +39,10 @@ def behind_lips(
         where it is found in the view ``(1, 2, H, W)``; colours ``(1, 3, H, W)`` of a plain mouth in the lips' light;
         how far these are needed ``(1, 1, H, W)``, in [0, 1].
     """
-    values = torch.cat((_places(target.shape), view.landmarks[..., :2], _edges(view, target)), -1)
-    across, down, flow, height, shown, wanted = interpolate(values, model.triangles, *draw).split((1, 1, 2, 2, 1, 1), 1)
+    shape = target.shape[..., :2]
+    values = torch.cat((_places(shape), shape, view.landmarks[..., :2], _edges(view, target)), -1)
+    maps = interpolate(values, model.triangles, *draw).split((1, 1, 2, 2, 2, 1, 1), 1)
+    across, down, place, flow, height, shown, wanted = maps
     # The lower lip's edge is not known exactly: where the lip goes away, the last seen above it may be lip.
     kept = 1 - 0.1 * smoothstep((wanted / shown.clamp_min(1e-4) - 1) / 0.2)
     shown, below = (kept * shown).clamp_min(1e-4), down * wanted
@@ -52,7 +56,8 @@ def behind_lips(
     poor = smoothstep((stretch - 1.3) / 0.7)
     lacking = poor * smoothstep((below - 0.93 * rigid) / (0.07 * rigid + 0.004))
     light = _light(view.levels[0], view.landmarks)
-    return flow + (part - down) * height, (light * _plain(across, below, wanted)).clamp(0, 1), lacking
+    inside = drawn_inside(place, _incisors(target.shape), below, wanted, across)
+    return flow + (part - down) * height, (light * inside).clamp(0, 1), lacking
 
 
 def plain_mouth(image: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
@@ -66,9 +71,10 @@ def plain_mouth(image: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
     triangles, shape = model.triangles[model.regions == MOUTH], place(model.mean, landmarks).shape
     number, weights = rasterize(landmarks, triangles, *image.shape[-2:])
     heights = _at_lips(_apart(shape).norm(dim=1, keepdim=True), shape.shape[1])
-    values = interpolate(torch.cat((_places(shape), heights), -1), triangles, number, weights)
-    across, down, height = values.split(1, 1)
-    colours = (_plain(across, down * height, height) * _light(image, landmarks)).clamp(0, 1)
+    values = interpolate(torch.cat((_places(shape), shape[..., :2], heights), -1), triangles, number, weights)
+    across, down, where, height = values.split((1, 1, 2, 1), 1)
+    inside = drawn_inside(where, _incisors(shape), down * height, height, across)
+    colours = (inside * _light(image, landmarks)).clamp(0, 1)
     return torch.where((number >= 0)[:, None], colours, image)
 
 
@@ -77,26 +83,16 @@ def _light(picture: Tensor, landmarks: Tensor) -> Tensor:
     x, y = landmarks[0, list(LIPS_OUTER), :2].long().unbind(-1)
     x, y = x.clamp(0, picture.shape[-1] - 1), y.clamp(0, picture.shape[-2] - 1)
     level = picture[0, :, y, x].median(1).values.mean()
-    return (level / 0.5).clamp(0.25, 1.15).view(1, 1, 1, 1)
+    return (level / 0.5).pow(0.8).clamp(0.25, 1.15).view(1, 1, 1, 1)
 
 
-def _plain(across: Tensor, below: Tensor, height: Tensor) -> Tensor:
-    """Colours ``(1, 3, H, W)``: a dark cavity, upper teeth, a tongue.
+def _incisors(shape: Tensor) -> Tensor:
+    """Canonical y of the edge of the upper incisors of a face ``(1, 478, 3)``, a scalar.
 
-    Args:
-        across: from corner to corner in [-1, 1].
-        below: distance from the upper lip.
-        height: of the opening there, in the same unit.
+    A little below a closed mouth, which is as far below the nose in most; never quite hidden behind an open lip.
     """
-    side = (1 - across.abs()).clamp(0, 1).sqrt()
-    cavity = across.new_tensor((0.17, 0.06, 0.055))[:, None, None] * (0.5 + 0.5 * side)
-    tongue = across.new_tensor((0.50, 0.23, 0.22))[:, None, None] * (0.45 + 0.55 * side)
-    raised = smoothstep((0.10 - (height - below) - 0.05 * across**2) / 0.08) * smoothstep(height / 0.16)
-    teeth = across.new_tensor((0.84, 0.79, 0.71))[:, None, None] * (0.35 + 0.65 * side)
-    edge = _SHOWN * (1 - 0.5 * across**2) * smoothstep(height / 0.05)
-    shade = 0.62 + 0.38 * smoothstep(below / 0.05)
-    shown = smoothstep((edge - below) / 0.010 + 0.5) * smoothstep((0.9 - across.abs()) / 0.12)
-    return torch.lerp(torch.lerp(cavity, tongue, raised), teeth * shade, shown)
+    nose, lip, below = shape[0, [2, 13, 14], 1]
+    return torch.maximum(nose + _UNDER_NOSE, lip + _SHOWN * smoothstep((below - lip) / 0.12))
 
 
 def _places(shape: Tensor) -> Tensor:
