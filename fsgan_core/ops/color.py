@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .pooling import summed
+from .relighting import DARK, at_lightness, relit, saturation
 
 _FINE = 256
 """Side in pixels up to which colour statistics are taken pixel by pixel."""
@@ -16,8 +17,10 @@ _FINE = 256
 _ALONE, _WHOLE = 32768, 32 * 840
 """Values up to which one thread does the work, and a number of vectors that one to eight threads share evenly."""
 
-_GREY = 0.02
-"""Chroma in OKLab below which a picture has no colour."""
+_CONTRAST, _COLOR = (0.8, 1.2), 1.2
+"""Bounds of the gain of lightness, and most of saturation's."""
+_PLAIN = 0.03
+"""Variety of saturation that any skin may have."""
 
 # OKLab (Ottosson, A perceptual color space for image processing, 2020): linear sRGB to cone responses, whose cube
 # roots are combined into lightness and two opponent colours.
@@ -73,12 +76,12 @@ def oklab_to_srgb(lab: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class ColorMatch:
-    """A colour mapping ``target + gain * (lab - source)``; constant along a track, so that colours do not flicker.
+    """Colours moved from one skin to another; constant along a track, so that they do not flicker.
 
     Attributes:
         source: ``(B, 3)`` mean OKLab colour of the source's face, or ``(1, 3)`` for any batch.
         target: ``(B, 3)`` or ``(1, 3)`` mean of the target's.
-        gain: ``(B, 3)`` or ``(1, 3)`` ratio of their spreads.
+        gain: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.relighting.relit`.
     """
 
     source: Tensor
@@ -90,26 +93,27 @@ class ColorMatch:
         source, target, gain = (x.mean(0, keepdim=True) for x in (self.source, self.target, self.gain))
         return ColorMatch(source=source, target=target, gain=gain)
 
+    def moved(self, lab: Tensor) -> Tensor:
+        """Map OKLab colours ``(B, 3, H, W)``."""
+        return relit(lab, *(x[..., None, None] for x in (self.source, self.target, self.gain)))
 
-def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: float = 1.25) -> ColorMatch:
-    """Match mean and spread of the colours under the mask (Reinhard et al., Color Transfer between Images, 2001).
 
-    Both are robust: eyes, a beard or an occluder count less than skin.
+def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorMatch:
+    """Match mean and spread of the colours under the mask (after Reinhard et al., Color Transfer between Images, 2001).
+
+    Both are robust: eyes, a beard or an occluder count less than skin. The contrast of a face as a share of its
+    lightness is its own; it is moved half of the way to the target's, within bounds. Differences in saturation shrink
+    with the skin's, to nothing in a black-and-white target, and where they vary more than the target's, as in coloured
+    light.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1].
         target: ``(B, 3, H, W)`` in [0, 1].
         mask: ``(B, 1, H, W)`` weights of the pixels; the items with an empty one are not changed by the mapping.
-        limit: the gain is held between ``1 / limit`` and ``limit``, so that noise or a hard shadow is not amplified.
 
     Returns:
         One mapping an item, in at least float32.
-
-    Raises:
-        ValueError: limit is below 1.
     """
-    if limit < 1:
-        raise ValueError(f"limit is {limit}, but a gain needs room around 1: give at least 1")
     source, target, mask = widened(source, target, mask)
     larger = max(mask.shape[-2:])
     if larger > _FINE:
@@ -117,23 +121,20 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor, limit: fl
         source, target, mask = (
             F.interpolate(x, scale_factor=_FINE / larger, mode="area") for x in (source, target, mask)
         )
-    (source_mean, source_spread), (target_mean, target_spread) = (_moments(x, mask) for x in (source, target))
-    gain = ((target_spread + 1e-3) / (source_spread + 1e-3)).clamp(1 / limit, limit)
-    # A target without any colour is a black-and-white picture, in which a coloured face would stand out.
-    theirs, ours = (
-        ((mean.abs() + spread)[:, 1:].amax(1, keepdim=True).clamp(max=_GREY) - 0.1 * _GREY).clamp_min(0) + 1e-5
-        for mean, spread in ((target_mean, target_spread), (source_mean, source_spread))
-    )
-    colourful = (theirs / ours).clamp(max=1)
-    gain = torch.cat((gain[:, :1], gain[:, 1:] * colourful), 1)
-    return ColorMatch(source=source_mean, target=target_mean, gain=gain)
+    ours, theirs = (_moments(x, mask) for x in (source, target))
+    contrast = (theirs.contrast / ours.contrast).sqrt().clamp(*_CONTRAST)
+    saturated = theirs.saturation / ours.saturation
+    plain = theirs.variety.clamp_min(_PLAIN) / ours.variety
+    # Of what is lighter than skin the difference stays, not the ratio: shine, and the white of an eye.
+    lighter = contrast * (ours.mean[:, :1] + DARK) / (theirs.mean[:, :1] + DARK)
+    gain = torch.cat((contrast, lighter, torch.minimum(saturated, plain).clamp(max=_COLOR)), 1)
+    return ColorMatch(source=ours.mean, target=theirs.mean, gain=gain)
 
 
 def apply_color_match(image: Tensor, match: ColorMatch) -> Tensor:
     """Map the colours of ``(B, 3, H, W)`` in [0, 1]; the result is clamped to [0, 1] and of the same dtype."""
     (wide,) = widened(image)
-    source, target, gain = (x.to(wide)[..., None, None] for x in (match.source, match.target, match.gain))
-    return oklab_to_srgb(target + gain * (srgb_to_oklab(wide) - source)).to(image.dtype)
+    return oklab_to_srgb(match.moved(srgb_to_oklab(wide))).to(image.dtype)
 
 
 def widened(*pictures: Tensor) -> list[Tensor]:
@@ -145,12 +146,27 @@ def _mix(image: Tensor, matrix: Tensor) -> Tensor:
     return torch.einsum("ij,bjhw->bihw", matrix, image)
 
 
-def _moments(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and spread under the mask, ``(B, 3)`` each, by reweighting: what is far from the rest is no skin."""
+@dataclass(frozen=True)
+class _Moments:
+    """Colours of a face: mean ``(B, 3)`` in OKLab; contrast, saturation and its variety ``(B, 1)``."""
+
+    mean: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    variety: Tensor
+
+
+def _moments(image: Tensor, mask: Tensor) -> _Moments:
+    """Statistics under the mask by reweighting: what is far from the rest is no skin."""
     lab, weight = srgb_to_oklab(image), mask
+    values = torch.cat((lab[:, :1], saturation(lab)), 1)
     for _ in range(4):
         share = weight / summed(weight, (2, 3)).clamp_min(1e-6)
-        mean = summed(lab * share, (2, 3))
-        variance = summed((lab - mean).square() * share, (2, 3)) + 1e-6
-        weight = mask / (1 + ((lab - mean).square() / variance).mean(1, keepdim=True))
-    return mean[..., 0, 0], variance[..., 0, 0].sqrt()
+        mean = summed(values * share, (2, 3))
+        variance = summed((values - mean).square() * share, (2, 3)) + 1e-6
+        weight = mask / (1 + ((values - mean).square() / variance).mean(1, keepdim=True))
+    color = at_lightness(mean[:, :1], mean[:, 1:])
+    contrast = variance[:, :1].sqrt() / (color[:, :1] + DARK)
+    variety = variance[:, 1:].sum(1, keepdim=True)
+    tint = mean[:, 1:].square().sum(1, keepdim=True) + variety
+    return _Moments(*(x[..., 0, 0] for x in (color, contrast, tint.sqrt(), variety.sqrt())))

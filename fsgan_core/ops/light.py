@@ -17,6 +17,7 @@ from .color import oklab_to_srgb, srgb_to_oklab
 from .flow import resize
 from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 from .poisson import harmonic_fill
+from .relighting import relit
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 _FIELD = 128
@@ -27,14 +28,9 @@ _REACH = 0.13
 
 
 def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 1.0) -> Tensor:
-    """Replace the source's low frequencies by the target's, in OKLab.
+    """Replace the source's low frequencies (:func:`low_frequencies`) by the target's; details stay as they were.
 
-    Near the border much of them, so that cheeks and brow pass into what is around them; in the middle only what
-    changes across the whole face, since the shading of eyes, nose and mouth is part of who someone is.
-
-    Details are scaled with the lightness they sit on, as light would, but at most 1.5 times, so that noise in
-    shadows stays there; those of hue at most 1.2 times. Places where the two differ unlike their surroundings (an
-    occluder, glasses, hair) count less.
+    See :func:`~fsgan_core.ops.relighting.relit` for what staying means.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0.
@@ -45,15 +41,31 @@ def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 
     Returns:
         ``(B, 3, H, W)`` in [0, 1], meaningful where the mask is not 0.
     """
-    ours, theirs = srgb_to_oklab(source), srgb_to_oklab(target)
-    field, weight, cells = pooled(torch.cat((ours, theirs), 1), mask, _FIELD)
-    size = cells * face_size(mask)
+    before, after = low_frequencies(source, target, mask)
+    return oklab_to_srgb(relit(srgb_to_oklab(source), before, torch.lerp(before, after, strength)))
+
+
+def low_frequencies(source: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """What varies slowly in two faces: skin in its light.
+
+    Near the border it is followed closely, so that cheeks and brow pass into what is around them; in the middle only
+    what changes across the whole face, since the shading of eyes, nose and mouth is part of who someone is. Places
+    where the two differ unlike their surroundings (an occluder, glasses, hair) count less.
+
+    Args:
+        source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0.
+        target: ``(B, 3, H, W)`` in [0, 1].
+        mask: ``(B, 1, H, W)``.
+
+    Returns:
+        ``(B, 3, H, W)`` OKLab of the source and of the target, meaningful where the mask is not 0.
+    """
+    cells, weight, scale = pooled(torch.cat((source, target), 1), mask, _FIELD)
+    field = torch.cat([srgb_to_oklab(part) for part in cells.split(3, 1)], 1)
+    size = scale * face_size(mask)
     trusted = _inliers(field[:, 3:] - field[:, :3], weight, size)
-    low = _low_frequencies(field, trusted, size, mask)
-    before, after = low[:, :3], torch.lerp(low[:, :3], low[:, 3:], strength)
-    ratio = (after[:, :1] + 0.05) / (before[:, :1] + 0.05).clamp_min(0.02)
-    gain = torch.cat((ratio.clamp(1 / 1.5, 1.5), ratio.clamp(1 / 1.5, 1.2).expand(-1, 2, -1, -1)), 1)
-    return oklab_to_srgb(after + gain * (ours - before))
+    before, after = _smooth(field, trusted, size, mask).split(3, 1)
+    return before, after
 
 
 def border_membrane(
@@ -88,7 +100,7 @@ def border_membrane(
     return resize(filled, mask.shape[-2], mask.shape[-1])
 
 
-def _low_frequencies(field: Tensor, weight: Tensor, size: Tensor, mask: Tensor) -> Tensor:
+def _smooth(field: Tensor, weight: Tensor, size: Tensor, mask: Tensor) -> Tensor:
     """What varies slowly: over little near the mask's border, over the whole face in its middle.
 
     Args:

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from ..networks.membrane_net import MembraneNet
-from ..ops.color import ColorMatch, apply_color_match, estimate_color_match, widened
-from ..ops.light import border_membrane, match_light
+from ..ops.color import ColorMatch, estimate_color_match, oklab_to_srgb, srgb_to_oklab, widened
+from ..ops.light import border_membrane, low_frequencies
 from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
 from ..ops.poisson import Mode, mixed_membrane, poisson_blend
+from ..ops.relighting import relit
 from ..options import Range, check_ranges
 from .open_blending import learned_fill, load_membrane_net
 from .open_networks import placed
@@ -29,7 +30,7 @@ class BlendOptions:
     mode: Mode = "normal"
     """poisson: normal keeps the source's details, mixed the stronger of the source's and the target's"""
     color: bool = True
-    """match colours (mean and spread); constant along a track if the blender is given a ColorMatch"""
+    """match colours and contrast; constant along a track if the blender is given a ColorMatch"""
     light: Annotated[float, Range(0, 1)] = 1.0
     """how much of the target's low-frequency light is taken over"""
     feather: Annotated[float, Range(0, 1)] = 0.08
@@ -167,11 +168,15 @@ def match_appearance(
     Returns:
         ``(B, 3, H, W)``, meaningful where the mask is not 0.
     """
-    if options.color:
-        source = apply_color_match(source, color or estimate_color_match(source, target, mask))
-    if options.light > 0:
-        source = match_light(source, target, mask, options.light)
-    return source
+    if not options.color and options.light == 0:
+        return source
+    lab = srgb_to_oklab(source)
+    match = (color or estimate_color_match(source, target, mask)) if options.color else None
+    if options.light == 0 and match:
+        return oklab_to_srgb(match.moved(lab))
+    before, theirs = low_frequencies(source, target, mask)
+    ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
+    return oklab_to_srgb(relit(lab, before, torch.lerp(ours, theirs, options.light), gain))
 
 
 def _overlay(face: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -45,10 +45,14 @@ def test_matching_brings_the_mean_and_keeps_the_gain_bounded():
     skin = torch.tensor([0.6, 0.5, 0.35]).view(1, 3, 1, 1)
     source, target = 0.3 + 0.2 * colors(seed=1), skin + 0.02 * colors(seed=2)
     mask = torch.ones(1, 1, 24, 24)
-    match = estimate_color_match(source, target, mask, limit=1.25)
+    match = estimate_color_match(source, target, mask)
     matched = srgb_to_oklab(apply_color_match(source, match))
-    torch.testing.assert_close(matched.mean((2, 3)), srgb_to_oklab(target).mean((2, 3)), atol=2e-3, rtol=0)
-    torch.testing.assert_close(match.gain, torch.full((1, 3), 0.8))
+    torch.testing.assert_close(matched.mean((2, 3)), srgb_to_oklab(target).mean((2, 3)), atol=6e-3, rtol=0)
+    assert match.gain[0, 0].item() == pytest.approx(0.8)
+    back = estimate_color_match(target, source, mask)
+    assert back.gain[0, 0].item() == pytest.approx(1.2)
+    assert match.gain[0, 2] < 0.5
+    assert back.gain[0, 2] <= 1.2
 
 
 def test_only_what_is_under_the_mask_counts():
@@ -93,9 +97,33 @@ def test_half_precision_is_computed_in_float32(dtype):
     assert oklab_to_srgb(srgb_to_oklab(source)).dtype == dtype
 
 
-def test_a_limit_below_one_is_refused():
-    with pytest.raises(ValueError, match="limit"):
-        estimate_color_match(colors(), colors(), torch.ones(1, 1, 24, 24), limit=0.5)
+def face_with(skin, *marks):
+    """A face of a skin colour in linear light, a little uneven, with square marks of others."""
+    light = torch.tensor(skin).view(1, 3, 1, 1) * (0.9 + 0.2 * colors(1, 60, 5)[:, :1])
+    for number, mark in enumerate(marks):
+        light[..., 20:26, 10 + 20 * number : 16 + 20 * number] = torch.tensor(mark).view(1, 3, 1, 1)
+    return linear_to_srgb(light)
+
+
+@pytest.mark.parametrize("paler", [True, False])
+def test_brows_keep_their_share_of_the_skin_s_light_and_stay_grey(paler):
+    skins = (0.16, 0.08, 0.05), (0.62, 0.42, 0.34)
+    ours, theirs = skins if paler else skins[::-1]
+    source, target = (face_with(skin, [0.15 * sum(skin) / 3] * 3) for skin in (ours, theirs))
+    match = estimate_color_match(source, target, torch.ones(1, 1, 60, 60))
+    found = srgb_to_linear(apply_color_match(source, match))[0]
+    brow, skin = found[:, 22, 12], found[:, 30:50].mean((1, 2))
+    assert 0.09 < brow.mean() / skin.mean() < 0.21
+    assert brow.amax() - brow.amin() < 0.5 * brow.mean()
+
+
+def test_shine_on_dark_skin_is_added_to_pale_skin_not_multiplied():
+    dark, pale = (0.1, 0.06, 0.04), (0.4, 0.28, 0.22)
+    source = face_with(dark, (0.25, 0.2, 0.18))
+    match = estimate_color_match(source, face_with(pale), torch.ones(1, 1, 60, 60))
+    found = srgb_to_linear(apply_color_match(source, match))[0].mean(0)
+    glint, skin = found[22, 12], found[30:50].mean()
+    assert skin < glint < 2.4 * skin  # 3.1 times on the dark skin
 
 
 def test_a_black_and_white_target_takes_the_colour_away():

@@ -1,0 +1,48 @@
+"""The same face with other skin or in other light: what stays of a colour when the skin around it changes.
+
+Brows, lips and nostrils are darker than skin by a share of the light, whatever the skin and the light: that ratio is
+kept. Added differences would leave them milky on a paler face and black on a darker one. What is lighter than the skin
+is light added to it, such as shine on dark skin or the white of an eye: that much is added to the other skin as well,
+where the ratio would make it glow.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+DARK = 0.03
+"""Lightness added to every other, so that ratios of black are not infinite."""
+_MOST = 2.5
+"""Details in a shadow are raised so many times at most, for there is noise in them; in light that is 15 times."""
+
+
+def relit(lab: Tensor, before: Tensor, after: Tensor, gain: Tensor | None = None) -> Tensor:
+    """Exchange the skin that colours are seen against.
+
+    Args:
+        lab: ``(B, 3, H, W)`` OKLab.
+        before: ``(B, 3, H, W)`` or ``(B, 3, 1, 1)``, the skin they were seen against.
+        after: the same, the skin that takes its place.
+        gain: ``(B, 3, 1, 1)`` what differences from it are multiplied by: of what is darker, of what is lighter, and
+            in saturation. Without it ratios stay what they were.
+
+    Returns:
+        ``(B, 3, H, W)``; ``after`` where ``lab`` is ``before``.
+    """
+    darker, lighter, color = (1.0, 1.0, 1.0) if gain is None else gain.split(1, 1)
+    ratio = ((after[:, :1] + DARK) / (before[:, :1] + DARK).clamp_min(DARK)).clamp(1 / _MOST, _MOST)
+    beyond = ratio * (lab[:, :1] - before[:, :1])
+    lightness = (after[:, :1] + torch.where(beyond < 0, darker * beyond, lighter * beyond)).clamp_min(0)
+    tint = saturation(after) + color * (saturation(lab) - saturation(before))
+    return at_lightness(lightness, tint)
+
+
+def saturation(lab: Tensor) -> Tensor:
+    """``(B, 2, ...)`` colour over lightness of OKLab ``(B, 3, ...)``, which more or less light does not change."""
+    return lab[:, 1:] / (lab[:, :1] + DARK).clamp_min(DARK)
+
+
+def at_lightness(lightness: Tensor, tint: Tensor) -> Tensor:
+    """OKLab ``(B, 3, ...)`` of a lightness ``(B, 1, ...)`` and a saturation ``(B, 2, ...)``."""
+    return torch.cat((lightness, (lightness + DARK) * tint), 1)
