@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,8 @@ from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
 from .stages.reenactment import Reenactment
 from .stages.sources import Source
+from .stages.views import View
+from .stages.worn_glasses import laid_over, unless_in_front
 from .streams import Frame
 
 
@@ -95,6 +98,8 @@ class FaceCrop:
         mask: ``(1, 1, S, S)`` made by :func:`segmented`.
         face: ``(1, 3, S, S)`` the source's face, made by :func:`reenacted` and without holes after :func:`completed`.
         inside: ``(1, 1, S, S)`` where mouth and eyes are the target's own, made by :func:`completed`.
+        glasses: ``(1, 4, S, S)`` colours and opacity of those of the source that do not come off, if any, drawn by
+            :func:`reenacted`; :func:`segmented` leaves them out where the target has something in front of the eyes.
         blended: ``(1, 3, S, S)`` made by :func:`blended`.
         color: colours that it was matched with.
     """
@@ -107,6 +112,7 @@ class FaceCrop:
     mask: Tensor | None = None
     face: Tensor | None = None
     inside: Tensor | None = None
+    glasses: Tensor | None = None
     blended: Tensor | None = None
     color: ColorMatch | None = None
 
@@ -118,6 +124,8 @@ class FaceCrop:
             ValueError: it has not been through every stage.
         """
         mask = needed(self.mask, "segmentation")
+        if self.glasses is not None:
+            mask = union(mask, self.glasses[:, 3:])
         return Patch(needed(self.blended, "blending"), (mask > 0).to(mask.dtype), self.box)
 
 
@@ -159,16 +167,21 @@ def reenacted(one: FaceCrop, source: Source, models: Models, closest: bool = Fal
     views, weights = source.select(one.aim.pose, closest)
     side = one.target.shape[-1]
     drawn = models.reenactment(views, weights, one.points, side, surroundings=one.aim.beyond, picture=one.target)
-    return replace(one, drawn=drawn, face=drawn.image)
+    return replace(one, drawn=drawn, face=drawn.image, glasses=_worn(views, weights, one.points, side))
 
 
 def segmented(one: FaceCrop, models: Models) -> FaceCrop:
     """Find the pixels that are exchanged: face in the target, drawn from the source, less or more the user's mask."""
-    mask = models.segmentation(one.target, one.points) * needed(one.drawn, "reenactment").mask
+    face, layer = models.segmentation(one.target, one.points), one.glasses
+    mask = face * needed(one.drawn, "reenactment").mask
+    if layer is not None:
+        layer = unless_in_front(layer, 1 - face, one.points, models.face_model)
     if one.aim.mask is not None:
-        combine = union if one.aim.beyond else subtract
-        mask = combine(mask, crop_mask(one.aim.mask.values, one.box).to(mask))
-    return replace(one, mask=mask)
+        by_hand = crop_mask(one.aim.mask.values, one.box).to(mask)
+        mask = (union if one.aim.beyond else subtract)(mask, by_hand)
+        if layer is not None and not one.aim.beyond:
+            layer = torch.cat((layer[:, :3], subtract(layer[:, 3:], by_hand)), 1)
+    return replace(one, mask=mask, glasses=layer)
 
 
 def completed(one: FaceCrop, models: Models, inside: Literal["auto", "source", "target"] = "auto") -> FaceCrop:
@@ -195,7 +208,17 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     result = torch.lerp(models.blending(face, behind(one.target, front), whole, color), one.target, front)
     if one.inside is not None:  # the target's own teeth and eyes are in its light already
         result = torch.lerp(result, one.target, one.inside)
+    if one.glasses is not None:
+        result = laid_over(result, one.glasses, color)
     return replace(one, blended=result, color=color)
+
+
+def _worn(views: Sequence[View], weights: Sequence[float], landmarks: Tensor, size: int) -> Tensor | None:
+    """The glasses of the view that counts most on the face wanted, ``(1, 4, size, size)``."""
+    main = views[max(range(len(views)), key=lambda number: weights[number])]
+    if main.shown is None or main.shown.glasses is None:
+        return None
+    return main.shown.glasses.drawn(landmarks, size)
 
 
 def seen(drawn: Reenactment) -> float:

@@ -1,8 +1,8 @@
 """Glasses of a source: whether they come off its picture, and what must not come off with them.
 
 Behind a wire there is skin on both sides to go on from. Behind thick frames lie brows and the edges of lids, and behind
-dark lenses the eyes: what is drawn instead is a blur where a face is looked at most. Such glasses are better swapped
-along on the source's own pixels, where they look like glasses.
+dark lenses the eyes: what is drawn instead is a blur where a face is looked at most. Such glasses are better laid over
+it again (:mod:`~fsgan_core.stages.worn_glasses`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ _LID = 3
 _BELIEVED = 0.3
 """Mean belief in each rim (:class:`~fsgan_core.stages.lenses.Lenses`) from which on it is glasses, not a hand."""
 _CHANGED = 0.042
-"""Mean change of brightness around the eyes from which on glasses are left on. Of 43 portraits, 15 with wires and light
+"""Mean change of brightness around the eyes from which on glasses are kept. Of 43 portraits, 15 with wires and light
 or narrow frames changed by 0.023 to 0.040, and brows and eyes stayed; 24 by 0.044 to 0.098, and most lost them."""
 _DARK = 0.02
 """Share of that part that is hidden by more than lines, in either half, from which on both lenses are dark: 0.048 to
 0.32 behind seven of eight sunglasses (the change tells of the other), 0.007 at most behind clear lenses."""
+
+_EYE = (0.33, 0.1, 0.5)
+"""How far aside an eye is on the mean face, how far around it is looked, and what share of both dark lenses hide."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Eyewear:
         return Eyewear(Frontal.of(model, _SIDE), landmarks)
 
     def stays(self, picture: Tensor, cleared: Tensor, face: Tensor, lenses: Lenses) -> bool:
-        """Whether the glasses are better left on.
+        """Whether the glasses are better kept, over the face.
 
         Args:
             picture: ``(1, 3, H, W)`` in [0, 1].
@@ -64,6 +67,8 @@ class Eyewear:
             face: ``(1, 1, H, W)`` share of the face, what is thin in front of it counted as face.
             lenses: in their pixels.
         """
+        if self.dark(face):
+            return True
         if lenses.belief.mean(2).amin() < _BELIEVED:
             return False
         judged = self._zone(*_JUDGED)
@@ -71,6 +76,13 @@ class Eyewear:
         seen = self.frontal.seen(torch.cat((change, 1 - face), 1), self.landmarks) * judged / judged.sum()
         changed, hidden = seen.unflatten(3, (2, _SIDE // 2)).sum((0, 2, 4))
         return bool(changed.sum() > _CHANGED) or bool(hidden.amin() > _DARK)
+
+    def dark(self, face: Tensor) -> bool:
+        """Whether both eyes are behind dark lenses, given the share of the face ``(1, 1, H, W)``."""
+        x, y, _ = self.frontal.spread(self.frontal.model.mean[None]).split(1, 1)
+        eyes = self.frontal.face * (torch.hypot(x.abs() - _EYE[0], y) < _EYE[1])
+        hidden = (self.frontal.seen(1 - face, self.landmarks) * eyes).unflatten(3, (2, _SIDE // 2)).sum((0, 2, 4))
+        return bool((2 * hidden / eyes.sum()).amin() > _EYE[2])
 
     def around(self, size: tuple[int, int]) -> Tensor:
         """Where glasses may be in a picture of a height and width, ``(1, 1, *size)`` in [0, 1]."""

@@ -18,8 +18,9 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import sample
 from ..ops.geometry import inverse_2x2
 from ..ops.masks import smoothstep
+from .glasses_plane import GlassesPlane
 
-_CENTRE, _HALF = (0.355, 0.045, -0.12), (0.27, 0.22)
+CENTRE, HALF = (0.355, 0.045), (0.27, 0.22)
 """Where a usual lens is on the mean face, and half its width and height (distances between the outer eye corners)."""
 _DIRECTIONS, _ROWS = 64, 24
 _RANGE = (0.55, 1.65)
@@ -98,11 +99,8 @@ class LensTracer:
     """
 
     def __init__(self, model: FaceModel) -> None:
-        mean = model.mean
-        near = (mean[:, 1] > -0.5) & (mean[:, 1] < 0.35) & (mean[:, 0].abs() < 0.6)
-        self._near = near.nonzero()[:, 0]
-        self._fit = torch.linalg.pinv(functional.pad(mean[self._near], (0, 1), value=1.0))
-        self._centre = mean.new_tensor([(side * _CENTRE[0], _CENTRE[1], 1) for side in (-1, 1)])
+        self.plane = GlassesPlane(model)
+        self._centre = model.mean.new_tensor([(side * CENTRE[0], CENTRE[1], 1) for side in (-1, 1)])
 
     def __call__(self, hidden: Tensor, pictures: Tensor, landmarks: Tensor) -> Lenses:
         """Trace.
@@ -114,7 +112,7 @@ class LensTracer:
         """
         plane = self.plane(landmarks)
         centre = self._centre @ plane.mT
-        axes = plane[..., :2] * plane.new_tensor(_HALF)
+        axes = plane[..., :2] * plane.new_tensor(HALF)
         radius = torch.linspace(*_RANGE, _ROWS, device=hidden.device)
         places = torch.einsum("bij,eja,r->biear", axes, _rays(hidden), radius) + centre.mT[..., None, None]
         looked = torch.cat((hidden, pictures.mean(1, keepdim=True)), 1)
@@ -124,14 +122,6 @@ class LensTracer:
         path = closed_path(((0.03 + line + 0.15 * edge) ** 4).flatten(0, 1)).view_as(line)
         belief = _believed((path * (line + _EDGE * edge)).sum(-1))
         return Lenses((path * radius).sum(-1), belief, centre, axes)
-
-    def plane(self, landmarks: Tensor) -> Tensor:
-        """From the plane that glasses are worn in to pixels, as landmarks ``(B, 478, 3)`` show it: ``(B, 2, 3)``.
-
-        It is made for places x, y, 1 on the mean face.
-        """
-        x, y, z, shift = (self._fit @ landmarks[:, self._near, :2]).unbind(1)
-        return torch.stack((x, y, _CENTRE[2] * z + shift), 2)
 
 
 def turns(like: Tensor) -> Tensor:

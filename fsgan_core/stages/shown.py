@@ -9,19 +9,25 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
-from ..ops.flow import identity, sample
+from ..ops.flow import identity, resize, sample
+from ..ops.masks import smoothstep
 from ..ops.thin import behind, bridged
 from .cropping import Box, square_box
 from .eyewear import Eyewear
 from .lens_light import dulled
+from .lenses import Lenses
 from .open_segmentation import OpenSegmenter
 from .segmentation import Segmenter
 from .skin_behind import Skin
 from .strands import strands
+from .worn_glasses import Seen, WornGlasses
 
 _SHOWN, _SHARES, _COVER = 1.6, 256, 64
 """Side of the crop in which occluders are looked for over the face's longer side, and of two maps of them in cells:
 one that is kept, and a coarse one for the landmarks."""
+
+_TINT = (0.3, 0.45)
+"""Share of a lens that is hidden: clear; dark."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,12 @@ class Shown:
     Attributes:
         share: ``(1, 1, C, C)`` in [0, 1].
         box: left, top, right, bottom of the square in pixels of the picture.
+        glasses: those worn that were taken off the picture to be laid over what is drawn from it.
     """
 
     share: Tensor
     box: Box
+    glasses: WornGlasses | None = None
 
     def at(self, places: Tensor) -> Tensor:
         """The share at places ``(1, 2, H, W)`` in pixels of the picture: ``(1, 1, H, W)``."""
@@ -47,9 +55,9 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     """Take off a picture what covers the face.
 
     Rims of glasses, single hairs and other thin things come off and count as face: else they were swapped along.
-    Glasses that would take brows or eyes with them stay. What is broader than that, such as curls, does not count as
-    face; behind it the person's own skin goes on, so that nothing of it shows where the face beside it is looked up.
-    Of a forehead that is mostly covered nothing counts.
+    Glasses that would take brows or eyes with them are kept as a layer. What is broader, such as curls, does not count
+    as face; behind it the person's own skin goes on, so that nothing of it shows where the face beside it is looked
+    up. Of a forehead that is mostly covered nothing counts.
 
     Args:
         image: ``(1, 3, h, w)`` in [0, 1].
@@ -65,27 +73,39 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
     part = sample(image, flow)
     share = segmentation(part, points)
-    loose = torch.zeros_like(share)
+    skin, loose, glasses = Skin.of(points, part.shape[-1], model), torch.zeros_like(share), None
     if isinstance(segmentation, OpenSegmenter):
         loose = segmentation.loose_hair(part, points)
-        share = share * (1 - loose)
-    whole = bridged(share)
-    cleared = behind(part, whole - share)
-    hairs = strands(part, share, points, model)
-    if cleared is not part and isinstance(segmentation, OpenSegmenter):
-        lenses, eyewear = segmentation.lenses(part, points), Eyewear.of(model, points)
-        size = (part.shape[-2], part.shape[-1])
-        if eyewear.stays(part, cleared, whole, lenses):
-            worn = eyewear.around(size)
-            cleared, whole, hairs = part, torch.maximum(whole, worn), hairs * (1 - worn)
-        else:  # with rims goes the light that lenses throw onto the skin
-            cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))
-    skin = Skin.of(points, part.shape[-1], model)
-    cleared = skin.behind(behind(cleared, hairs, 0), torch.maximum(1 - whole, loose))
-    whole = whole * (1 - skin.lost(1 - share, part.shape[-1]))
-    return _changed(image, cleared - part, box), Shown(
-        functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1])), box
-    )
+    bare = share * (1 - loose)
+    whole = bridged(bare)
+    cleared = behind(part, whole - bare)
+    worn = torch.zeros_like(share)
+    if isinstance(segmentation, OpenSegmenter):
+        eyewear = Eyewear.of(model, points)
+        if cleared is not part or eyewear.dark(share):
+            lenses = segmentation.lenses(part, points)
+            if eyewear.stays(part, cleared, whole, lenses):
+                glasses = WornGlasses.taken(_seen(part, share, skin, lenses), points, model)
+                worn = eyewear.around((part.shape[-2], part.shape[-1]))
+            openings = eyewear.openings((part.shape[-2], part.shape[-1]))
+            # With rims goes the light that lenses throw onto the skin.
+            cleared = torch.lerp(dulled(cleared, share, lenses), part, openings)
+    cleared = behind(cleared, strands(part, bare, points, model) * (1 - worn), 0)
+    cleared = skin.behind(cleared, torch.maximum(1 - whole, loose))
+    whole = torch.maximum(whole * (1 - skin.lost(1 - bare, part.shape[-1])), worn)
+    kept = functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1]))
+    return _changed(image, cleared - part, box), Shown(kept, box, glasses)
+
+
+def _seen(part: Tensor, share: Tensor, skin: Skin, lenses: Lenses) -> Seen:
+    """What is seen of glasses in a crop; lenses are dark if most of one is hidden."""
+    size = part.shape[-1]
+    rims, within = lenses.drawn(identity(size, size, part))
+    hidden = 1 - share
+    tint = (within * hidden).sum((2, 3)) / within.sum((2, 3)).clamp_min(1)
+    dark = within.amax(1, keepdim=True) * smoothstep((tint.amax() - _TINT[0]) / (_TINT[1] - _TINT[0]))
+    mesh = resize(skin.inside, size, size)
+    return Seen(part, torch.maximum(hidden, dark), torch.maximum(rims, dark), mesh)
 
 
 def _changed(image: Tensor, change: Tensor, box: Box) -> Tensor:

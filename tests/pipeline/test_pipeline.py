@@ -286,3 +286,15 @@ def test_a_thin_thing_lies_over_a_face_that_is_joined_as_if_nothing_were_there()
     assert torch.equal(result[..., 60:63, 20:108], target[..., 60:63, 20:108])
     beside = (slice(None), slice(None), (*range(52, 58), *range(66, 72)), slice(40, 88))
     assert (result[beside] - bare[beside]).abs().max() < 0.02
+
+
+def test_the_source_s_glasses_lie_over_the_swapped_face_and_beyond_it():
+    aim = Aim(np.zeros((64, 64, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))
+    mask, glasses = torch.zeros(1, 1, 64, 64), torch.zeros(1, 4, 64, 64)
+    mask[..., 16:48, 16:48] = 1
+    glasses[:, 3:, 28:32, 8:56] = 1
+    face = torch.full((1, 3, 64, 64), 0.6)
+    crop = FaceCrop(aim, (0, 0, 64, 64), face, torch.zeros(1, 478, 3), mask=mask, face=face, glasses=glasses)
+    one = blended(crop, replace(MODELS, blending=lambda source, target, mask, color: source))
+    assert one.patch.image[..., 28:32, 8:56].abs().max() < 1e-3 and one.patch.mask[..., 28:32, 8:56].min() == 1
+    assert torch.equal(one.patch.image[..., 40, :], face[..., 40, :]) and one.patch.mask[..., 10, :].max() == 0

@@ -1,4 +1,4 @@
-"""Which glasses of a source are left on its picture."""
+"""Which glasses of a source are kept over its face."""
 
 import torch
 
@@ -38,6 +38,12 @@ def test_frames_come_off_unless_they_hide_much():
 def test_dark_lenses_stay_but_nothing_that_hides_one_side():
     assert stays(0.6, 1 - WITHIN.amax(1, keepdim=True))
     assert not stays(0.6, 1 - WITHIN[:, :1])
+
+
+def test_dark_lenses_need_no_rims():
+    lens = 1 - WITHIN.amax(1, keepdim=True)
+    assert stays(0.6, lens, belief=0.0) and EYEWEAR.dark(lens)
+    assert not EYEWEAR.dark(1 - WITHIN[:, :1]) and not EYEWEAR.dark(FACE)
 
 
 def test_eyes_and_all_around_them_are_known():

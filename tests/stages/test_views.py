@@ -66,7 +66,16 @@ def test_what_comes_off_spares_the_eyes(monkeypatch):
     torch.testing.assert_close(view.levels[0][..., y - 1 : y + 2, x], whole[..., y - 1 : y + 2, x])
 
 
-def test_glasses_that_stay_are_pixels_of_the_face(monkeypatch):
-    whole, _, view = traced(monkeypatch, True)
-    assert torch.equal(view.levels[0][..., 60:100, 45:115], whole[..., 60:100, 45:115])
+def test_glasses_that_stay_are_a_layer_over_a_face_without_them(monkeypatch):
+    _, landmarks, view = traced(monkeypatch, True)
+    between = int(landmarks[168, 0])
+    assert (view.levels[0][..., 77:81, between] > 0.5).all()
     assert view.shown is not None and view.shown.at(torch.full((1, 2, 1, 1), 79.5)) > 0.99
+    assert view.shown.glasses is not None
+    layer = view.shown.glasses.drawn(view.landmarks, SIZE)
+    assert (layer[0, 3, 78:80, between] > 0.9).all() and (layer[0, :3, 78:80, between] < 0.1).all()
+
+
+def test_what_comes_off_leaves_no_layer(monkeypatch):
+    _, _, view = traced(monkeypatch, False)
+    assert view.shown is not None and view.shown.glasses is None

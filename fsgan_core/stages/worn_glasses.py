@@ -1,0 +1,154 @@
+"""A source's glasses that do not come off, as a layer that is laid over a swapped face.
+
+Glasses are stiff: bent along with a face's mesh they tear where it ends, and lit like skin they turn pale. So their
+picture is taken in the plane that they are worn in, and drawn where that plane is on another face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
+from ..ops.face_model import FaceModel, poses
+from ..ops.flow import sample
+from ..ops.geometry import inverse_2x2
+from ..ops.masks import smoothstep
+from ..ops.pooling import box_mean
+from .glasses_plane import GlassesPlane
+from .lenses import CENTRE, HALF
+
+_UNIT, _WIDE, _HIGH = 300, 592, 272
+"""Pixels of the layer per distance between the outer eye corners, and its sides; its middle lies between the lenses."""
+_REACH = (1.35, 1.6)
+"""How far from the centre of a usual lens, in usual lenses, glasses are, and where they have ended."""
+_BRIDGE = (0.2, -0.16, 0.12)
+"""The part between the lenses: how far aside, from and down to which height."""
+_OUTLINE = 13
+"""Side in pixels of the square around a place that has to lie in the mesh: its outline is never sure."""
+_ASIDE = (14.0, 22.0)
+"""Degrees of yaw: both halves are taken; the near one, and its mirror image."""
+_EYES, _OWN = (0.45, -0.15, 0.25), (0.04, 0.09)
+"""The part around the eyes (how far aside, from and down to which height), and shares of it that are hidden: by
+nothing; by something."""
+
+_GAIN = (0.7, 1.15)
+"""How much darker and brighter glasses may become with their new face (OKLab)."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of glasses in a crop of side S.
+
+    Attributes:
+        picture: ``(1, 3, S, S)`` in [0, 1].
+        hidden: ``(1, 1, S, S)`` in [0, 1], what is in front of the face, dark lenses whole.
+        rims: ``(1, 1, S, S)``, those that were followed around their lenses, and dark lenses.
+        mesh: ``(1, 1, S, S)``, where the mesh of the face is: beyond it everything counts as hidden.
+    """
+
+    picture: Tensor
+    hidden: Tensor
+    rims: Tensor
+    mesh: Tensor
+
+
+@dataclass(frozen=True)
+class WornGlasses:
+    """The layer.
+
+    Attributes:
+        layer: ``(1, 4, H, W)`` colours and opacity in the plane, in [0, 1].
+        plane: where that is on a face.
+    """
+
+    layer: Tensor
+    plane: GlassesPlane
+
+    @staticmethod
+    def taken(seen: Seen, landmarks: Tensor, model: FaceModel) -> WornGlasses:
+        """Off a face with landmarks ``(1, 478, 3)`` in pixels of the crop."""
+        plane, yaw = GlassesPlane(model), float(poses(model, landmarks)[0, 0])
+        at, places = plane(landmarks), _places(landmarks)
+        pixels = torch.einsum("bij,bjhw->bihw", at[..., :2], places) + at[..., 2:, None]
+        looked = sample(torch.cat((seen.picture, seen.hidden, seen.rims, seen.mesh), 1), pixels)
+        picture, hidden, rims, mesh = looked.split((3, 1, 1, 1), 1)
+        inside = ((2 * box_mean(mesh, _OUTLINE) - 1) / 0.8).clamp(0, 1)
+        worn = torch.cat((picture, torch.lerp(rims, hidden, inside) * _where(places)), 1)
+        aside = smoothstep(places.new_tensor((abs(yaw) - _ASIDE[0]) / (_ASIDE[1] - _ASIDE[0])))
+        far = (0.5 + 8 * places[:, :1] * (1 if yaw > 0 else -1)).clamp(0, 1)
+        trust = inside * (1 - aside * far)
+        return WornGlasses(torch.lerp(worn, worn.flip(3), (1 - trust) * trust.flip(3)), plane)
+
+    def drawn(self, landmarks: Tensor, size: int) -> Tensor:
+        """On a face with landmarks ``(1, 478, 3)`` in pixels of a crop: colours and opacity ``(1, 4, size, size)``."""
+        at = self.plane(landmarks)
+        back = inverse_2x2(at[..., :2])
+        shrink = max(1, int(_UNIT * float(back[0].norm(dim=0).amax())))
+        layer = functional.avg_pool2d(self.layer, shrink) if shrink > 1 else self.layer
+        low, high = _extent(at, size)
+        result = landmarks.new_zeros(1, 4, size, size)
+        if (high <= low).any():
+            return result
+        (left, top), (right, bottom) = low.tolist(), high.tolist()
+        rows, columns = (torch.arange(*ends, device=at.device) + 0.5 for ends in ((top, bottom), (left, right)))
+        grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))[None]
+        places = torch.einsum("bij,bjhw->bihw", back, grid - at[..., 2:, None])
+        pixels = (places - places.new_tensor((0, CENTRE[1]))[:, None, None]) * _UNIT
+        pixels = (pixels + pixels.new_tensor((_WIDE / 2, _HIGH / 2))[:, None, None]) / shrink
+        result[..., top:bottom, left:right] = sample(layer, pixels)
+        return result
+
+
+def unless_in_front(layer: Tensor, hidden: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
+    """The layer, not seen if something is in front of a face's eyes, such as glasses of its own: one pair is enough.
+
+    Args:
+        layer: ``(1, 4, S, S)`` colours and opacity.
+        hidden: ``(1, 1, S, S)`` how much of each pixel of the crop is not face.
+        landmarks: ``(1, 478, 3)`` in its pixels.
+        model: the face model.
+    """
+    at, places = GlassesPlane(model)(landmarks), _places(landmarks)[..., ::8, ::8]
+    pixels = torch.einsum("bij,bjhw->bihw", at[..., :2], places) + at[..., 2:, None]
+    eyes = (places[:, :1].abs() < _EYES[0]) & (places[:, 1:] > _EYES[1]) & (places[:, 1:] < _EYES[2])
+    share = (sample(hidden, pixels) * eyes).sum() / eyes.sum()
+    seen = 1 - smoothstep((share - _OWN[0]) / (_OWN[1] - _OWN[0]))
+    return torch.cat((layer[:, :3], seen * layer[:, 3:]), 1)
+
+
+def laid_over(picture: Tensor, layer: Tensor, color: ColorMatch) -> Tensor:
+    """A picture ``(1, 3, S, S)`` with a layer ``(1, 4, S, S)`` over it, as bright as its new face; what is black stays.
+
+    Args:
+        picture: in [0, 1].
+        layer: colours and opacity.
+        color: what the face was matched with.
+    """
+    gain = (color.target[:, :1] / color.source[:, :1].clamp_min(0.05)).clamp(*_GAIN)
+    return torch.lerp(picture, oklab_to_srgb(gain * srgb_to_oklab(layer[:, :3])).clamp(0, 1), layer[:, 3:])
+
+
+def _places(like: Tensor) -> Tensor:
+    """Places ``(1, 2, H, W)`` of the layer's pixels in the plane."""
+    x = (torch.arange(_WIDE, device=like.device) + 0.5 - _WIDE / 2) / _UNIT
+    y = (torch.arange(_HIGH, device=like.device) + 0.5 - _HIGH / 2) / _UNIT + CENTRE[1]
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"))[None].to(like.dtype)
+
+
+def _where(places: Tensor) -> Tensor:
+    """Where glasses are in the plane, ``(1, 1, H, W)`` in [0, 1]: around the lenses and between them."""
+    x, y = places.abs()[:, :1], places[:, 1:]
+    away = torch.hypot((x - CENTRE[0]) / HALF[0], (y - CENTRE[1]) / HALF[1])
+    bridge = (x < _BRIDGE[0]) & (y > _BRIDGE[1]) & (y < _BRIDGE[2])
+    return torch.maximum(1 - smoothstep((away - _REACH[0]) / (_REACH[1] - _REACH[0])), bridge.to(x.dtype))
+
+
+def _extent(at: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The part of a crop in which the layer lies: left, top and right, bottom in pixels."""
+    x, y = _WIDE / 2 / _UNIT, _HIGH / 2 / _UNIT
+    corners = at.new_tensor([(a, CENTRE[1] + b, 1) for a in (-x, x) for b in (-y, y)]) @ at[0].T
+    return corners.amin(0).floor().long().clamp(0, size), corners.amax(0).ceil().long().clamp(0, size)

@@ -1,0 +1,90 @@
+"""Glasses of a source, taken off as a stiff layer and drawn on another face."""
+
+import torch
+
+from fsgan_core.ops.color import ColorMatch
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.stages.worn_glasses import Seen, WornGlasses, laid_over, unless_in_front
+
+MODEL = load_face_model()
+SIZE = 200
+FRAME = torch.tensor([0.1, 0.1, 0.4])
+
+
+def face(yaw: float = 0.0, scale: float = 0.4, roll: float = 0.0) -> torch.Tensor:
+    turned = MODEL.mean @ rotation_matrix(torch.tensor([[yaw, 0.0, roll]]))[0].T
+    return (turned * (scale * SIZE) + torch.tensor([SIZE / 2, SIZE / 2, 0.0]))[None]
+
+
+def grid(landmarks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where pixels of the crop are on an upright face."""
+    y, x = torch.meshgrid(*[(torch.arange(SIZE) + 0.5 - SIZE / 2) / (0.4 * SIZE)] * 2, indexing="ij")
+    return x, y
+
+
+def seen(mesh: torch.Tensor | None = None) -> Seen:
+    """Two dark squares as frames, joined by a bridge."""
+    x, y = grid(face())
+    box = (x.abs() - 0.35).abs().maximum(1.2 * (y - 0.05).abs())
+    frame = ((box < 0.24) & (box > 0.18) | (x.abs() < 0.14) & (y.abs() < 0.03)).float()[None, None]
+    picture = torch.lerp(
+        torch.full((1, 3, SIZE, SIZE), 0.7), FRAME[None, :, None, None].expand(1, 3, SIZE, SIZE), frame
+    )
+    mesh = torch.ones_like(frame) if mesh is None else mesh
+    return Seen(picture, torch.maximum(frame, 1 - mesh), torch.zeros_like(frame), mesh)
+
+
+def test_on_its_own_face_a_pair_is_where_it_was() -> None:
+    one = seen()
+    layer = WornGlasses.taken(one, face(), MODEL).drawn(face(), SIZE)
+    assert (layer[:, 3:] - one.hidden).abs().mean() < 0.01
+    on = layer[0, 3] > 0.95
+    assert (layer[0, :3, on] - FRAME[:, None]).abs().max() < 0.1
+    assert layer[..., int(0.75 * SIZE) :, :].abs().max() == 0
+
+
+def test_a_pair_goes_with_the_face() -> None:
+    glasses = WornGlasses.taken(seen(), face(), MODEL)
+    straight, small, tilted = (glasses.drawn(one, SIZE)[0, 3] for one in (face(), face(scale=0.2), face(roll=90.0)))
+    assert abs(float(straight.sum() / small.sum()) - 4) < 0.2
+    rows, columns = straight.sum(1), straight.sum(0)
+    assert (rows > 1).sum() < 0.6 * (columns > 1).sum()
+    assert (tilted.sum(1) > 1).sum() > 1.5 * (tilted.sum(0) > 1).sum()
+
+
+def test_what_the_mesh_does_not_show_is_mirrored() -> None:
+    x, _ = grid(face())
+    cut = seen((x < 0.45).float()[None, None])
+    whole, mended = (WornGlasses.taken(one, face(), MODEL).drawn(face(), SIZE)[:, 3:] for one in (seen(), cut))
+    assert ((mended - whole).abs() > 0.5).float().mean() < 0.002
+
+
+def test_of_a_turned_face_the_near_half_is_taken() -> None:
+    one = seen()
+    x, _ = grid(face())
+    hidden = one.hidden * (x < 0)
+    layers = [
+        WornGlasses.taken(Seen(one.picture, hidden, one.rims, one.mesh), face(yaw), MODEL).layer[:, 3:]
+        for yaw in (0.0, 35.0)
+    ]
+    left, right = (layers[1] > 0.5).float().chunk(2, 3)
+    assert (layers[0].chunk(2, 3)[1] > 0.5).float().mean() < 0.01
+    assert (left - right.flip(3)).abs().mean() < 0.02 and right.mean() > 0.05
+
+
+def test_one_pair_is_enough() -> None:
+    layer, one = torch.full((1, 4, SIZE, SIZE), 0.5), seen()
+    assert unless_in_front(layer, one.hidden, face(), MODEL)[:, 3:].max() == 0
+    assert torch.equal(unless_in_front(layer, torch.zeros_like(one.hidden), face(), MODEL), layer)
+
+
+def test_frames_take_the_brightness_of_the_face_but_black_stays() -> None:
+    layer = torch.tensor([0.5, 0.5, 0.5, 1.0]).view(1, 4, 1, 1).repeat(1, 1, 4, 8)
+    layer[:, :3, :, 4:] = 0
+    source, target = (torch.tensor([light, 0.0, 0.0]).view(1, 3, 1, 1) for light in (0.8, 0.6))
+    color = ColorMatch(source=source, target=target, gain=torch.ones_like(source))
+    over = laid_over(torch.ones(1, 3, 4, 8), layer, color)
+    assert 0.2 < float(over[0, 0, 0, 0]) < 0.45 and over[..., 4:].max() < 1e-3
+    layer[:, 3:] = 0
+    assert laid_over(torch.ones(1, 3, 4, 8), layer, color).min() == 1
