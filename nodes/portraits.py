@@ -13,6 +13,7 @@ from .finding import analyzed, person
 from .host import Progress
 from .pictures import frames
 from .sources import source_map
+from .telling import note
 
 if TYPE_CHECKING:
     from ..fsgan_core.faces import FaceSequence
@@ -57,12 +58,15 @@ def portrayed(source: Any, target: Clip, models: Models, progress: Progress, giv
         ValueError: it is no portrait, where a full picture is wanted.
         NoFaceError: it shows no face.
     """
+    from ..fsgan_core.evaluation.cut_heads import told_cut
     from ..fsgan_core.evaluation.reference import single_view
     from ..fsgan_core.pipeline import ReenactOptions, reenact, reenact_crops
     from ..fsgan_core.timeline import frames_of
 
     if given.get("framing", FULL) == CROP:
         views, options = source_map(source, models, progress), ReenactOptions(size=given.get("crop_size", 512))
+        if words := told_cut(views, models.face_model):
+            note(words)
 
         def draw(face: FaceSequence) -> Iterator[Rendered]:
             return reenact_crops(views, face, models, options, frames_of(target, face))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import MediaError
+from ..evaluation.cut_heads import told_cut
 from ..evaluation.gaps import told_gap
 from ..evaluation.identity import load_if_installed
 from ..evaluation.inspection import Inspector
@@ -58,6 +59,14 @@ def tell_of_gaps(faces: Sequence[FaceSequence], source: AppearanceMap, quality: 
     """Say that the target looks where no source picture does, unless the measures of a report will."""
     if quality is None and (words := told_gap(faces, source.poses)):
         print(f"note: {words}")
+
+
+def tell_of_cut(source: AppearanceMap, models: Models) -> list[str]:
+    """Say that no picture shows the source's whole head, where its surroundings are drawn; the words are returned."""
+    words = told_cut(source, models.face_model)
+    if words:
+        print(f"note: {words}")
+    return [words] if words else []
 
 
 def tell_of_source(source: AppearanceMap, models: Models) -> list[str]:

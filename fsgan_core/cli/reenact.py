@@ -25,7 +25,7 @@ from ..timeline import Draw, frames_of, in_time
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, file_path, read_options
-from .quality import add_report, quality_of, tell_of_gaps, write_report
+from .quality import add_report, quality_of, tell_of_cut, tell_of_gaps, write_report
 from .subjects import (
     TENSORS,
     add_choice,
@@ -143,6 +143,7 @@ def _drawing(
     """What is shown while the target shows no face, how the others are drawn, the source, and what was said of it."""
     if args.crop:
         source, told = source_map(args, models)
+        told += tell_of_cut(source, models)
         black = Image(np.zeros((options.size, options.size, 3), np.uint8))
         return black, lambda face: reenact_crops(source, face, models, options, motion.frames(face)), source, told
     image, landmarks = source_picture(args, models)

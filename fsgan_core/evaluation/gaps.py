@@ -13,6 +13,8 @@ from ..ops.controls import Controls
 
 FAR = 35.0
 """Degrees from which on about half of a face is guessed."""
+_SHOWS = 25.0
+"""Degrees from which on the side of an edited face that comes into sight is stretched from little skin."""
 _SHARE = 0.2
 """Share of a clip's frames from which on that is worth a word."""
 
@@ -38,6 +40,9 @@ def far_apart(gaps: Sequence[float]) -> str:
 def overturned(controls: Controls) -> str:
     """What to say of a face that is to turn far from its own picture; nothing of small turns."""
     turn = hypot(controls.yaw, controls.pitch)
-    if turn <= FAR:
+    if turn <= _SHOWS:
         return ""
-    return f"the face turns by {turn:.0f} degrees, so that half of it is guessed; ask for less yaw and pitch"
+    outcome = (
+        "half of it is guessed" if turn > FAR else "the side that comes into sight is soft and lacks arms of glasses"
+    )
+    return f"the face turns by {turn:.0f} degrees, so that {outcome}; ask for less yaw and pitch"

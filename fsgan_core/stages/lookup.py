@@ -22,9 +22,9 @@ _ASTRAY = (0.02, 0.06)
 all believed."""
 _HARDLY = 0.05
 """Levels of detail that nobody misses."""
-_EVEN, _GROWTH, _COARSEST = 0.8, 1.3, 3.0
+_SOFTER, _OWN_SOFTER = (0.8, 1.3, 3.0), (0.3, 2.6, 4.5)
 """Unevenness up to which pixels are drawn as they are, and beyond which each doubling takes so many more levels of
-detail away, and how many at most."""
+detail away, and how many at most. In a face's own picture no blending hides that a brow goes on as a line."""
 _TURNING = (0.1, 0.25)
 """Growths of the cosine to the camera up to which a place does not count as turned into sight, and from which on it
 does."""
@@ -56,15 +56,17 @@ def lookup(view: View, before: Tensor, after: Tensor, model: FaceModel, own: boo
     return torch.lerp(view.landmarks[..., :2], view.safe, revealed), trust, other
 
 
-def stretched(view: View, places: Tensor, vertices: Tensor, model: FaceModel) -> Tensor:
+def stretched(view: View, places: Tensor, vertices: Tensor, model: FaceModel, inside: bool) -> Tensor:
     """Levels of detail ``(1, 478, 1)`` that a view lacks at vertices ``(1, 478, 3)`` that turn into sight.
 
-    They are those by which its ``places (1, 478, 2)`` are stretched more one way than the other.
+    They are those by which its ``places (1, 478, 2)`` are stretched more one way than the other. ``inside``
+    says whether the face is drawn into its own picture.
     """
+    even, growth, coarsest = _OWN_SOFTER if inside else _SOFTER
     own, wanted = (vertex_facing(one, model.triangles).clamp_min(0) for one in (view.landmarks, vertices))
     turned = ((wanted - own - _TURNING[0]) / (_TURNING[1] - _TURNING[0])).clamp(0, 1)
-    uneven = unevenness(places, vertices, model.triangles) - _EVEN
-    return (turned * (_GROWTH * uneven).clamp(0, _COARSEST))[..., None]
+    uneven = unevenness(places, vertices, model.triangles) - even
+    return (turned * (growth * uneven).clamp(0, coarsest))[..., None]
 
 
 def followed(composed: Tensor, direct: Tensor) -> Tensor:

@@ -54,9 +54,10 @@ def warp(
     total = grid
     for before, draw in zip(path[-2:0:-1], draws[:0:-1], strict=True):
         total = compose(carried(before[..., :2], model.triangles, draw, grid), total)
-    places, trust, other = lookup(view, path[0], path[-1], model, own=anchor is not None)
+    own = anchor is not None
+    places, trust, other = lookup(view, path[0], path[-1], model, own)
     twin = torch.cat((view.landmarks[..., :2], other), -1)[:, model.mirror]
-    uneven = stretched(view, places, path[-1], model) if gap > _STILL else torch.zeros_like(trust)
+    uneven = stretched(view, places, path[-1], model, own) if gap > _STILL else torch.zeros_like(trust)
     folds = unfolded(view, target, model)
     values = torch.cat((places, trust, twin, uneven, folds, model.mean[None]), -1)
     outside = functional.pad(base.flow(grid), (0, 0, 0, 0, 0, 9))
@@ -82,7 +83,7 @@ def warp(
         steps=steps,
         start=start,
         base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
-        own=anchor is not None,
+        own=own,
     )
 
 

@@ -46,7 +46,13 @@ def test_a_few_frames_are_not_worth_a_word():
 
 
 @pytest.mark.parametrize(
-    ("turn", "told"), [({"yaw": 30}, ""), ({"yaw": -30, "pitch": 25}, "by 39 degrees"), ({"smile": 1}, "")]
+    ("turn", "told"),
+    [
+        ({"yaw": 25}, ""),
+        ({"yaw": 30}, "by 30 degrees, so that the side that comes into sight is soft"),
+        ({"yaw": -30, "pitch": 25}, "by 39 degrees, so that half of it is guessed"),
+        ({"smile": 1}, ""),
+    ],
 )
 def test_a_turn_that_no_picture_shows_is_told(turn, told):
     said = overturned(Controls(**turn))
