@@ -19,6 +19,7 @@ from ..ops.expressions import readings
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize, sample
 from ..ops.head_mesh import Placement
+from ..ops.landmarks import LIPS_OUTER
 from ..ops.lowpass import weighted_lowpass
 from ..ops.masks import bounding_boxes, smoothstep
 from .views import View
@@ -38,8 +39,9 @@ _BROAD = 0.11
 """Standard deviation of what stays: light and colour around a crease; in the same unit."""
 _FINE = 2
 """Creases are looked at in so many pixels per pixel of the field."""
-_SLIGHT, _DEEPEST = 0.15, 1.2
-"""Logarithms of light: what a crease hardly differs by from what is around it, and the most that it may."""
+_SLIGHT, _TEXTURE, _DEEPEST, _BULGE = 0.15, 0.06, 1.2, 0.5
+"""Logarithms of light: what a crease hardly differs by from what is around it, what is texture of the skin, the most
+that a crease may differ by; and how far skin that bulges beside it counts."""
 
 
 def unfolded(view: View, target: Placement, model: FaceModel) -> Tensor:
@@ -92,7 +94,9 @@ def _creases(image: Tensor, share: Tensor, scale: float, step: int) -> Tensor:
     around = weighted_lowpass(level, trust, _BROAD * scale, grid)
     # Once more without what is a crease, else it would darken what it is compared with.
     trust = trust / (1 + ((level - around).mean(1, keepdim=True) / _SLIGHT).square())
-    return (level - weighted_lowpass(level, trust, _BROAD * scale, grid)).clamp(-_DEEPEST, _DEEPEST)
+    change = (level - weighted_lowpass(level, trust, _BROAD * scale, grid)).clamp_min(-_DEEPEST)
+    change = torch.where(change > 0, _BULGE * change, change)
+    return change * (change.square() / (change.square() + _TEXTURE**2))
 
 
 def _moustache(view: View) -> Tensor:
@@ -120,4 +124,5 @@ def _zones(model: FaceModel) -> tuple[Tensor, Tensor]:
         across = beside[torch.arange(len(beside)), nearest, 0]
         inside.append((across * line[0, 0] < 0) & (model.mean[:, 1] < model.mean[61, 1]))
     zone, within = torch.stack(zones), torch.stack(inside)
+    zone[:, list(LIPS_OUTER)] *= 0.5  # a mouth's corners are dark at rest too
     return zone * ~within, zone * within

@@ -18,6 +18,8 @@ from .views import View
 
 _EDGE = 0.006
 """Beside a lid its wet rim and lashes are seen instead of the eye; in distances between the outer eye corners."""
+_SHADOW, _CORNER = 0.035, (0.12, 0.24, 0.22)
+"""How far down the upper lid's shadow reaches, in the same unit; how much darker a white is in corners, by colour."""
 _SLANT = 0.1
 """Least share of its area from the front that an eye is taken to show."""
 
@@ -32,7 +34,7 @@ def behind_lids(view: View, target: Placement, places: Tensor, region: int) -> t
         region: :data:`~fsgan_core.stages.openings.RIGHT` or ``LEFT``.
 
     Returns:
-        where it is found in the view ``(1, 2, H, W)``; the white's colour ``(1, 3, 1, 1)``; how far that is needed
+        where it is found in the view ``(1, 2, H, W)``; colours ``(1, 3, H, W)`` of a white; how far they are needed
         ``(1, 1, H, W)``, in [0, 1].
     """
     before, after = _Eye(view.placement, region), _Eye(target, region)
@@ -48,7 +50,19 @@ def behind_lids(view: View, target: Placement, places: Tensor, region: int) -> t
     iris = smoothstep((1 - torch.hypot(x, y) / before.radius) / 0.1 + 0.5)
     found = torch.hypot(across, along) / before.radius
     bare = (1 - iris) * smoothstep((torch.hypot(x, y) / before.radius - found) / 0.1) * smoothstep((1.1 - found) / 0.12)
-    return before.pixels(torch.stack((across, along)))[None], _white(view, before), bare[None, None]
+    white = _white(view, before) * _shade((x / width.clamp_min(1e-3)).abs(), y + after.room(x)[0])
+    return before.pixels(torch.stack((across, along)))[None], white, bare[None, None]
+
+
+def _shade(aside: Tensor, below: Tensor) -> Tensor:
+    """Light of an eyeball ``(3, H, W)``: darker and redder towards its corners, and in the shadow of the upper lid.
+
+    Args:
+        aside: how far towards a corner, from 0 in the iris' middle to 1.
+        below: distance from the upper lid.
+    """
+    corner, lid = smoothstep((aside - 0.3) / 0.7), smoothstep((_SHADOW - below) / _SHADOW)
+    return (1 - aside.new_tensor(_CORNER)[:, None, None] * corner) * (1 - 0.3 * lid)
 
 
 def _white(view: View, eye: _Eye) -> Tensor:

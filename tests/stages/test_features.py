@@ -146,6 +146,20 @@ def test_places_behind_lids_are_those_of_the_source_where_nothing_moves():
     assert bare[part].max() < 1e-3
 
 
+def test_a_made_up_white_is_round_and_in_the_shadow_of_its_lid():
+    source = face()
+    view, target = prepare(picture(source), source, MODEL), place(MODEL.mean, source[None])
+    _, white, _ = behind_lids(view, target, identity(SIZE, SIZE, source), LEFT)
+    upper, lower, corner = (source[number, :2] for number in (386, 374, 263))
+
+    def at(spot):
+        return white[0, :, int(spot[1]), int(spot[0])]
+
+    middle = torch.lerp(upper, lower, 0.8)
+    assert (at(torch.lerp(middle, corner, 0.8)) < 0.97 * at(middle)).all()
+    assert (at(upper) < 0.85 * at(middle)).all()
+
+
 def test_an_opened_mouth_is_dark_below_drawn_teeth():
     source, target = face(), face(jawOpen=0.8)
     result = drawn(source, target).mean(1)[0]
