@@ -201,3 +201,24 @@ def test_proportions_are_the_sources_and_the_motion_is_the_targets(model, share)
     assert off < 0.02
     if share == 1:
         assert off < 0.5 * ((theirs - wanted)[..., :2].norm(dim=-1) / 90).mean().item()
+
+
+def brow_moves(model, heights, parts="all"):
+    """How far the source's right brow moves where the target's is lifted by so much, in canonical units."""
+    brow = [105, 66, 107, 52, 65]
+    target = face(model, seed=5).expand(len(heights), -1, -1).clone()
+    target[:, brow, 1] -= 90.0 * torch.tensor(heights)[:, None]
+    result = M.transfer(model, face(model, seed=6, scale=90.0), target, parts=parts, travel=0.0)
+    shape = place(model.mean, result).shape
+    return -(shape[:, brow, 1] - shape[:1, brow, 1]).mean(1)
+
+
+def test_a_brow_that_the_model_explains_badly_moves_all_the_way(model):
+    heights = [0.0] * 5 + [0.01, 0.02, 0.03, 0.04] + [0.05] * 6
+    assert brow_moves(model, heights)[-1].item() == pytest.approx(0.05, rel=0.15)
+    assert brow_moves(model, heights, "mouth")[-1].abs().item() < 0.01
+
+
+def test_what_the_model_does_not_explain_is_calmed(model):
+    moved = brow_moves(model, [0.0, 0.04] * 8)[4:-4]
+    assert moved.diff().abs().max().item() < 0.02
