@@ -175,7 +175,7 @@ def segmented(one: FaceCrop, models: Models) -> FaceCrop:
     face, layer = models.segmentation(one.target, one.points), one.glasses
     mask = face * needed(one.drawn, "reenactment").mask
     if layer is not None:
-        layer = unless_in_front(layer, 1 - face, one.points, models.face_model)
+        layer, mask = unless_in_front(layer, mask, 1 - face, one.points, models.face_model)
     if one.aim.mask is not None:
         by_hand = crop_mask(one.aim.mask.values, one.box).to(mask)
         mask = (union if one.aim.beyond else subtract)(mask, by_hand)

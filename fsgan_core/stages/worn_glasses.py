@@ -17,7 +17,7 @@ from ..ops.face_model import FaceModel, poses
 from ..ops.flow import sample
 from ..ops.geometry import inverse_2x2
 from ..ops.masks import smoothstep
-from ..ops.pooling import box_mean
+from ..ops.pooling import box_max, box_mean
 from .glasses_plane import GlassesPlane
 from .lenses import CENTRE, HALF
 
@@ -35,6 +35,8 @@ _EYES, _OWN = (0.45, -0.15, 0.25), (0.04, 0.09)
 """The part around the eyes (how far aside, from and down to which height), and shares of it that are hidden: by
 nothing; by something."""
 
+_BROAD = 0.18
+"""Width of the broadest frame, in distances between the outer eye corners; what is broader is a dark lens."""
 _GAIN = (0.7, 1.15)
 """How much darker and brighter glasses may become with their new face (OKLab)."""
 
@@ -103,21 +105,33 @@ class WornGlasses:
         return result
 
 
-def unless_in_front(layer: Tensor, hidden: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
-    """The layer, not seen if something is in front of a face's eyes, such as glasses of its own: one pair is enough.
+def unless_in_front(
+    layer: Tensor, mask: Tensor, hidden: Tensor, landmarks: Tensor, model: FaceModel
+) -> tuple[Tensor, Tensor]:
+    """One pair is enough: no layer if something is in front of a face's eyes, such as glasses of its own.
+
+    Behind dark lenses the source shows no eyes. Where they are left out, the face's own stay.
 
     Args:
         layer: ``(1, 4, S, S)`` colours and opacity.
+        mask: ``(1, 1, S, S)`` where the source's face is drawn.
         hidden: ``(1, 1, S, S)`` how much of each pixel of the crop is not face.
         landmarks: ``(1, 478, 3)`` in its pixels.
         model: the face model.
+
+    Returns:
+        layer and mask.
     """
     at, places = GlassesPlane(model)(landmarks), _places(landmarks)[..., ::8, ::8]
     pixels = torch.einsum("bij,bjhw->bihw", at[..., :2], places) + at[..., 2:, None]
     eyes = (places[:, :1].abs() < _EYES[0]) & (places[:, 1:] > _EYES[1]) & (places[:, 1:] < _EYES[2])
     share = (sample(hidden, pixels) * eyes).sum() / eyes.sum()
-    seen = 1 - smoothstep((share - _OWN[0]) / (_OWN[1] - _OWN[0]))
-    return torch.cat((layer[:, :3], seen * layer[:, 3:]), 1)
+    left_out = smoothstep((share - _OWN[0]) / (_OWN[1] - _OWN[0])) * layer[:, 3:]
+    if not left_out.any():
+        return layer, mask
+    reach = int(_BROAD * float(at[0, :, 0].norm())) | 1
+    lenses = box_max(1 - box_max(1 - left_out, reach), reach + 2 * (reach // 4))
+    return torch.cat((layer[:, :3], layer[:, 3:] - left_out), 1), mask * (1 - lenses)
 
 
 def laid_over(picture: Tensor, layer: Tensor, color: ColorMatch) -> Tensor:

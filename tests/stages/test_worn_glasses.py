@@ -74,9 +74,22 @@ def test_of_a_turned_face_the_near_half_is_taken() -> None:
 
 
 def test_one_pair_is_enough() -> None:
-    layer, one = torch.full((1, 4, SIZE, SIZE), 0.5), seen()
-    assert unless_in_front(layer, one.hidden, face(), MODEL)[:, 3:].max() == 0
-    assert torch.equal(unless_in_front(layer, torch.zeros_like(one.hidden), face(), MODEL), layer)
+    one, mask = seen(), torch.ones(1, 1, SIZE, SIZE)
+    layer = WornGlasses.taken(one, face(), MODEL).drawn(face(), SIZE)
+    less, kept = unless_in_front(layer, mask, one.hidden, face(), MODEL)
+    assert less[:, 3:].max() == 0 and torch.equal(kept, mask)
+    less, kept = unless_in_front(layer, mask, torch.zeros_like(mask), face(), MODEL)
+    assert torch.equal(less, layer) and torch.equal(kept, mask)
+
+
+def test_behind_dark_lenses_that_are_left_out_a_face_keeps_its_eyes() -> None:
+    one, mask = seen(), torch.ones(1, 1, SIZE, SIZE)
+    x, y = grid(face())
+    lens = ((x.abs() - 0.35).abs().maximum(1.2 * (y - 0.05).abs()) < 0.24).float()[None, None]
+    layer = torch.cat((one.picture, torch.maximum(lens, one.hidden)), 1)
+    less, kept = unless_in_front(layer, mask, one.hidden, face(), MODEL)
+    assert less[:, 3:].max() == 0 and kept[lens > 0].max() == 0
+    assert kept[..., int(0.7 * SIZE) :, :].min() == 1 and kept[0, 0, SIZE // 2, SIZE // 2] == 1
 
 
 def test_frames_take_the_brightness_of_the_face_but_black_stays() -> None:
