@@ -46,10 +46,13 @@ MODEL = load_face_model()
 def main() -> None:
     """Print the tables and write the sheets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training material")
+    parser.add_argument("--data", type=Path, help="folder of the training material; without it nothing is measured")
     parser.add_argument("--output", type=Path, help="folder for the sheets")
     parser.add_argument("--count", type=int, default=96, help="samples of each network")
     args = parser.parse_args()
+    if args.data is None:
+        print("left out: it needs --data FOLDER, the training material")
+        return
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     faces = segmentation_samples.read_labelled(args.data, "test", MODEL, 0)

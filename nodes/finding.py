@@ -106,5 +106,7 @@ def person(analysis: Analysis, what: str) -> FaceSequence:
     from ..fsgan_core.stages.selection import select
 
     if not analysis.faces:
-        raise NoFaceError(f"found no face in the {what}; connect a picture that shows one, larger or less covered")
+        raise NoFaceError(
+            f"found no face in the {what}; connect a picture that shows one, larger, upright or less covered"
+        )
     return max(select(analysis, "largest"), key=len)

@@ -84,7 +84,9 @@ def picture_clips(images: Tensor, rule: str | int, models: Models, progress: Pro
 
     analysis = analyzed(images, "pictures", models, progress)
     if not analysis.faces:
-        raise NoFaceError("found no face in the source; connect a picture that shows one, larger or less covered")
+        raise NoFaceError(
+            "found no face in the source; connect a picture that shows one, larger, upright or less covered"
+        )
     pixels = frames(images)
     found = {face.track.start: face for face in select(analysis, rule)}
     clips: Clips = [

@@ -46,6 +46,9 @@ class Input:
     @property
     def notes(self) -> list[str]:
         """What is wrong with the file, as far as it was read."""
+        if self.image is not None and self.image.count > 1:
+            few = f"{self.path} holds {self.image.count} pictures, of which the first is used"
+            return [f"{few}; a GIF or a video is used whole"]
         damage = self.video.damage if self.video else ""
         return [f"{self.path} {damage}"] if damage else []
 

@@ -69,7 +69,7 @@ def measured(item: Input, models: Models, args: argparse.Namespace) -> Analysis:
     for words in item.notes:
         print(f"note: {words}")
     if not analysis.faces:
-        raise NoFaceError(f"found no face in {item.path}; name one that shows a face, larger or less covered")
+        raise NoFaceError(f"found no face in {item.path}; name one that shows a face, larger, upright or less covered")
     return analysis
 
 

@@ -32,12 +32,14 @@ class Image:
         alpha: uint8 ``(H, W)`` opacity, or None where the picture is opaque.
         icc: colour profile of ``frame``, None means sRGB.
         exif: what the camera said, without orientation and thumbnail.
+        count: how many pictures its file holds; this is the first.
     """
 
     frame: Frame
     alpha: NDArray[np.uint8] | None = None
     icc: bytes | None = None
     exif: bytes | None = None
+    count: int = 1
 
     def __post_init__(self) -> None:
         checked_frame(self.frame)
@@ -65,7 +67,9 @@ def read_image(path: Path | str) -> Image:
     with opened_picture(Path(path)) as picture:
         # Notes first: to turn a picture is to drop them.
         exif = kept_exif(picture)
-        return Image(*decode_picture(picture), exif)
+        # A phone's JPEG often brings a small depth or brightness map along (MPO), which is no other picture.
+        count = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+        return Image(*decode_picture(picture), exif, count)
 
 
 def write_image(

@@ -25,6 +25,10 @@ LARGEST_PICTURE = 150_000_000
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM")
 """Formats that are tried: those that know themselves by their first bytes and run no other program."""
 
+_PHONE_FORMATS = dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"), "HEIC")
+_PHONE_FORMATS |= dict.fromkeys((b"avif", b"avis"), "AVIF")
+"""What phones write, by the brand in the first bytes. AVIF is read where Pillow can."""
+
 DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
 """What Pillow raises for files that are not as they should be."""
 
@@ -61,9 +65,23 @@ def opened_picture(path: Path) -> Iterator[Pillow.Image]:
             limit = LARGEST_PICTURE // 1_000_000
             raise MediaError(f"{path} has more than {limit} million pixels; make it smaller") from error
         except UnidentifiedImageError as error:
+            _refuse_phone_formats(path)
             raise NoPictureError(f"{path} is not a picture in a known format; convert it to PNG or JPEG") from error
         except DAMAGE as error:
             raise MediaError(f"{path} is damaged ({error}); get or save it again") from error
+
+
+def _refuse_phone_formats(path: Path) -> None:
+    """Name a picture in a video's clothes, of which a video reader would show a tile at most.
+
+    Raises:
+        MediaError: it is one.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+    name = _PHONE_FORMATS.get(head[8:]) if head[4:8] == b"ftyp" else None
+    if name:
+        raise MediaError(f"{path} is a {name} picture, which cannot be read here; save it as JPEG or PNG")
 
 
 def is_picture(path: Path) -> bool:

@@ -20,6 +20,7 @@ from ..streams import Frame
 from ..words import plural
 from .extent import Extent
 from .files import check_input
+from .image import WRITABLE
 from .picture import LARGEST_PICTURE, is_picture
 from .pixels import colour_of, orientation_of, to_frame
 
@@ -169,6 +170,8 @@ def is_video(path: Path | str) -> bool:
     try:
         Video(path)
     except MediaError as error:
+        if path.suffix.lower() in WRITABLE:
+            raise MediaError(f"{path} holds no picture, though it is named as one; get or save it again") from error
         raise MediaError(f"{error} and it is no picture") from error
     return True
 

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms
 
+from fsgan_core.cli.clips import opened
 from fsgan_core.errors import MediaError
-from fsgan_core.media import Image, read_image, write_image
+from fsgan_core.media import Image, is_video, read_image, write_image
 from fsgan_core.media.image import WRITABLE
 from fsgan_core.media.picture import LARGEST_PICTURE, is_picture
 
@@ -225,6 +226,11 @@ def test_damaged_truncated_and_foreign_files_are_told_in_one_line(tmp_path):
         "renamed.png": (b"just text, no picture", "not a picture"),
         "vector.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
         "empty.png": (b"", "empty"),
+        "phone.heic": (
+            b"\0\0\0\x18ftypheic" + bytes(400),
+            "is a HEIC picture, which cannot be read here; save it as JPEG",
+        ),
+        "phone.jpg": (b"\0\0\0\x18ftypmif1" + bytes(400), "is a HEIC picture"),
     }
     for name, (content, words) in cases.items():
         (tmp_path / name).write_bytes(content)
@@ -232,6 +238,35 @@ def test_damaged_truncated_and_foreign_files_are_told_in_one_line(tmp_path):
             read_image(tmp_path / name)
         assert "\n" not in str(told.value)
         assert name in str(told.value)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png", ".tif"])
+def test_of_several_pictures_the_first_is_read_and_that_is_said(tmp_path, suffix):
+    path = tmp_path / f"several{suffix}"
+    first, *others = [Pillow.fromarray(np.roll(smooth(), 3 * n, 1)) for n in range(3)]
+    first.save(path, save_all=True, append_images=others, lossless=True)
+    found = read_image(path)
+    assert found.count == 3 and np.array_equal(found.frame, smooth())
+    (note,) = opened(path).notes
+    assert "holds 3 pictures, of which the first is used" in note
+
+
+def test_the_map_beside_a_phones_picture_is_not_counted(tmp_path):
+    Pillow.fromarray(smooth()).save(
+        tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[Pillow.new("L", (9, 9))]
+    )
+    assert read_image(tmp_path / "phone.jpg").count == 1
+
+
+def test_a_phone_picture_is_no_video_and_text_is_neither(tmp_path):
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(400))
+    (tmp_path / "text.jpg").write_bytes(b"just text, no picture")
+    for name, words in (
+        ("phone.heic", "is a HEIC picture"),
+        ("text.jpg", "holds no picture, though it is named as one"),
+    ):
+        with pytest.raises(MediaError, match=words):
+            is_video(tmp_path / name)
 
 
 def test_the_content_decides_not_the_suffix(tmp_path):
