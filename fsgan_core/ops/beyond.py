@@ -12,8 +12,8 @@ from .pooling import summed
 
 _BAND = 0.04
 """Depth inside the border of what is continued. All lengths are relative to the side of the result."""
-_NEAR = 0.03
-"""Distance from the border over which fine detail, mirrored, fades."""
+_NEAR, _HEAD_NEAR = 0.03, 0.07
+"""Distance from the border over which fine detail, mirrored, fades: around a head, and within it, where it is hair."""
 _BLURS = (0.3, 0.16, 0.08, 0.04, 0.02)
 """Widths of the blurs, each full three times as far beyond the border."""
 _SOFT = 0.12
@@ -52,8 +52,11 @@ def continued(picture: Tensor, flow: Tensor, head: Tensor) -> Tensor:
     share = _share(head * (_GRID / side), _GRID)
     # Cubed, so that little of what lies at the head's edge colours either.
     around, within = (_filled(repeated, edge * part**3, away) for part in (1 - share, share))
-    filled = resize(torch.lerp(around, within, share), side, side)
-    return torch.lerp(image, filled, (beyond / _NEAR).clamp(max=1))
+    near = _NEAR + (_HEAD_NEAR - _NEAR) * share
+    filled, near = resize(torch.cat((torch.lerp(around, within, share), near), 1), side, side).split(
+        (around.shape[1], 1), 1
+    )
+    return torch.lerp(image, filled, (beyond / near).clamp(max=1))
 
 
 def _share(head: Tensor, side: int) -> Tensor:
