@@ -16,7 +16,7 @@ from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
 from ..ops.face_model import FaceModel, poses
 from ..ops.flow import sample
 from ..ops.geometry import inverse_2x2
-from ..ops.masks import smoothstep
+from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max, box_mean
 from .glasses_plane import GlassesPlane
 from .lenses import CENTRE, HALF
@@ -143,7 +143,12 @@ def laid_over(picture: Tensor, layer: Tensor, color: ColorMatch) -> Tensor:
         color: what the face was matched with.
     """
     gain = (color.target[:, :1] / color.source[:, :1].clamp_min(0.05)).clamp(*_GAIN)
-    return torch.lerp(picture, oklab_to_srgb(gain * srgb_to_oklab(layer[:, :3])).clamp(0, 1), layer[:, 3:])
+    left, top, right, bottom = bounding_boxes(layer[:, 3:])[0].tolist()
+    part = (..., slice(top, bottom), slice(left, right))
+    glasses, opacity = layer[part].split((3, 1), 1)
+    result = picture.clone()
+    result[part] = torch.lerp(picture[part], oklab_to_srgb(gain * srgb_to_oklab(glasses)).clamp(0, 1), opacity)
+    return result
 
 
 def _places(like: Tensor) -> Tensor:
