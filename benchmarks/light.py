@@ -82,7 +82,7 @@ def main() -> None:
 
 def methods() -> dict[str, Blend]:
     """What is compared."""
-    bare = BlendOptions(color=False, light=0.0)
+    bare = BlendOptions(color=False, light=0.0, fineness=0.0)
     return {
         "paste under the soft mask": _ours(FeatherBlender(bare)),
         "plain Poisson (Perez)": _ours(PoissonBlender(PLAIN_POISSON)),

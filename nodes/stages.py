@@ -185,7 +185,7 @@ class BlendFaces(host.Node):
             category=CATEGORY,
             description="Join every face to its crop: poisson, multiband or feather, after matching colour and light.",
             search_aliases=["poisson blending", "seamless clone", "color match", "fsgan"],
-            inputs=[_crops(), *widgets.blending(advanced=False)],
+            inputs=[_crops(), *widgets.blending(advanced=False), widgets.fineness()],
             outputs=_outputs("The finished crops"),
         )
 

@@ -50,6 +50,7 @@ class SwapImage(host.Node):
                 widgets.measure(),
                 widgets.face_shape(0.0, advanced=True, optional=True),
                 widgets.delight(),
+                widgets.fineness(),
             ],
             outputs=[
                 widgets.output(host.io.Image, "image", "The target with the source's face; as many as came in."),
@@ -102,6 +103,7 @@ class SwapVideo(host.Node):
                 widgets.measure(),
                 widgets.face_shape(0.0, advanced=True, optional=True),
                 widgets.delight(),
+                widgets.fineness(),
             ],
             outputs=[
                 widgets.output(host.io.Video, "video", "The target with the source's face, its times and its sound."),

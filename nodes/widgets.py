@@ -198,6 +198,12 @@ def blending(advanced: bool = True) -> list[io.Input]:
     ]
 
 
+def fineness() -> io.Input:
+    """How far a face becomes as soft and grainy as its target."""
+    text = "How much of the target's blur and grain the face takes over, 0 to 1; nothing is sharpened."
+    return number("match_fineness", 1.0, (0.0, 1.0, 0.05), text, advanced=True, optional=True)
+
+
 def blended(models: ModelSet | None, backend: str, given: dict[str, Any], size: tuple[int, int] = FULL_HD) -> Models:
     """The stages for pictures of a size, blending as the values of :func:`blending` say."""
     from ..fsgan_core.stages.blending import BlendOptions
@@ -207,7 +213,11 @@ def blended(models: ModelSet | None, backend: str, given: dict[str, Any], size: 
     loaded = stages(asked, size, head=bool(given.get("face_shape")))
     return loaded.with_blending(
         BlendOptions(
-            mode=given["gradients"], color=given["match_color"], light=given["match_light"], feather=given["feather"]
+            mode=given["gradients"],
+            color=given["match_color"],
+            light=given["match_light"],
+            fineness=given.get("match_fineness", 1.0),
+            feather=given["feather"],
         )
     )
 

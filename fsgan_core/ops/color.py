@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .fineness import estimate_fineness
 from .pooling import summed
 from .relighting import DARK, at_lightness, relit, saturation
 
@@ -76,22 +77,23 @@ def oklab_to_srgb(lab: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class ColorMatch:
-    """Colours moved from one skin to another; constant along a track, so that they do not flicker.
+    """Colours, and fineness, moved from one face to another; constant along a track, so that they do not flicker.
 
     Attributes:
         source: ``(B, 3)`` mean OKLab colour of the source's face, or ``(1, 3)`` for any batch.
         target: ``(B, 3)`` or ``(1, 3)`` mean of the target's.
         gain: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.relighting.relit`.
+        fineness: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.fineness.estimate_fineness`.
     """
 
     source: Tensor
     target: Tensor
     gain: Tensor
+    fineness: Tensor
 
     def mean(self) -> ColorMatch:
         """Return one mapping for all items, ``(1, 3)``: estimate on some frames of a track, apply to every frame."""
-        source, target, gain = (x.mean(0, keepdim=True) for x in (self.source, self.target, self.gain))
-        return ColorMatch(source=source, target=target, gain=gain)
+        return ColorMatch(**{name: value.mean(0, keepdim=True) for name, value in vars(self).items()})
 
     def moved(self, lab: Tensor) -> Tensor:
         """Map OKLab colours ``(B, 3, H, W)``."""
@@ -104,7 +106,7 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorM
     Both are robust: eyes, a beard or an occluder count less than skin. The contrast of a face as a share of its
     lightness is its own; it is moved half of the way to the target's, within bounds. Differences in saturation shrink
     with the skin's, to nothing in a black-and-white target, and where they vary more than the target's, as in coloured
-    light.
+    light. Fineness is measured as well.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1].
@@ -115,6 +117,7 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorM
         One mapping an item, in at least float32.
     """
     source, target, mask = widened(source, target, mask)
+    fineness = estimate_fineness(source, target, mask)
     larger = max(mask.shape[-2:])
     if larger > _FINE:
         # Statistics need no fine pixels, and a large crop would cost seconds.
@@ -128,7 +131,7 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorM
     # Of what is lighter than skin the difference stays, not the ratio: shine, and the white of an eye.
     lighter = contrast * (ours.mean[:, :1] + DARK) / (theirs.mean[:, :1] + DARK)
     gain = torch.cat((contrast, lighter, torch.minimum(saturated, plain).clamp(max=_COLOR)), 1)
-    return ColorMatch(source=ours.mean, target=theirs.mean, gain=gain)
+    return ColorMatch(source=ours.mean, target=theirs.mean, gain=gain, fineness=fineness)
 
 
 def apply_color_match(image: Tensor, match: ColorMatch) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..networks.membrane_net import MembraneNet
 from ..ops.color import ColorMatch, estimate_color_match, oklab_to_srgb, srgb_to_oklab, widened
+from ..ops.fineness import grained, softened
 from ..ops.light import border_membrane, low_frequencies
 from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
@@ -33,17 +34,19 @@ class BlendOptions:
     """match colours and contrast; constant along a track if the blender is given a ColorMatch"""
     light: Annotated[float, Range(0, 1)] = 1.0
     """how much of the target's low-frequency light is taken over"""
+    fineness: Annotated[float, Range(0, 1)] = 1.0
+    """how much of the target's blur and grain the face takes over, constant along a track; nothing is sharpened"""
     feather: Annotated[float, Range(0, 1)] = 0.08
     """width of the soft edge made inside the mask, in sides of the face; 0 takes the mask as it is"""
     exact: bool = False
-    """poisson: meet the target exactly at the border and do not feather; with color off and light 0 this is
-    the plain method, which bleeds where the two are lit differently"""
+    """poisson: meet the target exactly at the border and do not feather; with color off, light 0 and
+    fineness 0 this is the plain method, which bleeds where the two are lit differently"""
 
     def __post_init__(self) -> None:
         check_ranges(self)
 
 
-PLAIN_POISSON = BlendOptions(color=False, light=0.0, exact=True)
+PLAIN_POISSON = BlendOptions(color=False, light=0.0, fineness=0.0, exact=True)
 """Poisson image editing without the remedies, for comparison."""
 
 
@@ -63,7 +66,7 @@ class Blender(Protocol):
             source: ``(B, 3, H, W)`` the face, aligned with the target; only used where the mask is not 0.
             target: ``(B, 3, H, W)``.
             mask: ``(B, 1, H, W)``, soft or hard: the face.
-            color: colours of the track; None estimates them for every item.
+            color: colours and fineness of the track; None estimates them for every item.
 
         Returns:
             ``(B, 3, H, W)`` the finished picture in [0, 1] and the target's dtype; exactly the target where the mask
@@ -156,27 +159,37 @@ class OpenBlender(FloatBlender):
 def match_appearance(
     source: Tensor, target: Tensor, mask: Tensor, options: BlendOptions, color: ColorMatch | None = None
 ) -> Tensor:
-    """Bring the source into the target's colours and light as the options say.
+    """Bring the source into the target's colours, light and fineness as the options say.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1].
         target: ``(B, 3, H, W)`` in [0, 1].
         mask: ``(B, 1, H, W)``.
-        options: color and light are used.
-        color: see :class:`Blender`; ignored if ``options.color`` is off.
+        options: color, light and fineness are used.
+        color: see :class:`Blender`.
 
     Returns:
         ``(B, 3, H, W)``, meaningful where the mask is not 0.
     """
-    if not options.color and options.light == 0:
+    if not options.color and options.fineness == 0:
+        return _lit(source, target, mask, None, options.light)
+    match = color or estimate_color_match(source, target, mask)
+    blur, share, size = match.fineness.unbind(1)
+    face = softened(source, mask, options.fineness * blur)
+    face = _lit(face, target, mask, match if options.color else None, options.light)
+    return grained(face, target, options.fineness * share, size)
+
+
+def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None, light: float) -> Tensor:
+    """The source in the target's colours, if there is a match, and in some of its light."""
+    if match is None and light == 0:
         return source
     lab = srgb_to_oklab(source)
-    match = (color or estimate_color_match(source, target, mask)) if options.color else None
-    if options.light == 0 and match:
+    if light == 0 and match:
         return oklab_to_srgb(match.moved(lab))
     before, theirs = low_frequencies(source, target, mask)
     ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
-    return oklab_to_srgb(relit(lab, before, torch.lerp(ours, theirs, options.light), gain))
+    return oklab_to_srgb(relit(lab, before, torch.lerp(ours, theirs, light), gain))
 
 
 def _overlay(face: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def shaped(run: Nodes, target: Any, source: Any) -> Made:
 
 def ablation(run: Nodes, target: Any, several: Any) -> Made:
     """One view or several, pasted or blended."""
-    pasted = {"blending": "feather", "match_color": False, "match_light": 0.0}
+    pasted = {"blending": "feather", "match_color": False, "match_light": 0.0, "match_fineness": 0.0}
     four = [
         [
             run("SwapImage", target=target, source=several, views=views, **how)[0][0]

@@ -113,6 +113,7 @@ def test_defaults_are_the_core_s(nodes: dict[str, Any]) -> None:
     assert default(still, "views") == ("closest" if swap.closest else "interpolate")
     assert (default(still, "gradients"), default(still, "match_color")) == (blend.mode, blend.color)
     assert (default(still, "match_light"), default(still, "feather")) == (blend.light, blend.feather)
+    assert default(still, "match_fineness") == blend.fineness
     moved, pictured = ReenactOptions(), MapOptions()
     assert (default("FSGAN_ReenactImage", "parts"), default("FSGAN_ReenactImage", "travel")) == (
         moved.parts,
@@ -137,7 +138,7 @@ def test_the_core_takes_all_that_the_widgets_give(infos: dict[str, Any]) -> None
 
     kinds = (AnalyzeOptions, ReenactOptions, BlendOptions, MapOptions, FlowOptions, SwapOptions)
     spans = {option.name: option.range for kind in kinds for option in describe(kind) if option.range}
-    same = {"match_light": "light", "crop_size": "size"}
+    same = {"match_light": "light", "match_fineness": "fineness", "crop_size": "size"}
     same |= {name: name for name in ("every", "feather", "limit", "margin", "radius", "steps", "travel")}
     found = 0
     for info in infos.values():

@@ -143,7 +143,7 @@ def test_half_precision_is_kept(dtype):
 def test_the_exact_blender_is_near_plain_poisson(mode):
     mask = oval(160, 160)
     face, target = 0.5 + rough(7, 160, 160), 0.5 + rough(8, 160, 160)
-    options = BlendOptions(mode=mode, exact=True, color=False, light=0.0)
+    options = BlendOptions(mode=mode, exact=True, color=False, light=0.0, fineness=0.0)
     one, other = PoissonBlender(options)(face, target, mask), OpenBlender(options)(face, target, mask)
     assert error(face, one, mask) > 8
     assert error(other, one, mask) < 1
@@ -155,7 +155,7 @@ def test_the_exact_blender_is_near_plain_poisson(mode):
 def test_the_border_s_bounded_correction_is_continued_inwards():
     mask = oval(160, 160)
     face, target = 0.5 + rough(7, 160, 160), 0.5 + rough(8, 160, 160)
-    found = OpenBlender(BlendOptions(color=False, light=0.0))(face, target, mask)
+    found = OpenBlender(BlendOptions(color=False, light=0.0, fineness=0.0))(face, target, mask)
     whole = feather(mask, 0.08) == 1
     exact = (face + border_membrane(face, target, mask, fill=harmonic_fill)).clamp(0, 1)
     assert error(face, exact, whole) > 2
@@ -165,7 +165,10 @@ def test_the_border_s_bounded_correction_is_continued_inwards():
 def test_colours_and_light_are_matched_before():
     mask, face, target = oval(96, 96), 0.5 + rough(7, 96, 96), 0.4 + rough(8, 96, 96)
     plain = OpenBlender(PLAIN_POISSON)(face, target, mask)
-    for options in (BlendOptions(light=0.0, exact=True), BlendOptions(color=False, exact=True)):
+    for options in (
+        BlendOptions(light=0.0, fineness=0.0, exact=True),
+        BlendOptions(color=False, fineness=0.0, exact=True),
+    ):
         assert (OpenBlender(options)(face, target, mask) - plain).abs().max() > 2 * LEVEL
 
 
