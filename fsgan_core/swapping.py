@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
-from .ops.masks import subtract, union
+from .ops.masks import smoothstep, subtract, union
 from .ops.thin import behind, bridged
 from .options import Range, check_ranges
 from .stages.compositing import Patch, crop
@@ -214,11 +214,17 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
 
 
 def _worn(views: Sequence[View], weights: Sequence[float], landmarks: Tensor, size: int) -> Tensor | None:
-    """The glasses of the view that counts most on the face wanted, ``(1, 4, size, size)``."""
-    main = views[max(range(len(views)), key=lambda number: weights[number])]
-    if main.shown is None or main.shown.glasses is None:
+    """Glasses on the face wanted, ``(1, 4, size, size)``: those of the view that counts most of all that have some.
+
+    As others come to count more they fade, so that none appear or vanish at once along a clip.
+    """
+    pairs = ((view.shown.glasses if view.shown else None, weight) for view, weight in zip(views, weights, strict=True))
+    wearing = [(glasses, weight) for glasses, weight in pairs if glasses is not None]
+    if not wearing:
         return None
-    return main.shown.glasses.drawn(landmarks, size)
+    layer = max(wearing, key=lambda pair: pair[1])[0].drawn(landmarks, size)
+    share = smoothstep(layer.new_tensor(2 * sum(weight for _, weight in wearing) - 0.5))
+    return torch.cat((layer[:, :3], share * layer[:, 3:]), 1)
 
 
 def seen(drawn: Reenactment) -> float:

@@ -4,6 +4,7 @@ import gc
 import weakref
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowReenactor
 from fsgan_core.stages.segmentation import MeshSegmenter
 from fsgan_core.streams import Frames, Still
-from fsgan_core.swapping import Aim, FaceCrop, SwapOptions, UserMask, blended
+from fsgan_core.swapping import Aim, FaceCrop, SwapOptions, UserMask, blended, reenacted
 
 MODEL = load_face_model()
 WIDTH, HEIGHT = 220, 160
@@ -298,3 +299,18 @@ def test_the_source_s_glasses_lie_over_the_swapped_face_and_beyond_it():
     one = blended(crop, replace(MODELS, blending=lambda source, target, mask, color: source))
     assert one.patch.image[..., 28:32, 8:56].abs().max() < 1e-3 and one.patch.mask[..., 28:32, 8:56].min() == 1
     assert torch.equal(one.patch.image[..., 40, :], face[..., 40, :]) and one.patch.mask[..., 10, :].max() == 0
+
+
+@pytest.mark.parametrize(("wearing", "opacity"), (((0, 1), 1.0), ((0,), 0.5), ((1,), 0.5), ((), None)))
+def test_glasses_fade_as_views_without_them_come_to_count(wearing, opacity):
+    class Glasses:
+        def drawn(self, landmarks, size):
+            return torch.ones(1, 4, size, size)
+
+    views = [SimpleNamespace(shown=SimpleNamespace(glasses=Glasses() if n in wearing else None)) for n in (0, 1)]
+    source = SimpleNamespace(select=lambda pose, closest: (views, [0.5, 0.5]))
+    drawn = replace(MODELS, reenactment=lambda *_, **__: SimpleNamespace(image=torch.zeros(1, 3, 8, 8)))
+    aim = Aim(np.zeros((8, 8, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))
+    crop = FaceCrop(aim, (0, 0, 8, 8), torch.zeros(1, 3, 8, 8), torch.zeros(1, 478, 3))
+    layer = reenacted(crop, source, drawn).glasses
+    assert (layer is None) if opacity is None else (layer[:, 3:] == opacity).all()
