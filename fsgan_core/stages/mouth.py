@@ -55,9 +55,11 @@ def behind_lips(
     part = kept * (looked / shown).clamp(0, 1)
     poor = smoothstep((stretch - 1.3) / 0.7)
     lacking = poor * smoothstep((below - 0.93 * rigid) / (0.07 * rigid + 0.004))
-    light = _light(view.levels[0], view.landmarks)
+    places = flow + (part - down) * height
+    if not bool((lacking > 0).any()):
+        return places, torch.zeros_like(lacking).expand(-1, 3, -1, -1), lacking
     inside = drawn_inside(place, _incisors(target.shape), below, wanted, across)
-    return flow + (part - down) * height, (light * inside).clamp(0, 1), lacking
+    return places, (_light(view.levels[0], view.landmarks) * inside).clamp(0, 1), lacking
 
 
 def plain_mouth(image: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
