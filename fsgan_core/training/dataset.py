@@ -97,7 +97,9 @@ def read_dataset(folder: Path, split: str = "all") -> list[FaceTrack]:
         content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         tracks = [_track(folder, entry) for entry in content["tracks"]]
     except FileNotFoundError as error:
-        raise FSGANError(f"{folder} is no dataset ({error}); make one with fsgan dataset build") from error
+        raise FSGANError(
+            f"{folder} is no dataset, for it lacks {error.filename or INDEX}; make one with fsgan dataset build"
+        ) from error
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise FSGANError(f"{folder / INDEX} is damaged ({error!r}); build the dataset again") from error
     if not tracks:
