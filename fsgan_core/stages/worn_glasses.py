@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
 from ..ops.face_model import FaceModel, poses
-from ..ops.flow import sample
+from ..ops.flow import resize, sample
 from ..ops.geometry import inverse_2x2
 from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max, box_mean
@@ -37,6 +37,8 @@ nothing; by something."""
 
 _BROAD = 0.18
 """Width of the broadest frame, in distances between the outer eye corners; what is broader is a dark lens."""
+_FIELD = 256
+"""Side of the largest crop in which dark lenses are told from frames; a larger one is looked at in that many cells."""
 _GAIN = (0.7, 1.15)
 """How much darker and brighter glasses may become with their new face (OKLab)."""
 
@@ -89,7 +91,8 @@ class WornGlasses:
         """On a face with landmarks ``(1, 478, 3)`` in pixels of a crop: colours and opacity ``(1, 4, size, size)``."""
         at = self.plane(landmarks)
         back = inverse_2x2(at[..., :2])
-        shrink = max(1, int(_UNIT * float(back[0].norm(dim=0).amax())))
+        # A face of a few pixels, or seen from its very side, shows less than a line of them.
+        shrink = int(min(_HIGH, max(1.0, _UNIT * float(back[0].norm(dim=0).amax()))))
         layer = functional.avg_pool2d(self.layer, shrink) if shrink > 1 else self.layer
         low, high = _extent(at, size)
         result = landmarks.new_zeros(1, 4, size, size)
@@ -129,8 +132,10 @@ def unless_in_front(
     left_out = smoothstep((share - _OWN[0]) / (_OWN[1] - _OWN[0])) * layer[:, 3:]
     if not left_out.any():
         return layer, mask
-    reach = int(_BROAD * float(at[0, :, 0].norm())) | 1
-    lenses = box_max(1 - box_max(1 - left_out, reach), reach + 2 * (reach // 4))
+    size, side = mask.shape[-1], min(_FIELD, mask.shape[-1])
+    reach = int(_BROAD * float(at[0, :, 0].norm()) * side / size) | 1
+    frames = box_max(1 - functional.adaptive_avg_pool2d(left_out, side), reach)
+    lenses = resize(box_max(1 - frames, reach + 2 * (reach // 4)), size, size)
     return torch.cat((layer[:, :3], layer[:, 3:] - left_out), 1), mask * (1 - lenses)
 
 

@@ -1,5 +1,6 @@
 """Glasses of a source, taken off as a stiff layer and drawn on another face."""
 
+import pytest
 import torch
 
 from fsgan_core.ops.color import ColorMatch
@@ -53,6 +54,12 @@ def test_a_pair_goes_with_the_face() -> None:
     assert (tilted.sum(1) > 1).sum() > 1.5 * (tilted.sum(0) > 1).sum()
 
 
+@pytest.mark.parametrize(("yaw", "scale"), [(89.5, 0.4), (90.0, 0.4), (85.0, 0.05), (0.0, 0.004)])
+def test_a_face_from_its_very_side_or_of_a_few_pixels_is_no_error(yaw: float, scale: float) -> None:
+    layer = WornGlasses.taken(seen(), face(), MODEL).drawn(face(yaw, scale), SIZE)
+    assert layer.isfinite().all() and layer[:, 3:].mean() < 0.03
+
+
 def test_what_the_mesh_does_not_show_is_mirrored() -> None:
     x, _ = grid(face())
     cut = seen((x < 0.45).float()[None, None])
@@ -90,13 +97,16 @@ def test_behind_dark_lenses_that_are_left_out_a_face_keeps_its_eyes() -> None:
     less, kept = unless_in_front(layer, mask, one.hidden, face(), MODEL)
     assert less[:, 3:].max() == 0 and kept[lens > 0].max() == 0
     assert kept[..., int(0.7 * SIZE) :, :].min() == 1 and kept[0, 0, SIZE // 2, SIZE // 2] == 1
+    larger = [torch.nn.functional.interpolate(one, scale_factor=3) for one in (layer, mask, one.hidden, kept)]
+    _, again = unless_in_front(*larger[:3], face() * 3, MODEL)
+    assert (again - larger[3]).abs().mean() < 0.02
 
 
 def test_frames_take_the_brightness_of_the_face_but_black_stays() -> None:
     layer = torch.tensor([0.5, 0.5, 0.5, 1.0]).view(1, 4, 1, 1).repeat(1, 1, 4, 8)
     layer[:, :3, :, 4:] = 0
-    source, target = (torch.tensor([light, 0.0, 0.0]).view(1, 3, 1, 1) for light in (0.8, 0.6))
-    color = ColorMatch(source=source, target=target, gain=torch.ones_like(source))
+    source, target = (torch.tensor([[light, 0.0, 0.0]]) for light in (0.8, 0.6))
+    color = ColorMatch(source=source, target=target, gain=torch.ones(1, 3), fineness=torch.zeros(1, 3))
     over = laid_over(torch.ones(1, 3, 4, 8), layer, color)
     assert 0.2 < float(over[0, 0, 0, 0]) < 0.45 and over[..., 4:].max() < 1e-3
     layer[:, 3:] = 0
