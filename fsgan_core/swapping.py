@@ -21,10 +21,10 @@ from .ops.thin import behind, bridged
 from .options import Range, check_ranges
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
+from .stages.glasses_over import laid_over, unless_in_front
 from .stages.reenactment import Reenactment
 from .stages.sources import Source
 from .stages.views import View
-from .stages.worn_glasses import laid_over, unless_in_front
 from .streams import Frame
 
 

@@ -25,7 +25,6 @@ from .worn_glasses import Seen, WornGlasses
 _SHOWN, _SHARES, _COVER = 1.6, 256, 64
 """Side of the crop in which occluders are looked for over the face's longer side, and of two maps of them in cells:
 one that is kept, and a coarse one for the landmarks."""
-
 _TINT = (0.3, 0.45)
 """Share of a lens that is hidden: clear; dark."""
 
@@ -73,23 +72,20 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
     part = sample(image, flow)
     share = segmentation(part, points)
-    skin, loose, glasses = Skin.of(points, part.shape[-1], model), torch.zeros_like(share), None
-    if isinstance(segmentation, OpenSegmenter):
-        loose = segmentation.loose_hair(part, points)
+    loose = segmentation.loose_hair(part, points) if isinstance(segmentation, OpenSegmenter) else 0 * share
     bare = share * (1 - loose)
     whole = bridged(bare)
-    cleared = behind(part, whole - bare)
+    skin, cleared, glasses = Skin.of(points, part.shape[-1], model), behind(part, whole - bare), None
     worn = torch.zeros_like(share)
     if isinstance(segmentation, OpenSegmenter):
         eyewear = Eyewear.of(model, points)
         if cleared is not part or eyewear.dark(share):
-            lenses = segmentation.lenses(part, points)
+            size, lenses = (part.shape[-2], part.shape[-1]), segmentation.lenses(part, points)
             if eyewear.stays(part, cleared, whole, lenses):
                 glasses = WornGlasses.taken(_seen(part, share, skin, lenses), points, model)
-                worn = eyewear.around((part.shape[-2], part.shape[-1]))
-            openings = eyewear.openings((part.shape[-2], part.shape[-1]))
+                worn = eyewear.around(size)
             # With rims goes the light that lenses throw onto the skin.
-            cleared = torch.lerp(dulled(cleared, share, lenses), part, openings)
+            cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))
     cleared = behind(cleared, strands(part, bare, points, model) * (1 - worn), 0)
     cleared = skin.behind(cleared, torch.maximum(1 - whole, loose))
     whole = torch.maximum(whole * (1 - skin.lost(1 - bare, part.shape[-1])), worn)

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
 from ..ops.face_model import FaceModel, poses
-from ..ops.flow import resize, sample
+from ..ops.flow import sample
 from ..ops.geometry import inverse_2x2
-from ..ops.masks import bounding_boxes, smoothstep
-from ..ops.pooling import box_max, box_mean
+from ..ops.masks import smoothstep
+from ..ops.pooling import box_mean
 from .glasses_plane import GlassesPlane
 from .lenses import CENTRE, HALF
 
@@ -31,16 +30,6 @@ _OUTLINE = 13
 """Side in pixels of the square around a place that has to lie in the mesh: its outline is never sure."""
 _ASIDE = (14.0, 22.0)
 """Degrees of yaw: both halves are taken; the near one, and its mirror image."""
-_EYES, _OWN = (0.45, -0.15, 0.25), (0.04, 0.09)
-"""The part around the eyes (how far aside, from and down to which height), and shares of it that are hidden: by
-nothing; by something."""
-
-_BROAD = 0.18
-"""Width of the broadest frame, in distances between the outer eye corners; what is broader is a dark lens."""
-_FIELD = 256
-"""Side of the largest crop in which dark lenses are told from frames; a larger one is looked at in that many cells."""
-_GAIN = (0.7, 1.15)
-"""How much darker and brighter glasses may become with their new face (OKLab)."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,7 @@ class WornGlasses:
     def taken(seen: Seen, landmarks: Tensor, model: FaceModel) -> WornGlasses:
         """Off a face with landmarks ``(1, 478, 3)`` in pixels of the crop."""
         plane, yaw = GlassesPlane(model), float(poses(model, landmarks)[0, 0])
-        at, places = plane(landmarks), _places(landmarks)
+        at, places = plane(landmarks), places_of(landmarks)
         pixels = torch.einsum("bij,bjhw->bihw", at[..., :2], places) + at[..., 2:, None]
         looked = sample(torch.cat((seen.picture, seen.hidden, seen.rims, seen.mesh), 1), pixels)
         picture, hidden, rims, mesh = looked.split((3, 1, 1, 1), 1)
@@ -108,55 +97,7 @@ class WornGlasses:
         return result
 
 
-def unless_in_front(
-    layer: Tensor, mask: Tensor, hidden: Tensor, landmarks: Tensor, model: FaceModel
-) -> tuple[Tensor, Tensor]:
-    """One pair is enough: no layer if something is in front of a face's eyes, such as glasses of its own.
-
-    Behind dark lenses the source shows no eyes. Where they are left out, the face's own stay.
-
-    Args:
-        layer: ``(1, 4, S, S)`` colours and opacity.
-        mask: ``(1, 1, S, S)`` where the source's face is drawn.
-        hidden: ``(1, 1, S, S)`` how much of each pixel of the crop is not face.
-        landmarks: ``(1, 478, 3)`` in its pixels.
-        model: the face model.
-
-    Returns:
-        layer and mask.
-    """
-    at, places = GlassesPlane(model)(landmarks), _places(landmarks)[..., ::8, ::8]
-    pixels = torch.einsum("bij,bjhw->bihw", at[..., :2], places) + at[..., 2:, None]
-    eyes = (places[:, :1].abs() < _EYES[0]) & (places[:, 1:] > _EYES[1]) & (places[:, 1:] < _EYES[2])
-    share = (sample(hidden, pixels) * eyes).sum() / eyes.sum()
-    left_out = smoothstep((share - _OWN[0]) / (_OWN[1] - _OWN[0])) * layer[:, 3:]
-    if not left_out.any():
-        return layer, mask
-    size, side = mask.shape[-1], min(_FIELD, mask.shape[-1])
-    reach = int(_BROAD * float(at[0, :, 0].norm()) * side / size) | 1
-    frames = box_max(1 - functional.adaptive_avg_pool2d(left_out, side), reach)
-    lenses = resize(box_max(1 - frames, reach + 2 * (reach // 4)), size, size)
-    return torch.cat((layer[:, :3], layer[:, 3:] - left_out), 1), mask * (1 - lenses)
-
-
-def laid_over(picture: Tensor, layer: Tensor, color: ColorMatch) -> Tensor:
-    """A picture ``(1, 3, S, S)`` with a layer ``(1, 4, S, S)`` over it, as bright as its new face; what is black stays.
-
-    Args:
-        picture: in [0, 1].
-        layer: colours and opacity.
-        color: what the face was matched with.
-    """
-    gain = (color.target[:, :1] / color.source[:, :1].clamp_min(0.05)).clamp(*_GAIN)
-    left, top, right, bottom = bounding_boxes(layer[:, 3:])[0].tolist()
-    part = (..., slice(top, bottom), slice(left, right))
-    glasses, opacity = layer[part].split((3, 1), 1)
-    result = picture.clone()
-    result[part] = torch.lerp(picture[part], oklab_to_srgb(gain * srgb_to_oklab(glasses)).clamp(0, 1), opacity)
-    return result
-
-
-def _places(like: Tensor) -> Tensor:
+def places_of(like: Tensor) -> Tensor:
     """Places ``(1, 2, H, W)`` of the layer's pixels in the plane."""
     x = (torch.arange(_WIDE, device=like.device) + 0.5 - _WIDE / 2) / _UNIT
     y = (torch.arange(_HIGH, device=like.device) + 0.5 - _HIGH / 2) / _UNIT + CENTRE[1]

@@ -5,8 +5,9 @@ import torch
 
 from fsgan_core.ops.color import ColorMatch
 from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.stages.glasses_over import laid_over, unless_in_front
 from fsgan_core.stages.pose import load_face_model
-from fsgan_core.stages.worn_glasses import Seen, WornGlasses, laid_over, unless_in_front
+from fsgan_core.stages.worn_glasses import Seen, WornGlasses
 
 MODEL = load_face_model()
 SIZE = 200
