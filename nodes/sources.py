@@ -63,6 +63,8 @@ def tell_of_strangers(clips: Clips, skipped: list[int], models: Models) -> None:
     from ..fsgan_core.evaluation.identity import load_if_installed
     from ..fsgan_core.evaluation.strangers import told_clips
 
+    if len(clips) < 2:
+        return
     numbers = [number for number in range(len(clips) + len(skipped)) if number not in skipped]
     names = [
         f"source picture {number}" if clip.rate == 0 else "the source's video"

@@ -75,15 +75,16 @@ def measured(item: Input, models: Models, args: argparse.Namespace) -> Analysis:
 
 def source_map(args: argparse.Namespace, models: Models) -> tuple[AppearanceMap, list[str]]:
     """The appearance map of the person that ``args.source`` shows, and what is said if it seems to be several."""
-    embedder = load_if_installed(models.device)
+    words = ""
     if len(args.source) == 1 and args.source[0].suffix.lower() == TENSORS:
         source = load(args.source[0])
-        words = told_views(source, embedder)
+        words = told_views(source, load_if_installed(models.device))
     else:
         items = [opened(path) for path in args.source]
         clips = [(item.clip, _person(item, models, args)) for item in items]
         source = build_appearance_map(clips, read_options(args, MapOptions))
-        words = told_clips(clips, [path.name for path in args.source], embedder)
+        if len(clips) > 1:
+            words = told_clips(clips, [path.name for path in args.source], load_if_installed(models.device))
     if words:
         print(f"note: {words}")
     return source, [words] if words else []

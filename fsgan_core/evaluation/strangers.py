@@ -61,13 +61,16 @@ def strangers(pictures: Sequence[Candidate], embedder: Embedder | None) -> list[
     gap = np.linalg.norm(poses[:, None] - poses, axis=2)
     if embedder is not None:
         found = embedder([one.frame for one in pictures], [one.landmarks for one in pictures]).numpy()
-        other = (np.linalg.norm(found[:, None] - found, axis=2) > _APART) & (gap < _COMPARABLE)
+        unlike, compared = np.linalg.norm(found[:, None] - found, axis=2) > _APART, gap < _COMPARABLE
     else:
         found = np.stack([describe_face(one.frame, one.landmarks) for one in pictures])
-        other = (found @ found.T < _UNLIKE) & (gap < _ALONGSIDE)
+        unlike, compared = found @ found.T < _UNLIKE, gap < _ALONGSIDE
     # One who is like any of the others belongs to them: from side to side a face is like its neighbours at least.
-    _, group = connected_components(~other, directed=False)
-    return np.flatnonzero(group != np.bincount(group).argmax()).tolist()
+    # Poses too far apart to be compared join nobody and part nobody.
+    _, group = connected_components(compared & ~unlike, directed=False)
+    most = group == np.bincount(group, compared.sum(1)).argmax()
+    parted = group[(compared & unlike)[:, most].any(1)]
+    return np.flatnonzero(np.isin(group, parted) & ~most).tolist()
 
 
 def _told(odd: Sequence[int], names: Sequence[str]) -> str:

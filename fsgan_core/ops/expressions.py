@@ -31,7 +31,8 @@ def readings(shape: Tensor, names: tuple[str, ...], model: FaceModel) -> Tensor:
 @lru_cache(maxsize=4)
 def _rows(model: FaceModel) -> Tensor:
     """What each landmark says of each expression, ``(E, 478, 3)``: ridge regression in closed form."""
-    basis = torch.cat((model.identity, model.expression, motions(model.mean))).flatten(1).double() / NOISE
-    gram = basis @ basis.T + torch.diag(priors(model)[0].double())
+    # On the CPU, for not every device has double precision.
+    basis = torch.cat((model.identity, model.expression, motions(model.mean))).flatten(1).cpu().double() / NOISE
+    gram = basis @ basis.T + torch.diag(priors(model)[0].cpu().double())
     rows = torch.linalg.solve(gram, basis / NOISE)[len(model.identity) :][: len(model.expression)]
-    return rows.view_as(model.expression).to(model.mean.dtype)
+    return rows.view_as(model.expression).to(model.mean)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .face_model import FaceModel, Fit, canonical, fit
-from .face_model import shape as whole
+from .face_model import shape as explained
 from .head_mesh import place, points
 from .landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS, opposite
 
@@ -163,7 +163,7 @@ def _beside(model: FaceModel, theirs: Fit, seen: Tensor, taken: Tensor) -> Tenso
 
     A brow is a few points of 478, and a fit lets the rest outweigh it; without this it went a fifth of its way.
     """
-    left = seen - whole(model, theirs)
+    left = seen - explained(model, theirs)
     reach = model.expression.norm(dim=2)
     share = (reach * taken[:, None]).sum(0) / reach.sum(0).clamp_min(1e-6)
     # Averaged over five frames (twice over three): what a model does not hold is noise as well.

@@ -19,7 +19,7 @@ from ..ops.expressions import readings
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize, sample
 from ..ops.head_mesh import Placement
-from ..ops.landmarks import LIPS_OUTER
+from ..ops.landmarks import LIPS_INNER, LIPS_OUTER
 from ..ops.lowpass import weighted_lowpass
 from ..ops.masks import bounding_boxes, smoothstep
 from .views import View
@@ -121,8 +121,8 @@ def _zones(model: FaceModel) -> tuple[Tensor, Tensor]:
         beside = away - part[..., None] * way
         near, nearest = beside.norm(dim=2).min(1)
         zones.append(smoothstep((_REACH - near) / _FADING))
-        across = beside[torch.arange(len(beside)), nearest, 0]
+        across = beside[..., 0].gather(1, nearest[:, None])[:, 0]
         inside.append((across * line[0, 0] < 0) & (model.mean[:, 1] < model.mean[61, 1]))
     zone, within = torch.stack(zones), torch.stack(inside)
-    zone[:, list(LIPS_OUTER)] *= 0.5  # a mouth's corners are dark at rest too
+    zone[:, [*LIPS_OUTER, *LIPS_INNER]] *= 0.5  # a mouth's corners are dark at rest too
     return zone * ~within, zone * within

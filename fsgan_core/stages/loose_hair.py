@@ -102,7 +102,9 @@ def _apart(skins: Tensor, hairs: Tensor) -> Tensor:
 
 def _distance(places: Tensor, kind: Tensor, itself: int = 0) -> Tensor:
     """Mean distance of places ``(N, C)`` to the nearest ones of a kind ``(M, C)``, to be divided by."""
-    return torch.cdist(places, kind).topk(_NEAREST + itself, largest=False).values.mean(1).clamp_min(1e-3)
+    # Not by matrix products: their last bits differ with the number of threads, and near 0 they are all there is.
+    apart = torch.cdist(places, kind, compute_mode="donot_use_mm_for_euclid_dist")
+    return apart.topk(_NEAREST + itself, largest=False).values.mean(1).clamp_min(1e-3)
 
 
 def _some(looks: Tensor) -> Tensor:

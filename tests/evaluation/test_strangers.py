@@ -70,7 +70,9 @@ def test_pictures_of_poses_far_apart_are_not_compared(
     hers = candidate(face, models)
     other = unlike(hers)
     assert strangers([hers, other], embedder) == [1]
-    assert strangers([hers, replace(other, pose=hers.pose + np.float32(gap))], embedder) == []
+    turned = hers.pose + np.float32(gap)
+    assert strangers([hers, replace(other, pose=turned)], embedder) == []
+    assert strangers([replace(hers, pose=turned), hers, other], embedder) == [2], "a third vouches for nobody"
 
 
 def test_it_is_said_in_words(face: Picture, models: Models) -> None:
