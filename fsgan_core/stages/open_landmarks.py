@@ -1,7 +1,7 @@
 """The bundled landmark networks: a loose crop, an aligned one (while tracking only that), then two closer looks.
 
-The first network finds the face's shape as a whole; the second moves every point to where a larger crop shows it; the
-third finds the irises in the eyes.
+The first network finds the face's shape as a whole; the second moves every point to where a larger crop shows it; both
+look again at a mouth opened wide; the third finds the irises in the eyes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .landmark_crops import Floats as Matrix
 from .landmark_crops import box_placement, cut, inverse, moved, shape_placement
 from .landmarks import Floats, Frame, Landmarks, check_faces
 from .open_networks import Network, load_own
+from .wide_mouths import Pressed, gaping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class OpenLandmarker:
         # A face is one in both crops; what only looks like one after aligning is not.
         scores = np.minimum(scores, limits)
         if self.local is not None:
-            found = self._closer(self.local, each, found)
+            found = self._again(self.local, each, self._closer(self.local, each, found))
         if self.irises is not None:
             parts = [with_irises(self.irises, each[part], found[part]) for part in self._parts(len(found))]
             found = np.concatenate([found[:0], *parts])
@@ -98,6 +99,17 @@ class OpenLandmarker:
             start = torch.from_numpy(np.stack(inside)).float().to(device)
             found.append(_back(network(_crops(frames[part], placements, size, device), start), placements, size))
         return np.concatenate(found).astype(np.float32)
+
+    def _again(self, network: LocalLandmarkNet, frames: Sequence[Frame], faces: Floats) -> Floats:
+        """Landmarks ``(N, 478, 3)`` in pixels of the frames; mouths opened wide are looked at once more."""
+        wide = [row for row in range(len(faces)) if gaping(faces[row]) > 0]
+        pressed = [Pressed.of(frames[row], faces[row]) for row in wide]
+        images, size = [one.image for one in pressed], self.network.config.size
+        found, _ = self._measure(images, [shape_placement(one.face, size) for one in pressed])
+        result = faces.copy()
+        for row, one, points in zip(wide, pressed, self._closer(network, images, found), strict=True):
+            result[row] = one.released(points)
+        return result
 
     def _parts(self, count: int) -> Iterator[slice]:
         step = self.options.batch
