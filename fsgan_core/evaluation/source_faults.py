@@ -48,7 +48,7 @@ _WORDS = {
     "dark": ("wears dark glasses", "its eyes are not seen, and the glasses go along", "without glasses"),
     "covered": ("has something in front of the face, such as hair, a hand or a scarf", "that is guessed", "without it"),
     "aside": ("looks far aside", "the half that is turned away is guessed", "that looks at the camera"),
-    "glasses": ("wears glasses", "thin ones are taken off with traces, thick ones go along", "without glasses"),
+    "glasses": ("wears glasses", "fine wires are taken off, other frames go along", "without glasses"),
     "forehead": ("has hair, a hat or a hand over the brow", "the forehead stays the target's", "with a bare brow"),
     "light": ("is in hard light from one side", "its shadows come along in part", "in even light"),
     "tilted": ("looks far up or down", "the face is seen too flat to be drawn well", "that looks at the camera"),

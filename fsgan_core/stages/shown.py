@@ -88,7 +88,7 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
             cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))
     cleared = behind(cleared, strands(part, bare, points, model) * (1 - worn), 0)
     cleared = skin.behind(cleared, torch.maximum(1 - whole, loose))
-    whole = torch.maximum(whole * (1 - skin.lost(1 - bare, part.shape[-1])), worn)
+    whole = torch.maximum(whole, worn * (1 - loose)) * (1 - skin.lost(1 - bare, part.shape[-1]))
     kept = functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1]))
     return _changed(image, cleared - part, box), Shown(kept, box, glasses)
 

@@ -70,7 +70,7 @@ def test_of_a_plain_portrait_nothing_is_told(bare: AppearanceMap, models: Models
 
 
 def test_glasses_are_told(source: AppearanceMap, models: Models) -> None:
-    outcome = "thin ones are taken off with traces, thick ones go along"
+    outcome = "fine wires are taken off, other frames go along"
     assert told_source(source, models) == [f"the source wears glasses: {outcome}; choose a picture without glasses"]
 
 
