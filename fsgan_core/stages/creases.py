@@ -80,8 +80,9 @@ def creased(image: Tensor, share: Tensor, scale: float, picture: Tensor | None =
     box = (..., slice(step * top, step * bottom), slice(step * left, step * right))
     own = _creases(image[box], share, scale, step)
     gain = -share.clamp_min(0) * own
-    if picture is not None and bool((share < 0).any()):  # a person's own creases stay
-        gain = gain + (-share).clamp_min(0) * (_creases(picture[box], share, scale, step) - own).clamp(max=0)
+    if picture is not None and bool((share < 0).any()):  # a person's own creases stay, and the target's have no colour
+        deeper = (_creases(picture[box], share, scale, step) - own).mean(1, keepdim=True).clamp(max=0)
+        gain = gain + (-share).clamp_min(0) * deeper
     result = image.clone()
     result[box] = (image[box] * resize(gain, step * (bottom - top), step * (right - left)).exp()).clamp(0, 1)
     return result
