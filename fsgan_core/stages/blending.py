@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..networks.membrane_net import MembraneNet
+from ..ops.border_detail import limit_border_detail
 from ..ops.color import ColorMatch, estimate_color_match, oklab_to_srgb, srgb_to_oklab, widened
 from ..ops.fineness import grained, softened
 from ..ops.light import border_membrane, low_frequencies
@@ -189,7 +190,8 @@ def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None,
         return oklab_to_srgb(match.moved(lab))
     before, theirs = low_frequencies(source, target, mask)
     ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
-    return oklab_to_srgb(relit(lab, before, torch.lerp(ours, theirs, light), gain))
+    face = oklab_to_srgb(relit(lab, before, torch.lerp(ours, theirs, light), gain))
+    return limit_border_detail(face, target, mask, light)
 
 
 def _overlay(face: Tensor, target: Tensor, mask: Tensor) -> Tensor:

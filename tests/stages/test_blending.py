@@ -109,7 +109,7 @@ def test_a_dark_object_at_the_border_does_not_bleed_in():
     inner = (slice(None), slice(None), slice(40, 90), slice(48, 90))
     plain = (PoissonBlender(PLAIN_POISSON)(source, target, mask) - source).abs()[inner].mean()
     ours = (PoissonBlender(BlendOptions(color=False))(source, target, mask) - source).abs()[inner].mean()
-    assert ours < 0.5 * LEVEL < 4 * LEVEL < plain
+    assert ours < 0.7 * LEVEL < 4 * LEVEL < plain
 
 
 def test_plain_poisson_is_the_operator_one_pixel_inside():
