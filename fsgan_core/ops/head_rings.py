@@ -122,7 +122,9 @@ def reached(places: Tensor, ring: Tensor) -> Tensor:
     middle = ring.mean(1, keepdim=True)
     normal = (ring.roll(-1, 1) - ring).flip(2) * ring.new_tensor((1.0, -1.0))
     width = (normal * (ring - middle)).sum(2)[:, None]
-    return ((places - middle) @ normal.mT / width).amax(2, keepdim=True)
+    # Not as a product of matrices, whose last bits differ with the number of threads.
+    x, y = (away * across for away, across in zip((places - middle).split(1, 2), normal.mT.split(1, 1), strict=True))
+    return ((x + y) / width).amax(2, keepdim=True)
 
 
 def ring_triangles(device: torch.device) -> Tensor:
