@@ -9,6 +9,7 @@ from .flow import resize
 from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 
 _FIELD = 64
+"""Cells along a side in which details are compared: those that are finer are texture, which ends nowhere in a line."""
 _REACH, _DETAIL, _AROUND = 0.06, 0.06, 0.03
 """Standard deviations of low-passes in sides of the face: how far the border reaches inwards; what is coarser than
 detail; over what details are compared."""

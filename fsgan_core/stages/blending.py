@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..networks.membrane_net import MembraneNet
 from ..ops.border_detail import limit_border_detail
-from ..ops.color import ColorMatch, estimate_color_match, oklab_to_srgb, srgb_to_oklab, widened
+from ..ops.color import ColorMatch, apply_color_match, estimate_color_match, oklab_to_srgb, srgb_to_oklab, widened
 from ..ops.fineness import grained, softened
 from ..ops.light import border_membrane, low_frequencies
 from ..ops.masks import erode, feather
@@ -185,12 +185,11 @@ def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None,
     """The source in the target's colours, if there is a match, and in some of its light."""
     if match is None and light == 0:
         return source
-    lab = srgb_to_oklab(source)
     if light == 0 and match:
-        return oklab_to_srgb(match.moved(lab))
+        return apply_color_match(source, match)
     before, theirs = low_frequencies(source, target, mask)
     ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
-    face = oklab_to_srgb(relit(lab, before, torch.lerp(ours, theirs, light), gain))
+    face = oklab_to_srgb(relit(srgb_to_oklab(source), before, torch.lerp(ours, theirs, light), gain))
     return limit_border_detail(face, target, mask, light)
 
 
