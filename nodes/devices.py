@@ -14,7 +14,7 @@ from .telling import note
 if TYPE_CHECKING:
     from ..fsgan_core.models import Models
 
-MEASURING = ("detection", "landmarks", "alignment")
+MEASURING = ("detection", "landmarks", "alignment", "fitting")
 """Stages whose networks give places in a picture; half precision would move them."""
 
 _LEAST = 512 << 20

@@ -24,6 +24,7 @@ TASKS = (
     "local_landmarks",
     "irises",
     "alignment",
+    "fitting",
     "features",
     "refinement",
     "segmentation",

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..faces import FaceSequence
 from ..ops.face_model import FaceModel
-from ..stages.alignment import Aligner, bundled_aligner
+from ..stages.alignment import FITTING, Aligner, bundled_aligner
 from ..stages.appearance_map import AppearanceMap
 from ..stages.blending import BLENDERS, Blender, BlendOptions
 from ..stages.completion import COMPLETERS, Completer
@@ -50,6 +50,8 @@ class Models:
     device: torch.device
     alignment: Aligner | None = None
     """compares a drawn face with a picture; holds the landmarks of a clip together"""
+    fitting: Aligner | None = None
+    """the same, but lays a reenacted crop onto the target's picture"""
     crop_scale: float | None = None
     """side of the crop over the longer side of the face, where networks were trained with one"""
 
@@ -98,6 +100,7 @@ class Models:
             else BLENDERS[chosen.blending](blend),
             device=place,
             alignment=bundled_aligner(place),
+            fitting=bundled_aligner(place, FITTING),
             crop_scale=crop_scale([(stage, getattr(chosen, stage)) for stage in SETS]),
         )
 
@@ -173,7 +176,9 @@ class Models:
         Args:
             change: gives the network to use instead of a stage's one; it must take and give the same.
         """
-        changed = {stage: exchanged(getattr(self, stage), partial(change, stage)) for stage in (*MENUS, "alignment")}
+        changed = {
+            stage: exchanged(getattr(self, stage), partial(change, stage)) for stage in (*MENUS, "alignment", "fitting")
+        }
         return replace(self, **changed)
 
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..ops.flow import identity, sample
 from ..ops.pooling import box_mean, halved
 from .config import Config
-from .flow_net import silent
+from .flow_net import WINDOW, enlarged, silent
 
 SIDE = 128
 """Side of the pictures compared; they show the window of :mod:`.flow_net` at half its size."""
@@ -110,3 +111,23 @@ def correlation(ours: Tensor, theirs: Tensor, radius: int) -> Tensor:
     steps = range(2 * radius + 1)
     products = [(around[..., y : y + height, x : x + width] * theirs).sum(1) for y in steps for x in steps]
     return torch.stack(products, 1)
+
+
+def moved(picture: Tensor, shift: Tensor) -> Tensor:
+    """A picture ``(B, C, N, N)`` of the window looked up beside each place; ``shift`` in pixels of the window."""
+    size = picture.shape[-1]
+    shift = enlarged(shift, size) * (size / WINDOW)
+    return sample(picture, identity(size, size, picture) + shift)
+
+
+def unlikeness(one: Tensor, other: Tensor) -> Tensor:
+    """1 - the structure term of SSIM (Wang et al., 2004) at each place of pictures ``(B, 1, N, N)``.
+
+    Brightness and contrast are evened out first, so that light hardly matters.
+    """
+    whole = torch.ones_like(one)
+    one, other = evened(one, whole), evened(other, whole)
+    means, powers = [box_mean(x, 7) for x in (one, other)], [box_mean(x.square(), 7) for x in (one, other)]
+    covariance = box_mean(one * other, 7) - means[0] * means[1]
+    variances = [power - mean.square() for mean, power in zip(means, powers, strict=True)]
+    return 1 - (2 * covariance + 0.03) / (variances[0] + variances[1] + 0.03)

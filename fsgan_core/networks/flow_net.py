@@ -3,7 +3,7 @@
 Two parts. The *judge* looks at every sheet (a view warped to the target) and says how far to believe it and how to
 shift it; the *painter* looks at the merged picture and paints what no sheet shows. Both may change a pixel only as
 far as geometry is in *doubt* there, which a fixed formula says; where the sharp source already shows the face at rest
-nothing changes.
+nothing changes, where it is hardly turned or deformed the painter may only tone it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _DOUBTED = ("mask", "missing", "unseen", "strain")
 _NORMAL, _BEFORE = (slice(i := CHANNELS.index(f"{name}_x"), i + 3) for name in ("normal", "normal_before"))
 _SOFT = 5
 """Side in pixels of the squares over which fields are grown and softened."""
+_TONED = 0.3
+"""How far the painter may act where a face is seen but not at rest: grain, light, an edge that landmarks blur."""
 REACH = 6.0
 """Longest shift of a sheet, in pixels of the window."""
 
@@ -62,29 +64,25 @@ class Doubt(NamedTuple):
 def doubt(geometry: Tensor) -> Doubt:
     """Doubts about what geometry alone would draw.
 
-    Paint: what is unseen or deformed, with two pixels around; not the inside of a mouth that is opened tall, since the
-    portraits that the network learns from smile, and it would put teeth there. Shift: that, or what turned.
-    Light: what turned.
+    Paint: what is unseen or deformed, with two pixels around, and a little what moved at all; not the inside of a
+    mouth, whose teeth are drawn better than they are painted. Shift: what is unseen or deformed, or turned. Light:
+    what turned.
 
     Args:
         geometry: ``(B, len(CHANNELS), h, w)``.
     """
     mask, lacking, unseen, strain = (geometry[:, (i := CHANNELS.index(name)) : i + 1] for name in _DOUBTED)
     moved = 1 - torch.exp(-((strain / 0.25) ** 2))
-    turned = geometry[:, _NORMAL] - geometry[:, _BEFORE]
-    turned = mask * (1 - torch.exp(-(turned.square().sum(1, keepdim=True) / 0.2**2)))
+    turn = (geometry[:, _NORMAL] - geometry[:, _BEFORE]).square().sum(1, keepdim=True)
+    turned = mask * (1 - torch.exp(-(turn / 0.2**2)))
+    stirred = mask * (1 - torch.exp(-(turn / 0.05**2 + (strain / 0.06) ** 2)))
     paint = 1 - (1 - torch.maximum(unseen, lacking)) * (1 - moved)
     mouth = geometry[:, (i := CHANNELS.index("mouth")) : i + 1]
     around = box_max(torch.cat((paint, mouth, mask), 1), _SOFT)
-    paint, inside, near, light = box_mean(torch.cat((around, turned), 1), _SOFT).split(1, 1)
-    paint = paint * (1 - _tall(mouth) * inside)
-    return Doubt(paint * near, (1 - (1 - paint) * (1 - turned)) * near, light)
-
-
-def _tall(mouth: Tensor) -> Tensor:
-    """How far an opening is tall rather than wide, ``(B, 1, 1, 1)``: 0 up to 0.3 times its width, 1 from 0.4 on."""
-    height, width = (mouth.amax(side, keepdim=True).sum((2, 3), keepdim=True) for side in (3, 2))
-    return ((height / width.clamp_min(1) - 0.3) / 0.1).clamp(0, 1)
+    paint, inside, near, light, toned = box_mean(torch.cat((around, turned, stirred), 1), _SOFT).split(1, 1)
+    kept = 1 - inside
+    shift = 1 - (1 - paint * kept) * (1 - turned)
+    return Doubt(torch.maximum(paint, _TONED * toned) * kept * near, shift * near, light)
 
 
 class Judgement(NamedTuple):

@@ -103,7 +103,7 @@ def reenact_crops(
     """
     options = options or ReenactOptions()
     ready = Source(source, models.face_model, models.device)
-    aligner = models.alignment if options.align else None
+    aligner = models.fitting if options.align else None
 
     def draw(item: tuple[int, Frame | None]) -> Rendered:
         row, frame = item

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..networks.alignment_net import AlignmentNet, AlignmentNetConfig
+from ..networks.alignment_net import AlignmentNet, AlignmentNetConfig, moved, unlikeness
 from ..ops.flow import found
 from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean, halved
@@ -24,10 +24,16 @@ from .openings import IRISES, LEFT, RIGHT, RINGS, openness
 KIND = "alignment"
 """Kind of the weights, as their header names it."""
 BUNDLED = OPEN / "alignment.safetensors"
+"""The network that follows a face along a clip: it moves little, and so steadily."""
+FITTING = OPEN / "fitting.safetensors"
+"""The same trained on to lay drawings onto pictures: it moves more, and would follow noise along a clip."""
 _LID = (0.7, 1.1)
 """Distance from the middle of an eye, in its widths, up to which it moves as a whole, and from which it does not."""
 _ALIKE = (0.5, 0.8)
 """The narrower opening of an eye over the wider one, up to which it moves as a whole, and from which it does not."""
+_STRANGE = (0.41, 0.47)
+"""Unlikeness of drawing and picture, mean of before and after the shift, from which they may show two people, and from
+which they do: frames of one person come to 0.42 at most, of two to 0.44 at least (docs/training.md)."""
 _EDGE = 5
 """Width in cells of the shift over which it fades out beyond the face."""
 
@@ -35,7 +41,7 @@ _EDGE = 5
 class Aligner:
     """The network, ready to be asked."""
 
-    def __init__(self, network: AlignmentNet) -> None:
+    def __init__(self, network: nn.Module) -> None:
         self.network = network
 
     @torch.inference_mode()
@@ -53,6 +59,14 @@ class Aligner:
             it; 0 beyond the face.
         """
         return self.shift(drawn, target, cover)
+
+    def same_face(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
+        """The same where both show one person, else 0: between two, what is found are another's features."""
+        shift = self(drawn, target, cover)
+        laid, covered = moved(torch.cat((drawn, cover), 1), shift).split(1, 1)
+        pictures, covers = torch.cat((drawn, laid)), torch.cat((cover, covered)) > 0.9
+        apart = (unlikeness(pictures, target.expand(2, -1, -1, -1)) * covers).sum() / covers.sum().clamp_min(1)
+        return shift * (1 - smoothstep((apart - _STRANGE[0]) / (_STRANGE[1] - _STRANGE[0])))
 
     def shift(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
         """The same for a batch, where gradients may be wanted of what follows."""
@@ -110,10 +124,10 @@ def load_aligner(path: Path = BUNDLED, device: torch.device | str = "cpu") -> Al
 
 
 @cache
-def bundled_aligner(device: torch.device | str = "cpu") -> Aligner:
-    """The bundled network.
+def bundled_aligner(device: torch.device | str = "cpu", path: Path = BUNDLED) -> Aligner:
+    """A bundled network, :data:`BUNDLED` or :data:`FITTING`.
 
     Raises:
         WeightsError: its file is missing or damaged.
     """
-    return load_aligner(BUNDLED, device)
+    return load_aligner(path, device)

@@ -111,7 +111,9 @@ def gather(
         fields = (layer.flow, layer.mirror_flow, layer.blur, layer.seen, layer.mirrored, layer.near)
         maps = sample(torch.cat(fields, 1), places)
         seen, mirrored, near = halved(maps[:, 5:]).split(1, 1)
-        sheets += [looked_up(layer.picture, maps[:, :2], maps[:, 4:5]), sample(layer.picture, maps[:, 2:4])]
+        # What is seen is as sharp as the result, which is looked up likewise, for paint is what the result lacks.
+        shown = looked_up(layer.picture, maps[:, :2], maps[:, 4:5], "bicubic")
+        sheets += [shown, sample(layer.picture, maps[:, 2:4])]
         trust += [weight * seen * near, weight * mirror * mirrored**2 * (1 - seen) * near]
         unseen = unseen * (1 - seen) * (1 - 0.5 * mirrored)
     main = layers[max(range(len(layers)), key=lambda index: weights[index])]

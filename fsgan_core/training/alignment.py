@@ -14,12 +14,10 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import Dataset, default_collate
 
-from ..networks.alignment_net import REACH, SIDE, AlignmentNet, AlignmentNetConfig, evened
+from ..networks.alignment_net import REACH, SIDE, AlignmentNet, AlignmentNetConfig, evened, moved, unlikeness
 from ..networks.flow_net import WINDOW
-from ..ops.flow import identity, sample
 from ..ops.pooling import box_mean, halved
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
@@ -192,30 +190,10 @@ class AlignmentTask:
         return grid(list(zip(*(c.permute(0, 2, 3, 1).cpu().numpy() for c in bytes_), strict=True)))
 
 
-def moved(picture: Tensor, shift: Tensor) -> Tensor:
-    """A picture ``(B, C, N, N)`` of the window looked up beside each place; ``shift`` in pixels of the window."""
-    size = picture.shape[-1]
-    shift = functional.interpolate(shift, (size, size), mode="bilinear") * (size / WINDOW)
-    return sample(picture, identity(size, size, picture) + shift)
-
-
 def edges(picture: Tensor) -> Tensor:
     """How much there is to see at each place of a picture ``(B, 1, N, N)``: 0.3 on plain skin, about 1 at lids."""
     even = evened(picture, torch.ones_like(picture))
     return 0.3 + (box_mean(even.square(), 7) - box_mean(even, 7).square()).clamp(0, 2)
-
-
-def unlikeness(one: Tensor, other: Tensor) -> Tensor:
-    """1 - the structure term of SSIM (Wang et al., 2004) at each place of pictures ``(B, 1, N, N)``.
-
-    Brightness and contrast are evened out first, so that light hardly matters.
-    """
-    whole = torch.ones_like(one)
-    one, other = evened(one, whole), evened(other, whole)
-    means, powers = [box_mean(x, 7) for x in (one, other)], [box_mean(x.square(), 7) for x in (one, other)]
-    covariance = box_mean(one * other, 7) - means[0] * means[1]
-    variances = [power - mean.square() for mean, power in zip(means, powers, strict=True)]
-    return 1 - (2 * covariance + 0.03) / (variances[0] + variances[1] + 0.03)
 
 
 def task(

@@ -36,13 +36,19 @@ def _luma(image: Tensor) -> Tensor:
 
 
 def _blurred(planes: Tensor) -> Tensor:
-    places = torch.arange(-_REACH, _REACH + 1, device=planes.device)
-    line = torch.exp(-(places**2) / (2 * _SIGMA**2))
-    line = (line / line.sum()).to(planes)
-    planes = functional.pad(planes, (_REACH,) * 4, mode="reflect")
+    """Planes ``(B, 1, H, W)`` blurred by a Gaussian, mirrored at the border; convolutions of one channel are slower."""
     # Variances are small differences of large numbers: bfloat16 has too few digits.
     with torch.autocast(planes.device.type, enabled=False):
-        return functional.conv2d(functional.conv2d(planes, line[None, None, None]), line[None, None, :, None])
+        down, across = (_band(size, planes.device) for size in planes.shape[-2:])
+        return down @ planes @ across.mT
+
+
+def _band(size: int, device: torch.device) -> Tensor:
+    """How much each pixel of a line has of which, ``(size, size)``."""
+    places = torch.arange(-_REACH, _REACH + 1, device=device)
+    line = torch.exp(-(places**2) / (2 * _SIGMA**2))
+    unit = functional.pad(torch.eye(size, device=device)[None], (_REACH, _REACH), mode="reflect")[0]
+    return functional.conv1d(unit[:, None], (line / line.sum())[None, None])[:, 0].mT
 
 
 class Expression:

@@ -21,7 +21,7 @@ from ..errors import FSGANError
 from ..networks.flow_net import CHANNELS, Doubt, FlowNet, FlowNetConfig, doubt, enlarged, featured, merge
 from ..ops.flow import identity, sample
 from ..ops.pooling import halved
-from ..stages.alignment import bundled_aligner
+from ..stages.alignment import FITTING, bundled_aligner
 from ..stages.evidence import Evidence
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
@@ -211,7 +211,7 @@ def aligned(image: Tensor, target: Tensor, evidence: Evidence, loose: Sequence[t
     size = image.shape[-1]
     with torch.no_grad():
         drawn_grey, grey = (halved(picture.mean(1, keepdim=True)) for picture in (image, target))
-        shift = enlarged(bundled_aligner(image.device).shift(drawn_grey, grey, evidence.geometry[:, :1]), size)
+        shift = enlarged(bundled_aligner(image.device, FITTING).shift(drawn_grey, grey, evidence.geometry[:, :1]), size)
         for cells, pixels in loose:
             shift = shift + enlarged(pixels * torch.randn(len(image), 2, cells, cells, device=image.device), size)
     return sample(image, identity(size, size, image) + shift, "bicubic")
@@ -287,11 +287,17 @@ def task(
         WeightsError: the weights are missing, damaged, or of another network.
     """
     model = started(FlowNet(FlowNetConfig.of(shape or {})), KIND, start)
+    train, val = stored(cache, data, pairs)
+    return RefinementTask(model, train, val, batch)
+
+
+def stored(cache: str, data: Path, pairs: int) -> tuple[Pairs, Pairs]:
+    """Pairs to train on and, 3 % as many, to validate with; see :func:`task`."""
     counts = {"train": pairs, "val": math.ceil(0.03 * pairs)}
     with TemporaryDirectory(prefix="fsgan-pairs-", ignore_cleanup_errors=True) as temporary:
         # Its files stay open as long as they are needed, though they are seen no more.
         train, val = (kept(Path(cache or temporary), data, split, count) for split, count in counts.items())
-    return RefinementTask(model, train, val, batch)
+    return train, val
 
 
 def kept(folder: Path, data: Path, split: str, count: int) -> Pairs:

@@ -128,7 +128,8 @@ def test_networks_that_find_places_keep_their_precision(nodes: dict[str, Any], d
 
     monkeypatch.setattr(devices.host, "half_precision", lambda: torch.float16)
     models, _ = devices.managed(Models.load())
-    assert models.alignment.network.half is None and models.reenactment.refiner.network.half is torch.float16
+    assert models.alignment.network.half is None and models.fitting.network.half is None
+    assert models.reenactment.refiner.network.half is torch.float16
 
 
 def test_a_swap_survives_a_device_with_little_memory(

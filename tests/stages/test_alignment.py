@@ -9,6 +9,7 @@ import torch
 
 from fsgan_core.demo import COLLINS, HOPPER
 from fsgan_core.models import Models
+from fsgan_core.networks.alignment_net import SIDE
 from fsgan_core.ops.landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS
 from fsgan_core.pipeline import AnalyzeOptions, ReenactOptions, analyze, build_appearance_map, reenact_crops, swap
 from fsgan_core.stages.alignment import Aligner, bundled_aligner, eyes_as_one
@@ -183,7 +184,7 @@ def test_only_places_come_from_the_target(portrait):
 def test_without_the_networks_or_the_option_the_target_is_not_looked_at(portrait):
     frame, face = portrait
     geometry = replace(MODELS, reenactment=FlowReenactor(MODEL, FlowOptions(refine=False)))
-    ways = ((MODELS, ReenactOptions(align=False)), (replace(MODELS, alignment=None), None), (geometry, None))
+    ways = ((MODELS, ReenactOptions(align=False)), (replace(MODELS, fitting=None), None), (geometry, None))
     for models, options in ways:
         looked, blind = (crops(portrait, face.landmarks[0], frames, models, options) for frames in ([frame], None))
         np.testing.assert_array_equal(looked.frame, blind.frame)
@@ -212,3 +213,19 @@ def test_a_swap_keeps_the_proportions_of_the_source(portrait):
     without = replace(MODELS, alignment=None)
     results = [next(swap(Still(frame), [face], [source], models)).frame for models in (MODELS, without)]
     np.testing.assert_array_equal(*results)
+
+
+class Nudge(torch.nn.Module):
+    """Finds one pixel of the window everywhere."""
+
+    def forward(self, drawn, target, cover):
+        return torch.ones(len(drawn), 2, SIDE // 2, SIDE // 2)
+
+
+def test_a_face_is_laid_onto_its_own_picture_and_not_onto_a_stranger():
+    torch.manual_seed(0)
+    own, other = (torch.nn.functional.interpolate(torch.rand(1, 1, 16, 16), (SIDE, SIDE), mode="bicubic") for _ in "ab")
+    cover, aligner = torch.ones(1, 1, SIDE, SIDE), Aligner(Nudge())
+    assert torch.equal(aligner.same_face(own, own, cover), aligner(own, own, cover))
+    assert float(aligner(own, other, cover).abs().min()) > 0.9
+    assert float(aligner.same_face(own, other, cover).abs().max()) == 0

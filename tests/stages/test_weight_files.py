@@ -25,6 +25,7 @@ LOADERS = {
     "completion": load_face_space,
     "detection": lambda path: load_open_detector("cpu", path),
     "face_model": load_face_model,
+    "fitting": load_aligner,
     "irises": lambda path: load_open_landmarker("cpu", irises=path),
     "landmarks": lambda path: load_open_landmarker("cpu", path, None),
     "local_landmarks": lambda path: load_open_landmarker("cpu", local=path),
