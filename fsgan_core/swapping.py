@@ -173,9 +173,10 @@ def reenacted(one: FaceCrop, source: Source, models: Models, closest: bool = Fal
 def segmented(one: FaceCrop, models: Models) -> FaceCrop:
     """Find the pixels that are exchanged: face in the target, drawn from the source, less or more the user's mask."""
     face, layer = models.segmentation(one.target, one.points), one.glasses
-    mask = face * needed(one.drawn, "reenactment").mask
+    drawn = needed(one.drawn, "reenactment").mask
     if layer is not None:
-        layer, mask = unless_in_front(layer, mask, 1 - face, one.points, models.face_model)
+        layer, drawn = unless_in_front(layer, drawn, 1 - face, one.points, models.face_model)
+    mask = face * drawn
     if one.aim.mask is not None:
         by_hand = crop_mask(one.aim.mask.values, one.box).to(mask)
         mask = (union if one.aim.beyond else subtract)(mask, by_hand)

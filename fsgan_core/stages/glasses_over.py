@@ -14,9 +14,9 @@ from ..ops.pooling import box_max
 from .glasses_plane import GlassesPlane
 from .worn_glasses import places_of
 
-_EYES, _OWN = (0.45, -0.15, 0.25), (0.04, 0.09)
-"""The part around the eyes (how far aside, from and down to which height), and shares of it that are hidden: by
-nothing; by something."""
+_EYES, _OWN = (0.45, -0.15, 0.25), (0.05, 0.09)
+"""The part around the eyes (how far aside, from and down to which height), and shares of the face there that are
+hidden: by nothing; by something."""
 _BROAD = 0.18
 """Width of the broadest frame, in distances between the outer eye corners; what is broader is a dark lens."""
 _FIELD = 256
@@ -26,7 +26,7 @@ _GAIN = (0.7, 1.15)
 
 
 def unless_in_front(
-    layer: Tensor, mask: Tensor, hidden: Tensor, landmarks: Tensor, model: FaceModel
+    layer: Tensor, drawn: Tensor, hidden: Tensor, landmarks: Tensor, model: FaceModel
 ) -> tuple[Tensor, Tensor]:
     """One pair is enough: no layer if something is in front of a face's eyes, such as glasses of its own.
 
@@ -34,26 +34,27 @@ def unless_in_front(
 
     Args:
         layer: ``(1, 4, S, S)`` colours and opacity.
-        mask: ``(1, 1, S, S)`` where the source's face is drawn.
+        drawn: ``(1, 1, S, S)`` where the source's face is drawn; beyond it nothing is in front of a turned face.
         hidden: ``(1, 1, S, S)`` how much of each pixel of the crop is not face.
         landmarks: ``(1, 478, 3)`` in its pixels.
         model: the face model.
 
     Returns:
-        layer and mask.
+        layer, and where the face is drawn.
     """
     at, places = GlassesPlane(model)(landmarks), places_of(landmarks)[..., ::8, ::8]
     pixels = torch.einsum("bij,bjhw->bihw", at[..., :2], places) + at[..., 2:, None]
     eyes = (places[:, :1].abs() < _EYES[0]) & (places[:, 1:] > _EYES[1]) & (places[:, 1:] < _EYES[2])
-    share = (sample(hidden, pixels) * eyes).sum() / eyes.sum()
+    face, covered = (sample(torch.cat((drawn, drawn * hidden), 1), pixels) * eyes).sum((0, 2, 3))
+    share = covered / face.clamp_min(1)
     left_out = smoothstep((share - _OWN[0]) / (_OWN[1] - _OWN[0])) * layer[:, 3:]
     if not left_out.any():
-        return layer, mask
-    size, side = mask.shape[-1], min(_FIELD, mask.shape[-1])
+        return layer, drawn
+    size, side = drawn.shape[-1], min(_FIELD, drawn.shape[-1])
     reach = int(_BROAD * float(at[0, :, 0].norm()) * side / size) | 1
     frames = box_max(1 - functional.adaptive_avg_pool2d(left_out, side), reach)
     lenses = resize(box_max(1 - frames, reach + 2 * (reach // 4)), size, size)
-    return torch.cat((layer[:, :3], layer[:, 3:] - left_out), 1), mask * (1 - lenses)
+    return torch.cat((layer[:, :3], layer[:, 3:] - left_out), 1), drawn * (1 - lenses)
 
 
 def laid_over(picture: Tensor, layer: Tensor, color: ColorMatch) -> Tensor:

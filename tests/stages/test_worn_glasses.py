@@ -90,6 +90,14 @@ def test_one_pair_is_enough() -> None:
     assert torch.equal(less, layer) and torch.equal(kept, mask)
 
 
+def test_beyond_the_face_nothing_is_in_front_of_it() -> None:
+    one, drawn = seen(), torch.ones(1, 1, SIZE, SIZE)
+    layer = WornGlasses.taken(one, face(), MODEL).drawn(face(), SIZE)
+    drawn[..., : SIZE // 2] = 0
+    less, kept = unless_in_front(layer, drawn, 1 - drawn, face(), MODEL)
+    assert torch.equal(less, layer) and torch.equal(kept, drawn)
+
+
 def test_behind_dark_lenses_that_are_left_out_a_face_keeps_its_eyes() -> None:
     one, mask = seen(), torch.ones(1, 1, SIZE, SIZE)
     x, y = grid(face())
