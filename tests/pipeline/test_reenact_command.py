@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 
@@ -27,7 +28,9 @@ def test_a_face_s_own_frames_are_looked_at(tmp_path):
 
 
 def test_the_command_draws_the_pixels_that_python_draws(portrait, face, tmp_path):
-    output, models, picture = tmp_path / "out.png", Models.load(), HOPPER.read().frame
+    output, models = tmp_path / "out.png", Models.load()
+    middle = (face.shape[1] / 2, face.shape[0] / 2)
+    picture = cv2.warpAffine(face, cv2.getRotationMatrix2D(middle, 9, 0.9), face.shape[1::-1], borderValue=(90, 90, 90))
     write_image(tmp_path / "source.png", Image(picture), marking=None)
     words = (
         "reenact",
@@ -51,6 +54,11 @@ def test_the_command_draws_the_pixels_that_python_draws(portrait, face, tmp_path
     )
     np.testing.assert_array_equal(read_image(output).frame, aligned)
     assert (aligned != blind).any()
+    stranger = HOPPER.read().frame
+    other = build_appearance_map([(Still(stranger), analyze(Still(stranger), models).faces[0])])
+    options = ReenactOptions(size=128)
+    shown, unseen = (next(reenact_crops(other, person, models, options, frames)).frame for frames in ([face], None))
+    np.testing.assert_array_equal(shown, unseen)
 
 
 def test_crops_take_no_part_of_the_motion(portrait, tmp_path, capsys):

@@ -129,7 +129,8 @@ def test_a_window_beyond_the_crop_is_cut():
 def test_detail_of_a_large_source_survives():
     target = face(15.0, size=1024)[None]
     view = prepare(picture(1024), face(size=1024), MODEL)
-    refined, geometry = (engine([view], [1.0], target, 1024) for engine in engines(light=False))
+    engines = (FlowReenactor(MODEL, FlowOptions(refine=flag)) for flag in (True, False))
+    refined, geometry = (engine([view], [1.0], target, 1024) for engine in engines)
     sure = (geometry.mask > 0.99) * (refined.confidence - geometry.confidence < 0.02) * (geometry.confidence > 0.95)
     assert sharpness(refined.image, sure) / sharpness(geometry.image, sure) == pytest.approx(1, abs=0.06)
 
