@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..networks.alignment_net import AlignmentNet, AlignmentNetConfig, moved, unlikeness
 from ..ops.flow import found
 from ..ops.masks import smoothstep
-from ..ops.pooling import box_max, box_mean, halved
+from ..ops.pooling import box_max, box_mean, halved, summed
 from ..weights.checkpoint import OPEN
 from .open_networks import load_own
 from .openings import IRISES, LEFT, RIGHT, RINGS, openness
@@ -64,8 +64,9 @@ class Aligner:
         """The same where both show one person, else 0: between two, what is found are another's features."""
         shift = self(drawn, target, cover)
         laid, covered = moved(torch.cat((drawn, cover), 1), shift).split(1, 1)
-        pictures, covers = torch.cat((drawn, laid)), torch.cat((cover, covered)) > 0.9
-        apart = (unlikeness(pictures, target.expand(2, -1, -1, -1)) * covers).sum() / covers.sum().clamp_min(1)
+        pictures, covers = torch.cat((drawn, laid)), (torch.cat((cover, covered)) > 0.9).to(drawn.dtype)
+        unlike = summed(unlikeness(pictures, target.expand(2, -1, -1, -1)) * covers, (0, 1, 2, 3))
+        apart = unlike / summed(covers, (0, 1, 2, 3)).clamp_min(1)
         return shift * (1 - smoothstep((apart - _STRANGE[0]) / (_STRANGE[1] - _STRANGE[0])))
 
     def shift(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:

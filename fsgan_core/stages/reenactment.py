@@ -69,7 +69,7 @@ class Reenactment:
             only its mirrored half is seen, 0 where nothing is.
         openings: ``(1, 1, S, S)`` inside of mouth and eyes.
         missing: ``(1, 1, S, S)`` the part of ``openings`` that is closed in the views and cannot come from them;
-            ``image`` has there what the network paints, or without it a plain mouth.
+            ``image`` has there a mouth or an eye that is drawn.
         steps: number of steps taken.
     """
 
