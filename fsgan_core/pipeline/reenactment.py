@@ -40,7 +40,8 @@ class ReenactOptions:
     margin: Annotated[float, Range(1.2, 4)] = 2.0
     """side of such a crop over the longer side of the target's face; official networks have their own"""
     align: bool = True
-    """shift the face in such a crop onto the edges that the target's frame shows; only the flow engine does"""
+    """shift the face in such a crop onto the edges that the target's frame shows, if it shows the same person; only the
+    flow engine does"""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -96,7 +97,7 @@ def reenact_crops(
         models: the stages.
         options: see :class:`ReenactOptions`; ``parts`` does not apply, the face is the target's shape.
         frames: the target's frames, one for each row of ``target``, where there are any: the face is then aligned
-            with what they show, unless it is hidden there. Their colours are not used.
+            with what they show, unless it is hidden there or another person's. Their colours are not used.
 
     Raises:
         ValueError: there are fewer or more frames than rows.
