@@ -35,11 +35,9 @@ from .segmentation import started
 WEIGHTS = {"structure": 1.0, "expression": 0.04}
 """Of 1 - SSIM in the face and of landmarks in pixels."""
 CARD = Card(
-    title="Alignment network",
-    purpose="Says how a drawn face lies off a picture of it; holds the landmarks of a clip together and lays "
-    "reenacted crops onto the target's edges.",
-    data="AI-generated portraits, drawn by the flow engine, those of the refinement network among them; "
-    "docs/training.md names them. No real person.",
+    title="Fitting network",
+    purpose="Says how a drawn face lies off a picture of it, to lay reenacted crops onto the target's edges.",
+    data="AI-generated portraits as pairs of the refinement network; docs/training.md names them. No real person.",
     licence="MIT",
 )
 
