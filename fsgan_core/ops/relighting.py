@@ -13,6 +13,8 @@ from torch import Tensor
 
 DARK = 0.03
 """Lightness added to every other, so that ratios of black are not infinite."""
+_GREY = 0.02
+"""Saturation of skin below which its hue says little, and differences stay what they were."""
 _MOST = 2.5
 """Details in a shadow are raised so many times at most, for there is noise in them; in light that is 15 times."""
 
@@ -34,8 +36,22 @@ def relit(lab: Tensor, before: Tensor, after: Tensor, gain: Tensor | None = None
     ratio = ((after[:, :1] + DARK) / (before[:, :1] + DARK).clamp_min(DARK)).clamp(1 / _MOST, _MOST)
     beyond = ratio * (lab[:, :1] - before[:, :1])
     lightness = (after[:, :1] + torch.where(beyond < 0, darker * beyond, lighter * beyond)).clamp_min(0)
-    tint = saturation(after) + color * (saturation(lab) - saturation(before))
-    return at_lightness(lightness, tint)
+    ours, theirs = saturation(before), saturation(after)
+    return at_lightness(lightness, theirs + _turned(saturation(lab) - ours, ours, theirs, color))
+
+
+def _turned(tint: Tensor, before: Tensor, after: Tensor, most: Tensor | float) -> Tensor:
+    """Differences in saturation as the skin's own turns and shrinks, so that what was grey, such as a brow, stays grey.
+
+    Colours are taken as complex numbers: multiplied by ``after / before``, whose magnitude is ``most`` at most. Added
+    as they are, brows of brown skin turn blue on pale skin, and its shine turns orange.
+    """
+    (a, b), (x, y) = before.unbind(1), after.unbind(1)
+    scale = before.square().sum(1) + _GREY**2
+    real, imaginary = (a * x + b * y + _GREY**2) / scale, (a * y - b * x) / scale
+    bound = (most / torch.hypot(real, imaginary).clamp_min(1e-6)[:, None]).clamp(max=1)
+    along, across = tint.unbind(1)
+    return bound * torch.stack((real * along - imaginary * across, imaginary * along + real * across), 1)
 
 
 def saturation(lab: Tensor) -> Tensor:

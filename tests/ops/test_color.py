@@ -117,6 +117,14 @@ def test_brows_keep_their_share_of_the_skin_s_light_and_stay_grey(paler):
     assert brow.amax() - brow.amin() < 0.5 * brow.mean()
 
 
+def test_what_is_grey_on_skin_of_one_hue_stays_grey_on_another():
+    brown, pink = (0.30, 0.16, 0.05), (0.62, 0.42, 0.44)
+    source = face_with(brown, [0.03] * 3)
+    match = estimate_color_match(source, face_with(pink), torch.ones(1, 1, 60, 60))
+    brow = srgb_to_linear(apply_color_match(source, match))[0, :, 22, 12]
+    assert brow.amax() - brow.amin() < 0.25 * brow.mean()
+
+
 def test_shine_on_dark_skin_is_added_to_pale_skin_not_multiplied():
     dark, pale = (0.1, 0.06, 0.04), (0.4, 0.28, 0.22)
     source = face_with(dark, (0.25, 0.2, 0.18))
