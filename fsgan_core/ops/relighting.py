@@ -26,8 +26,9 @@ def relit(lab: Tensor, before: Tensor, after: Tensor, gain: Tensor | None = None
         lab: ``(B, 3, H, W)`` OKLab.
         before: ``(B, 3, H, W)`` or ``(B, 3, 1, 1)``, the skin they were seen against.
         after: the same, the skin that takes its place.
-        gain: ``(B, 3, 1, 1)`` what differences from it are multiplied by: of what is darker, of what is lighter, and
-            in saturation. Without it ratios stay what they were.
+        gain: ``(B, 3, 1, 1)`` what differences from it are multiplied by, of what is darker and of what is lighter;
+            and by how much those in saturation grow at most, which turn and shrink as the skin's does. All 1 without
+            it, so that ratios stay what they were.
 
     Returns:
         ``(B, 3, H, W)``; ``after`` where ``lab`` is ``before``.
