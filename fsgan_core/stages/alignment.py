@@ -60,7 +60,7 @@ class Aligner:
         """
         return self.shift(drawn, target, cover)
 
-    def same_face(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
+    def fitted(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
         """The same where both show one person, else 0: between two, what is found are another's features."""
         shift = self(drawn, target, cover)
         laid, covered = moved(torch.cat((drawn, cover), 1), shift).split(1, 1)

@@ -35,7 +35,7 @@ def aligned(
     field, window = layers[0].flow.shape[-1], refined.window
     pictures = refined.picture, window.look(picture, picture.shape[-1] / field)
     drawn, target = (halved(one.mean(1, keepdim=True)) for one in pictures)
-    shift = aligner.same_face(drawn, target, halved(window.look(layers[0].mask, 1.0)))
+    shift = aligner.fitted(drawn, target, halved(window.look(layers[0].mask, 1.0)))
     refined, spread = refined.aligned(shift, field)
     return [layer.shifted(spread) for layer in layers], refined, spread
 

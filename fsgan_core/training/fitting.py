@@ -61,7 +61,7 @@ class FittingTask:
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Unlikeness of what is shifted and the photo."""
-        found = unlikeness(shifted(model, batch["image"], batch["lit"], batch["cover"]), batch)
+        found = misfit(shifted(model, batch["image"], batch["lit"], batch["cover"]), batch)
         return {name: WEIGHTS[name] * value for name, value in found.items()}
 
     @torch.inference_mode()
@@ -77,7 +77,7 @@ class FittingTask:
             image = drawn(bundled_refiner(device).network, evidence)
             laid = shifted(model, image, batch["target"].float() / 255, batch["cover"])
             for who, picture in (("", laid), ("_before", image)):
-                for name, value in unlikeness(picture, batch).items():
+                for name, value in misfit(picture, batch).items():
                     total[name + who] = total.get(name + who, 0.0) + float(value) * len(numbers) / rows
         return total
 
@@ -96,7 +96,7 @@ def shifted(model: nn.Module, image: Tensor, photo: Tensor, cover: Tensor) -> Te
     return sample(image, identity(WINDOW, WINDOW, image) + shift, "bicubic").clamp(0, 1)
 
 
-def unlikeness(image: Tensor, batch: Batch) -> dict[str, Tensor]:
+def misfit(image: Tensor, batch: Batch) -> dict[str, Tensor]:
     """How unlike the photo a drawing ``(B, 3, N, N)`` is within ``cover``: in structure and in landmarks."""
     face, target = enlarged(batch["cover"], WINDOW), batch["target"].float() / 255
     structure = (dissimilarity(image, target) * face).mean() / face.mean().clamp_min(1e-3)

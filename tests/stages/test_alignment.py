@@ -226,6 +226,6 @@ def test_a_face_is_laid_onto_its_own_picture_and_not_onto_a_stranger():
     torch.manual_seed(0)
     own, other = (torch.nn.functional.interpolate(torch.rand(1, 1, 16, 16), (SIDE, SIDE), mode="bicubic") for _ in "ab")
     cover, aligner = torch.ones(1, 1, SIDE, SIDE), Aligner(Nudge())
-    assert torch.equal(aligner.same_face(own, own, cover), aligner(own, own, cover))
+    assert torch.equal(aligner.fitted(own, own, cover), aligner(own, own, cover))
     assert float(aligner(own, other, cover).abs().min()) > 0.9
-    assert float(aligner.same_face(own, other, cover).abs().max()) == 0
+    assert float(aligner.fitted(own, other, cover).abs().max()) == 0
