@@ -52,6 +52,12 @@ class FaceSequence:
     def __len__(self) -> int:
         return len(self.track)
 
+    @property
+    def frontal(self) -> int:
+        """The row in which the face looks most straight ahead, of those in which it is seen."""
+        turned = np.hypot(self.poses[:, 0], self.poses[:, 1])
+        return int(np.where(self.scores > 0, turned, np.inf).argmin())
+
     def row(self, index: int) -> int | None:
         """The row of a frame, counted from the clip's first; None where the face is not seen in it."""
         row = index - self.track.start

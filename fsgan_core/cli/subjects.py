@@ -94,10 +94,8 @@ def source_picture(args: argparse.Namespace, models: Models) -> tuple[Image, NDA
     """The first source's picture and its face's landmarks; of a video, the frame that looks most straight ahead."""
     item = opened(args.source[0])
     face = _person(item, models, args)
-    turned = np.where(face.scores > 0, np.hypot(face.poses[:, 0], face.poses[:, 1]), np.inf)
-    row = int(turned.argmin())
-    frame = next(islice(item.clip, face.track.start + row, None))
-    return item.image or Image(frame), face.landmarks[row]
+    frame = next(islice(item.clip, face.track.start + face.frontal, None))
+    return item.image or Image(frame), face.landmarks[face.frontal]
 
 
 def chosen_faces(clip: Clip, analysis: Analysis, models: Models, args: argparse.Namespace) -> tuple[FaceSequence, ...]:

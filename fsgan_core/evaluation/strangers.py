@@ -84,7 +84,6 @@ def _told(odd: Sequence[int], names: Sequence[str]) -> str:
 
 
 def _frontal(clip: Clip, face: FaceSequence) -> Candidate:
-    turned = np.where(face.scores > 0, np.linalg.norm(face.poses[:, :2], axis=1), np.inf)
-    row = int(turned.argmin())
+    row = face.frontal
     frame = next(islice(clip, face.track.start + row, None))
     return Candidate(frame, face.landmarks[row], face.poses[row])
