@@ -17,12 +17,13 @@ from .color import oklab_to_srgb, srgb_to_oklab
 from .flow import resize
 from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 from .poisson import harmonic_fill
-from .relighting import relit
+from .relighting import at_lightness, relit, saturation
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 _FIELD = 128
-_BORDER, _INSIDE = 0.032, 0.24
-"""Standard deviations of the low-pass near the border and in the middle, in sides of the face."""
+_BORDER, _INSIDE, _TINT = 0.032, 0.24, 0.1
+"""Standard deviations of the low-pass near the border and in the middle, of lightness and of saturation there, in sides
+of the face: features are light and dark, but colour that varies across a face is mostly that of its lights."""
 _REACH = 0.13
 """How far the border reaches inwards, likewise."""
 
@@ -64,7 +65,10 @@ def low_frequencies(source: Tensor, target: Tensor, mask: Tensor) -> tuple[Tenso
     field = torch.cat([srgb_to_oklab(part) for part in cells.split(3, 1)], 1)
     size = scale * face_size(mask)
     trusted = _inliers(field[:, 3:] - field[:, :3], weight, size)
-    before, after = _smooth(field, trusted, size, mask).split(3, 1)
+    faces = field.split(3, 1)
+    lightness = _smooth(torch.cat([face[:, :1] for face in faces], 1), trusted, _INSIDE * size, mask)
+    tint = _smooth(torch.cat([saturation(face) for face in faces], 1), trusted, _TINT * size, mask)
+    before, after = (at_lightness(*parts) for parts in zip(lightness.split(1, 1), tint.split(2, 1), strict=True))
     return before, after
 
 
@@ -100,23 +104,24 @@ def border_membrane(
     return resize(filled, mask.shape[-2], mask.shape[-1])
 
 
-def _smooth(field: Tensor, weight: Tensor, size: Tensor, mask: Tensor) -> Tensor:
-    """What varies slowly: over little near the mask's border, over the whole face in its middle.
+def _smooth(field: Tensor, weight: Tensor, wide: Tensor, mask: Tensor) -> Tensor:
+    """What varies slowly: over little near the mask's border, over more of the face in its middle.
 
     Args:
         field: ``(B, C, h, w)`` in cells.
         weight: ``(B, 1, h, w)``.
-        size: ``(B,)`` side of the face in cells.
+        wide: ``(B,)`` standard deviation in its middle, in cells.
         mask: ``(B, 1, H, W)`` in pixels.
 
     Returns:
         ``(B, C, H, W)``.
     """
     shape = (mask.shape[-2], mask.shape[-1])
-    border = weighted_lowpass(field, weight, _BORDER * size, shape=shape)
+    cells = field.shape[-1] / mask.shape[-1]
+    border = weighted_lowpass(field, weight, _BORDER * cells * face_size(mask), shape=shape)
     # A wide mean flattens what rises across the whole face: what it leaves over is filtered again (Tukey's twicing).
-    sharpened = 2 * field - weighted_lowpass(field, weight, _INSIDE * size)
-    inside = weighted_lowpass(sharpened, weight, _INSIDE * size, shape=shape)
+    sharpened = 2 * field - weighted_lowpass(field, weight, wide)
+    inside = weighted_lowpass(sharpened, weight, wide, shape=shape)
     near = (2 - 2 * lowpass((mask > 0.5).to(mask.dtype), _REACH * face_size(mask))).clamp(0, 1)
     return torch.lerp(inside, border, near)
 

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from fsgan_core.ops.color import linear_to_srgb, srgb_to_linear
+from fsgan_core.ops.color import linear_to_srgb, srgb_to_linear, srgb_to_oklab
 from fsgan_core.ops.light import border_membrane, match_light
 from fsgan_core.ops.lowpass import face_size, lowpass, pooled, weighted_lowpass
+from fsgan_core.ops.relighting import saturation
 
 LEVEL = 1 / 255
 
@@ -153,3 +154,21 @@ def test_empty_and_full_masks_stay_finite(fill):
     mask = torch.full((1, 1, 64, 64), fill)
     for function in (match_light, border_membrane):
         assert function(face(64, 1), face(64, 2), mask).isfinite().all()
+
+
+def test_coloured_lights_go_though_features_stay():
+    target, mask = face(), oval()
+    waves = torch.cos(torch.arange(160) * (2 * torch.pi / 80))  # warm and cold across half a face
+    source = (target * (1 + 0.15 * waves * torch.tensor([1.0, 0.0, -1.0])[:, None, None])).clamp(0, 1)
+    inside = oval()[0, 0] * (lowpass(mask, 8.0)[0, 0] > 0.99)
+
+    def varied(image):
+        tint = saturation(srgb_to_oklab(image))[0, :, inside > 0]
+        return (tint - saturation(srgb_to_oklab(target))[0, :, inside > 0]).std()
+
+    def fine(image):
+        return (image - lowpass(image, 4.0))[0, :, inside > 0].std()
+
+    found = match_light(source, target, mask)
+    assert varied(found) < 0.4 * varied(source)
+    assert fine(found) > 0.9 * fine(source)
