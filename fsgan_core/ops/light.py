@@ -50,8 +50,9 @@ def low_frequencies(source: Tensor, target: Tensor, mask: Tensor) -> tuple[Tenso
     """What varies slowly in two faces: skin in its light.
 
     Near the border it is followed closely, so that cheeks and brow pass into what is around them; in the middle only
-    what changes across the whole face, since the shading of eyes, nose and mouth is part of who someone is. Places
-    where the two differ unlike their surroundings (an occluder, glasses, hair) count less.
+    what changes across the whole face, since the shading of eyes, nose and mouth is part of who someone is. Colour is
+    followed more closely there: what of it varies across a face is mostly that of its lights. Places where the two
+    differ unlike their surroundings (an occluder, glasses, hair) count less.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0.
