@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..models import Models
 from ..ops.color import srgb_to_oklab
+from ..ops.flow import lies_within
 from ..ops.pooling import box_max
 from ..stages.appearance_map import AppearanceMap
 from ..stages.candidates import sharpness
@@ -35,6 +36,8 @@ _RIMS, _GLASSES, _DARK = 0.1, 0.1, 0.3
 """Share of the rims that is believed, of what is around the eyes that is hidden, and of the eyes by dark lenses."""
 _FOREHEAD, _FACE = 0.6, 0.12
 """Share of the forehead, and of the face below it, that is hidden."""
+_BEYOND = 0.15
+"""Share of the face that lies beyond the picture's border."""
 _LIGHT, _BOTH = 0.22, 0.25
 """Difference of the halves in lightness (OKLab), and share of the face on which both have to be seen."""
 _YAW, _PITCH = 40.0, 30.0
@@ -47,6 +50,7 @@ _SMALL, _BLURRED = 80.0, 0.006
 _WORDS = {
     "dark": ("wears dark glasses", "its eyes are not seen, and the glasses go along", "without glasses"),
     "covered": ("has something in front of the face, such as hair, a hand or a scarf", "that is guessed", "without it"),
+    "cut": ("is cut off by the picture's border", "what lies beyond is guessed", "that shows the whole face"),
     "aside": ("looks far aside", "the half that is turned away is guessed", "that looks at the camera"),
     "glasses": ("wears glasses", "fine wires are taken off, other frames go along", "without glasses"),
     "forehead": ("has hair, a hat or a hand over the brow", "the forehead stays the target's", "with a bare brow"),
@@ -66,10 +70,11 @@ class _Front:
     Attributes:
         lab: ``(1, 3, N, N)`` OKLab.
         skin: ``(1, 1, N, N)``, 1 on the face but for eyes and mouth.
-        seen: ``(1, 1, N, N)``, 1 where the camera sees the face.
+        seen: ``(1, 1, N, N)``, 1 where the picture shows the face.
         hidden: ``(1, 1, N, N)`` in [0, 1], how much is in front of it.
         place: ``(1, 2, N, N)`` on the mean face.
         rims: share of the rims of glasses that is believed.
+        beyond: share of the face that lies beyond the picture's border.
     """
 
     lab: Tensor
@@ -78,6 +83,7 @@ class _Front:
     hidden: Tensor
     place: Tensor
     rims: float
+    beyond: float
 
 
 def told_source(source: AppearanceMap, models: Models) -> list[str]:
@@ -105,6 +111,8 @@ def _faults(source: AppearanceMap, number: int, models: Models) -> Iterator[str]
     view, landmarks, (yaw, pitch, _) = source.views[number], source.landmarks[number], source.poses[number]
     front = _seen_from_front(view, landmarks, models)
     yield from _covers(front, models)
+    if front.beyond > _BEYOND:
+        yield "cut"
     if _difference(front) > _LIGHT:
         yield "light"
     if abs(yaw) > _YAW:
@@ -155,8 +163,11 @@ def _seen_from_front(view: Frame, landmarks: Floats, models: Models) -> _Front:
         hidden = 1 - frontal.seen(segment(picture, points), points)
         rims = float(segment.lenses(picture, points).belief.mean())
     seen = frontal.face * (frontal.spread(visibility(points, model)[..., None]) > 0.5)
+    places = frontal.spread(torch.from_numpy(landmarks)[None, :, :2].to(models.device))
+    known = lies_within(places, *view.shape[:2])
+    seen, beyond = (seen * known).to(picture.dtype), _mean(1 - known, frontal.face.to(known.dtype))
     lab, place = srgb_to_oklab(frontal.seen(picture, points)), frontal.spread(model.mean[None, :, :2])
-    return _Front(lab, frontal.skin.to(picture.dtype), seen.to(picture.dtype), hidden, place, rims)
+    return _Front(lab, frontal.skin.to(picture.dtype), seen, hidden, place, rims, beyond)
 
 
 def _mean(values: Tensor, weight: Tensor) -> float:

@@ -45,6 +45,12 @@ def reflected(flow: Tensor, picture: Tensor) -> Tensor:
     return torch.where((flow < 0) | (flow > limit), torch.minimum(folded, 2 * limit - folded), flow)
 
 
+def lies_within(flow: Tensor, height: int, width: int) -> Tensor:
+    """Which places ``(B, 2, H, W)`` lie within a picture of that size: ``(B, 1, H, W)``, 0 or 1."""
+    limit = flow.new_tensor((width, height))[:, None, None]
+    return ((flow >= 0) & (flow <= limit)).all(1, keepdim=True).to(flow.dtype)
+
+
 def compose(first: Tensor, second: Tensor) -> Tensor:
     """The flow that follows ``second`` to the picture between, then ``first`` from there.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..ops.color import srgb_to_oklab
 from ..ops.masks import smoothstep
@@ -20,6 +21,10 @@ from .glasses import Look
 _ABOVE, _ASIDE, _BELOW = 0.03, 0.57, 0.3
 """Where it is looked for on the mean face (distances between the outer eye corners, eyes at about 0, y down): so far
 above the top of the brows; or beyond the eyes, down to the cheekbones."""
+_BROW, _TAIL, _SPARED = ((0.15, -0.2), (0.45, -0.25), (0.61, -0.168)), (0.72, -0.1), 0.055
+"""A brow from its inner to its outer end, how far its tail may go beyond that, and how far around it is left alone,"""
+_CURTAIN = 15
+"""unless there is hair within so many pixels both above and below: it hangs over the brow."""
 _CHEEK, _BROWS, _EYES, _LIPS = (0.02, 0.62), (-0.12, 0.08), (0.16, 0.12, 0.56), (0.42, 0.35)
 """Where skin is looked at, likewise: from so far above the top of the brows down; without brows, eyes and lips."""
 _FACE, _HAIR, _EDGE = 0.8, 0.6, 7
@@ -72,7 +77,8 @@ def loose_hair(look: Look, face: Tensor, hair: Tensor, brow: float) -> Tensor:
     nearer = (_distance(here, skins) / _distance(here, hairs)).log()
     sure = smoothstep((_apart(skins, hairs) - _APART[0]) / (_APART[1] - _APART[0]))
     found[kinds.zone] = sure * smoothstep((nearer - _NEARER[0]) / (_NEARER[1] - _NEARER[0]))
-    return _joined(found, face)
+    bare = _from_brow(look.prior[:, 1:2].abs(), look.prior[:, 2:]) > _SPARED
+    return _joined(torch.where(bare, found, torch.minimum(found, _between(found * bare))), face)
 
 
 def _kinds(look: Look, face: Tensor, hair: Tensor, brow: float) -> _Kinds:
@@ -85,6 +91,23 @@ def _kinds(look: Look, face: Tensor, hair: Tensor, brow: float) -> _Kinds:
     forehead = within & (y < brow - _ABOVE)
     zone = forehead | within & (aside > _ASIDE) & (y < _BELOW)
     return _Kinds(cheek & ~brows & ~eyes & ~lips, _everywhere(hair > _HAIR), forehead, zone)
+
+
+def _from_brow(aside: Tensor, y: Tensor) -> Tensor:
+    """Distance of places of the mean face from the nearer brow and its tail."""
+    line = y.new_tensor((*_BROW, _TAIL))[:, :, None, None, None, None]
+    place = torch.stack((aside, y))
+    parts = []
+    for start, end in zip(line, line[1:], strict=False):
+        along = ((place - start) * (end - start)).sum(0) / (end - start).square().sum(0)
+        parts.append((place - torch.lerp(start, end, along.clamp(0, 1))).norm(dim=0))
+    return torch.stack(parts).amin(0)
+
+
+def _between(found: Tensor) -> Tensor:
+    """What is found both above and below."""
+    above, below = (functional.pad(found, (0, 0, *reach)) for reach in ((_CURTAIN, 0), (0, _CURTAIN)))
+    return torch.minimum(*(functional.max_pool2d(one, (_CURTAIN + 1, 1), 1) for one in (above, below)))
 
 
 def _roughness(light: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
-from ..ops.flow import identity, resize, sample
+from ..ops.flow import identity, lies_within, resize, sample
 from ..ops.masks import smoothstep
 from ..ops.thin import behind, bridged
 from .cropping import Box, square_box
@@ -70,7 +70,7 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     box = square_box(landmarks[0].cpu().numpy(), _SHOWN)
     points = landmarks - landmarks.new_tensor((box[0], box[1], 0))
     flow = identity(box[3] - box[1], box[2] - box[0], image) + image.new_tensor(box[:2])[:, None, None]
-    part = sample(image, flow)
+    part, known = sample(image, flow), lies_within(flow, *image.shape[-2:])
     share = segmentation(part, points)
     loose = segmentation.loose_hair(part, points) if isinstance(segmentation, OpenSegmenter) else 0 * share
     bare = share * (1 - loose)
@@ -79,10 +79,10 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     worn = torch.zeros_like(share)
     if isinstance(segmentation, OpenSegmenter):
         eyewear = Eyewear.of(model, points)
-        if cleared is not part or eyewear.dark(share):
+        if cleared is not part or eyewear.dark(known * share + 1 - known):
             size, lenses = (part.shape[-2], part.shape[-1]), segmentation.lenses(part, points)
-            if eyewear.stays(part, cleared, whole, lenses):
-                glasses = WornGlasses.taken(_seen(part, share, skin, lenses), points, model)
+            if eyewear.stays(part, torch.lerp(part, cleared, known), known * whole + 1 - known, lenses):
+                glasses = WornGlasses.taken(_seen(part, share, known, skin, lenses), points, model)
                 worn = eyewear.around(size)
             # With rims goes the light that lenses throw onto the skin.
             cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))
@@ -93,14 +93,17 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     return _changed(image, cleared - part, box), Shown(kept, box, glasses)
 
 
-def _seen(part: Tensor, share: Tensor, skin: Skin, lenses: Lenses) -> Seen:
-    """What is seen of glasses in a crop; lenses are dark if most of one is hidden."""
+def _seen(part: Tensor, share: Tensor, known: Tensor, skin: Skin, lenses: Lenses) -> Seen:
+    """What is seen of glasses in a crop; lenses are dark if most of one is hidden.
+
+    Beyond the picture's border, where ``known`` is 0, nothing is known: neither face nor glasses.
+    """
     size = part.shape[-1]
-    rims, within = lenses.drawn(identity(size, size, part))
-    hidden = 1 - share
+    rims, within = (known * drawn for drawn in lenses.drawn(identity(size, size, part)))
+    hidden = known * (1 - share)
     tint = (within * hidden).sum((2, 3)) / within.sum((2, 3)).clamp_min(1)
     dark = within.amax(1, keepdim=True) * smoothstep((tint.amax() - _TINT[0]) / (_TINT[1] - _TINT[0]))
-    mesh = resize(skin.inside, size, size)
+    mesh = known * resize(skin.inside, size, size)
     return Seen(part, torch.maximum(hidden, dark), torch.maximum(rims, dark), mesh)
 
 

@@ -74,6 +74,13 @@ def test_glasses_are_told(source: AppearanceMap, models: Models) -> None:
     assert told_source(source, models) == [f"the source wears glasses: {outcome}; choose a picture without glasses"]
 
 
+def test_beyond_the_border_nothing_is_worn(source: AppearanceMap, models: Models) -> None:
+    nose = int(source.landmarks[0, 4, 0])
+    half = replace(source, views=(source.views[0][:, nose:],), landmarks=source.landmarks - np.float32([nose, 0, 0]))
+    cut, glasses = told_source(half, models)
+    assert "is cut off by the picture's border" in cut and "the source wears glasses: " in glasses
+
+
 def test_each_fault_is_told_and_no_other(bare: AppearanceMap, models: Models) -> None:
     cases = {
         "in front of the face": wearing(bare, 2, 152),

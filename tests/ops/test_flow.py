@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fsgan_core.ops.flow import compose, identity, reflected, resize, sample
+from fsgan_core.ops.flow import compose, identity, lies_within, reflected, resize, sample
 
 LIKE = torch.zeros(1)
 
@@ -21,6 +21,11 @@ def test_shift_takes_the_pixel_the_flow_names():
     picture = torch.arange(20.0).view(1, 1, 4, 5)
     moved = sample(picture, identity(4, 5, LIKE) + torch.tensor([1.0, 2.0])[:, None, None])
     assert moved[0, 0, 0].tolist() == [11, 12, 13, 14, 14]  # the border is repeated
+
+
+def test_what_lies_within_is_told_from_what_repeats_the_border():
+    within = lies_within(identity(4, 5, LIKE) + torch.tensor([1.0, -2.0])[:, None, None], 4, 5)
+    assert within[0, 0].tolist() == [[0] * 5, [0] * 5, [1, 1, 1, 1, 0], [1, 1, 1, 1, 0]]
 
 
 def test_composition_of_affine_flows_is_their_product():

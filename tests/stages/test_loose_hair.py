@@ -15,14 +15,15 @@ BROW = float(MODEL.mean[[105, 334], 1].mean())
 SKIN, HAIR = torch.tensor([0.78, 0.58, 0.48]), torch.tensor([0.25, 0.18, 0.1])
 TOP, LINE = int(LANDMARKS[0, 10, 1]), int(LANDMARKS[0, 105, 1])
 MIDDLE = SIZE // 2
+GRAIN = torch.rand(1, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(5)) - 0.5
+STRANDS = HAIR[:, None, None] * (1 + 1.2 * GRAIN)
 LOCK = (..., slice(TOP, LINE - 8), slice(MIDDLE - 22, MIDDLE + 8))
 
 
 def drawn(hair: torch.Tensor = HAIR, lock: bool = True) -> torch.Tensor:
     """A face under hair, of which a lock may hang onto the forehead."""
-    grain = torch.rand(1, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(5)) - 0.5
-    skin = SKIN[:, None, None] * (1 + 0.04 * grain)
-    strands = hair[:, None, None] * (1 + 1.2 * grain) if hair is HAIR else skin
+    skin = SKIN[:, None, None] * (1 + 0.04 * GRAIN)
+    strands = STRANDS if hair is HAIR else skin
     picture = skin.clone()
     picture[..., :TOP, :] = strands[..., :TOP, :]
     if lock:
@@ -64,3 +65,15 @@ def test_brows_and_beards_are_not_looked_at() -> None:
     beard = (PRIOR[:, 2:] > 0.3) | (PRIOR[:, 2:] > BROW) & (PRIOR[:, 2:] < BROW + 0.1)
     dark = torch.where(beard & (PRIOR[:, :1] > 0), drawn().roll(TOP, 2) * 0 + HAIR[:, None, None], picture)
     assert found(dark)[..., low, :].max() == 0
+
+
+def test_the_tail_of_a_brow_is_no_hair_but_what_hangs_over_it_is() -> None:
+    x, y = LANDMARKS[0, 300, :2].long().tolist()
+    picture, tail = drawn(lock=False), (..., slice(y - 2, y + 3), slice(x - 4, x + 4))
+    for part in (tail, (..., slice(TOP, y + 40), slice(x + 4, SIZE))):
+        picture[part] = STRANDS[part]
+    hair = found(picture)
+    assert hair[tail].mean() < 0.05 and (hair[..., y + 10 : y + 20, x + 4 : x + 8] > 0.5).float().mean() > 0.8
+    curtain = (..., slice(TOP, y + 40), slice(x - 4, SIZE))
+    picture[curtain] = STRANDS[curtain]
+    assert (found(picture)[tail] > 0.5).float().mean() > 0.8

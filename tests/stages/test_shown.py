@@ -1,10 +1,15 @@
 """What covers a source's face, and what is drawn behind it."""
 
+import numpy as np
 import torch
 
+from fsgan_core.demo import HOPPER
+from fsgan_core.models import Models
+from fsgan_core.pipeline import analyze
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.segmentation import MeshSegmenter
 from fsgan_core.stages.shown import shown
+from fsgan_core.streams import Still
 
 MODEL = load_face_model()
 SIZE = 240
@@ -68,3 +73,14 @@ def test_a_bare_face_is_left_as_it_is():
     low, high = LANDMARKS[0, :, :2].amin(0), LANDMARKS[0, :, :2].amax(0)
     (left, top), (right, bottom) = (low + 0.2 * (high - low)).long(), (high - 0.2 * (high - low)).long()
     assert torch.equal(image[..., top:bottom, left:right], picture[..., top:bottom, left:right])
+
+
+def test_glasses_that_the_border_cuts_are_mirrored():
+    models, picture = Models.load(), HOPPER.read().frame
+    points = analyze(Still(picture), models).faces[0].landmarks[0]
+    border = int(points[4, 0] + 0.05 * np.ptp(points[:, 0]))
+    half = torch.from_numpy(picture[:, :border]).permute(2, 0, 1)[None] / 255
+    _, found = shown(half, torch.from_numpy(points)[None], models.segmentation, models.face_model)
+    assert found.glasses is not None
+    opacity = found.glasses.layer[:, 3]
+    assert (opacity - opacity.flip(2)).abs()[..., 300:].mean() < 0.03 and opacity.mean() < 0.2
