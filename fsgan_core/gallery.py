@@ -20,7 +20,7 @@ _VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv")
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; background: #fafaf8; margin: 2rem auto; max-width: 72rem;
        padding: 0 1.2rem }
-h1 { font-size: 1.7rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
+h1 { font-size: 1.7rem } h2 { font-size: 1.15rem; margin-top: 2.2rem } summary h2 { display: inline-block }
 .row { display: flex; flex-wrap: wrap; gap: 1.2rem }
 figure { margin: 0; flex: 1 1 15rem } figure img, figure video { max-width: 100%; border-radius: 6px }
 figcaption { color: #555; font-size: .9rem }
@@ -55,6 +55,7 @@ class Section:
         figures: in a row.
         rows: of the table; the first cell of each is a heading.
         head: headings of the table's columns.
+        folded: shown only when the heading is clicked.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Section:
     figures: tuple[Figure, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     head: tuple[str, ...] = ()
+    folded: bool = False
 
 
 def sheet(tiles: Sequence[Tile], columns: int, height: int = 384) -> Frame:
@@ -121,11 +123,13 @@ def _section(section: Section) -> str:
     figures = "".join(map(_figure, section.figures))
     head = "".join(f"<th>{escape(cell)}</th>" for cell in section.head)
     cells = (f"<tr>{head}</tr>" if head else "") + "".join(map(_row, section.rows))
+    title = f"<h2>{escape(section.title)}</h2>"
     parts = (
-        f"<h2>{escape(section.title)}</h2>",
+        f"<details><summary>{title}</summary>" if section.folded else title,
         f"<p>{escape(section.text)}</p>" if section.text else "",
         f'<div class="row">{figures}</div>' if figures else "",
         f"<table>{cells}</table>" if cells else "",
+        "</details>" if section.folded else "",
     )
     return "\n".join(part for part in parts if part)
 

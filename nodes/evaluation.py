@@ -11,7 +11,7 @@ import torch
 
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting
-from .reports import quality_of
+from .reports import quality_of, tell_of_gaps
 from .sources import source_map, steps
 from .types import Faces, stages
 
@@ -78,6 +78,7 @@ class EvaluateSwap(host.Node):
             person = source_map(source, loaded, progress)
             analysis = _analysis(result if target is None else target, before, known, batch, loaded, progress)
             faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
+            tell_of_gaps(faces, person, crop=True)
             quality = quality_of(person, loaded)
             for one in progress.watch(beside(drawn, before, faces)):
                 quality.look(replace(one, target=None) if target is None else one)

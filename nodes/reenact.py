@@ -156,7 +156,7 @@ def noting(subject: Portrayed, faces: Sequence[FaceSequence], models: Models, gi
     Poses that are taken over and lie too far from the source's are told at once.
     """
     if subject.instead or given["parts"] in ("all", "pose"):
-        tell_of_gaps(faces, subject.person)
+        tell_of_gaps(faces, subject.person, crop=bool(subject.instead))
     return Account(quality_of(subject.person, models) if given.get("measure", True) else None)
 
 

@@ -57,19 +57,20 @@ class Account:
         return "\n".join(lines)
 
 
-def tell_of_gaps(faces: Iterable[FaceSequence], source: AppearanceMap) -> None:
-    """Say, before anything is drawn, that the target looks where no source picture does."""
-    from ..fsgan_core.evaluation.gaps import told_gap
+def tell_of_gaps(faces: Sequence[FaceSequence], source: AppearanceMap, *, crop: bool) -> None:
+    """Say, before anything is drawn, that source and target look different ways, or of crops: the source is small."""
+    from ..fsgan_core.evaluation.gaps import told_gap, told_size
 
-    if words := told_gap(faces, source.poses):
-        note(words)
+    for words in (told_gap(faces, source.poses), crop and told_size(faces, source)):
+        if words:
+            note(words)
 
 
-def tell_of_source(source: AppearanceMap, models: Models) -> None:
-    """Say, before anything is drawn, what of the source will hurt a swap."""
-    from ..fsgan_core.evaluation.source_faults import told_source
+def tell_of_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: Models) -> None:
+    """Say, before anything is drawn, what of the source will hurt a swap onto these faces."""
+    from ..fsgan_core.evaluation.source_faults import told_swap
 
-    for words in told_source(source, models):
+    for words in told_swap(source, faces, models):
         note(words)
 
 

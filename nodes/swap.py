@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import host, pictures, videos, widgets
 from .finding import PASSES, Watched, analyzed, chosen, fitting
-from .reports import Account, quality_of, tell_of_gaps, tell_of_source
+from .reports import Account, quality_of, tell_of_swap
 from .sources import source_map, steps
 from .types import Faces, used
 
@@ -73,8 +73,7 @@ class SwapImage(host.Node):
         analysis = fitting(known, clip.size, count) if known else analyzed(target, given["batch"], loaded, progress)
         faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
         masks = user_masks(given.get("mask"), mask_mode, clip.size, count)
-        tell_of_source(person, loaded)
-        tell_of_gaps(faces, person)
+        tell_of_swap(person, faces, loaded)
         account = Account(quality_of(person, loaded) if given.get("measure", True) else None)
         found = swap(clip, faces, [person], loaded, options, masks)
         results = list(account.noted(progress.watch(found, _frame_of)))
@@ -131,8 +130,7 @@ class SwapVideo(host.Node):
             else:
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
                 faces = chosen(analysis, widgets.rule(face, face_number))
-            tell_of_source(person, loaded)
-            tell_of_gaps(faces, person)
+            tell_of_swap(person, faces, loaded)
             account = Account(quality_of(person, loaded) if given.get("measure", True) else None)
             results = progress.watch(swap(window, faces, [person], loaded, options, masks[0]), _frame_of)
             frames = (result.frame for result in account.noted(results))

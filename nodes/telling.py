@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -55,7 +54,7 @@ def told(execute: Callable[..., Any], show: Callable[[str], None]) -> Callable[.
 
     Args:
         execute: the work.
-        show: writes text on the node that is at work; the report ends with the notes that it lacks.
+        show: writes text on the node that is at work; the report ends with the notes.
     """
 
     @functools.wraps(execute)
@@ -63,20 +62,15 @@ def told(execute: Callable[..., Any], show: Callable[[str], None]) -> Callable[.
         with _noting(show) as notes, _named_packages():
             output = execute(cls, *given, **named)
         if notes:
+            told = "\n".join(notes)
             names = [one.display_name for one in cls.define_schema().outputs]
             output.args = tuple(
-                "\n".join([value, *_lacking(notes, value)]) if name == "report" else value
+                f"{value}\n{told}" if name == "report" else value
                 for name, value in zip(names, output.args, strict=True)
             )
         return output
 
     return work
-
-
-def _lacking(notes: list[str], report: str) -> list[str]:
-    """The notes that a report has not; one told there of another angle, as measured in the result, is there."""
-    said = re.sub(r"\d+", "", report)
-    return [text for text in notes if re.sub(r"\d+", "", text) not in said]
 
 
 @contextmanager

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ..errors import MediaError
 from ..evaluation.cut_heads import told_cut
-from ..evaluation.gaps import told_gap
+from ..evaluation.gaps import told_gap, told_size
 from ..evaluation.identity import load_if_installed
 from ..evaluation.inspection import Inspector
 from ..evaluation.quality import Quality
 from ..evaluation.reference import Reference
 from ..evaluation.report_page import JSON, PLOT, WORST, report_page
-from ..evaluation.source_faults import told_source
+from ..evaluation.source_faults import told_swap
 from ..faces import FaceSequence
 from ..media import staged
 from ..models import Models
@@ -55,10 +55,12 @@ def quality_of(args: argparse.Namespace, source: AppearanceMap, models: Models) 
     return Quality(Inspector([Reference.of(source, models, embedder)], models, embedder))
 
 
-def tell_of_gaps(faces: Sequence[FaceSequence], source: AppearanceMap, quality: Quality | None) -> None:
-    """Say that the target looks where no source picture does, unless the measures of a report will."""
-    if quality is None and (words := told_gap(faces, source.poses)):
+def tell_of_gaps(faces: Sequence[FaceSequence], source: AppearanceMap, *, crop: bool) -> list[str]:
+    """Say that source and target look different ways, or of crops that the source is small; returned for the report."""
+    told = [words for words in (told_gap(faces, source.poses), crop and told_size(faces, source)) if words]
+    for words in told:
         print(f"note: {words}")
+    return told
 
 
 def tell_of_cut(source: AppearanceMap, models: Models) -> list[str]:
@@ -69,9 +71,9 @@ def tell_of_cut(source: AppearanceMap, models: Models) -> list[str]:
     return [words] if words else []
 
 
-def tell_of_source(source: AppearanceMap, models: Models) -> list[str]:
-    """Say what of the source will hurt, before anything is drawn; the words are for the report too."""
-    told = told_source(source, models)
+def tell_of_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: Models) -> list[str]:
+    """Say what of the source will hurt on these faces, before it is drawn; the words are for the report too."""
+    told = told_swap(source, faces, models)
     for words in told:
         print(f"note: {words}")
     return told

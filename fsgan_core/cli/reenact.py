@@ -124,11 +124,11 @@ def run(args: argparse.Namespace) -> None:
     idle, draw, source, told = _drawing(args, models, options, target)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
-    notes = (*target.notes, *told)
-    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality, notes)
     faces = target.chosen(motion, models, args)
     if options.parts in ("all", "pose"):
-        tell_of_gaps(faces, source, quality)
+        told += tell_of_gaps(faces, source, crop=args.crop)
+    notes = (*target.notes, *told)
+    report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality, notes)
     drawn = in_time(draw, faces, motion.frame_count, idle.frame)
     frames = report.noted(watched(drawn, "reenacting", motion.frame_count), target.moment)
     mark = Marking(operation="face reenactment", weights=weights_used(args))

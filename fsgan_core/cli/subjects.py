@@ -25,6 +25,7 @@ from .flags import file_path, read_options
 
 TENSORS = ".safetensors"
 """Suffix of files that hold a measured thing instead of pixels: an appearance map or an analysis."""
+_NUMBERS = "0 is the face farthest left, 1 the next to the right, in whichever row it stands"
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +37,13 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 def add_source_face(parser: argparse.ArgumentParser) -> None:
     """Add ``--source-face``."""
-    text = "the person's face in them: largest, or a number from 0 counted from the left (default: largest)"
+    text = f"the person's face in them: largest, or a number: {_NUMBERS} (default: largest)"
     parser.add_argument("--source-face", type=_one, default="largest", metavar="WHICH", help=text)
 
 
 def add_choice(parser: argparse.ArgumentParser, subject: str = "target") -> None:
     """Add ``--face`` and ``--reference``, which choose among the faces of what ``--subject`` names."""
-    text = f"faces of the {subject}: largest, all, or a number from 0 counted from the left (default: largest)"
+    text = f"faces of the {subject}: largest, all, or a number: {_NUMBERS} (default: largest)"
     parser.add_argument("--face", type=_which, default="largest", metavar="WHICH", help=text)
     text = f"picture of the person in the {subject} whose face is meant, instead of --face"
     parser.add_argument("--reference", type=file_path, metavar="FILE", help=text)

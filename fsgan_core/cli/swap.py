@@ -16,7 +16,7 @@ from ..swapping import SwapOptions, UserMask
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, file_path, read_options
-from .quality import add_report, quality_of, tell_of_gaps, tell_of_source, write_report
+from .quality import add_report, quality_of, tell_of_swap, write_report
 from .subjects import add_choice, add_source, check_reference, chosen_faces, measured, source_map
 
 STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
@@ -52,8 +52,7 @@ def run(args: argparse.Namespace) -> None:
     faces = chosen_faces(target.clip, measured(target, models, args), models, args)
     asked = {"faces": args.face, "swap": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
-    notes = (*target.notes, *mixed, *tell_of_source(source, models))
-    tell_of_gaps(faces, source, quality)
+    notes = (*target.notes, *mixed, *tell_of_swap(source, faces, models))
     report = Report("swap", asked, asdict(chosen_backends(args)), str(models.device), quality, notes)
     results = watched(swap(target.clip, faces, [source], models, options, mask), "swapping", target.length)
     mark = Marking(operation="face swap", weights=weights_used(args))

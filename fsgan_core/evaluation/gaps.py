@@ -1,8 +1,8 @@
-"""Pose gaps that are known before anything is drawn, and what to say of those that are too large."""
+"""What parts a target from a source, known before anything is drawn, and what to say where it is too much."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import hypot
 
 import numpy as np
@@ -10,39 +10,90 @@ from numpy.typing import NDArray
 
 from ..faces import FaceSequence
 from ..ops.controls import Controls
+from ..stages.appearance_map import AppearanceMap
+
+Floats = NDArray[np.float32]
 
 FAR = 35.0
 """Degrees from which on about half of a face is guessed."""
-_SHOWS = 25.0
-"""Degrees from which on the side of an edited face that comes into sight is stretched from little skin."""
+_SHOWS = 20.0
+"""Degrees from which on an edited face has a pale rim along the jaw and a smear at the temple that comes into sight."""
 _SHARE = 0.2
 """Share of a clip's frames from which on that is worth a word."""
+_SOFT = 0.6
+"""Source pixels a pixel of the target below which a swap is soft."""
+_LIPS, _OPEN, _SHUT = (13, 14, 78, 308), 0.29, 0.12
+"""Landmarks inside the lips: the middle of both and the corners. The gap between them over their width: from where on a
+mouth is wide open, which smiles that show teeth are not, and up to where one is about shut."""
 
 
-def pose_gap(views: NDArray[np.float32], pose: NDArray[np.float32]) -> float:
+def pose_gap(views: Floats, pose: Floats) -> float:
     """Yaw and pitch from a pose ``(3,)`` to the nearest of views ``(K, 3)``, in degrees, as one angle."""
     return float(np.hypot(*(views - pose)[:, :2].T).min())
 
 
-def told_gap(faces: Iterable[FaceSequence], views: NDArray[np.float32]) -> str:
+def told_gap(faces: Iterable[FaceSequence], views: Floats) -> str:
     """What to say of faces that look away from every source view ``(K, 3)``; nothing where all is well."""
-    return far_apart([pose_gap(views, pose) for face in faces for pose in face.poses[face.scores > 0]])
+    poses = [face.poses[face.scores > 0] for face in faces]
+    return far_apart(np.concatenate(poses), views) if poses else ""
 
 
-def far_apart(gaps: Sequence[float]) -> str:
-    """What to say of angles between a target and the nearest source picture, one a frame; nothing of small ones."""
-    if not gaps or np.mean(np.array(gaps) > FAR) < _SHARE:
+def far_apart(poses: Floats, views: Floats) -> str:
+    """What to say of a target's poses ``(F, 3)`` and a source's views ``(K, 3)``, of whichever looks aside."""
+    gaps = np.hypot(*(poses[:, None] - views)[..., :2].transpose(2, 0, 1))
+    far = gaps.min(1, initial=np.inf) > FAR
+    if not len(poses) or far.mean() < _SHARE:
         return ""
-    turned = f"the target turns up to {max(gaps):.0f} degrees away from the nearest source picture"
+    theirs = float(np.median(_turn(poses[far])))
+    ours = float(np.median(_turn(views[gaps[far].argmin(1)])))
+    if ours > theirs:
+        which = "the source" if len(views) == 1 else "the nearest source picture"
+        turned = f"{which} is turned {ours:.0f} degrees away from the camera, the target only {theirs:.0f}"
+        return f"{turned}, so that half of the face is guessed; choose a source picture that looks at the camera"
+    turned = "is turned" if len(poses) == 1 else "turns up to"
+    turned = f"the target {turned} {gaps.min(1).max():.0f} degrees away from the nearest source picture"
     return f"{turned}, so that half of the face is guessed; add source pictures that look that way"
+
+
+def told_size(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
+    """What to say of a source whose face is drawn much larger than any of its views shows it."""
+    drawn = [size for face in faces for size in _sizes(face.landmarks[face.scores > 0])]
+    size, needed = float(_sizes(source.landmarks).max()), float(np.median(drawn or [0.0]))
+    if size >= _SOFT * needed:
+        return ""
+    return f"the source's face is {size:.0f} px long and drawn {needed:.0f} px long: soft; give a larger source"
+
+
+def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
+    """What to say of a mouth that is wide open in all views of the source where the target's is shut."""
+    shut = [opened < _SHUT for face in faces for opened in _opened(face.landmarks[face.scores > 0])]
+    if _opened(source.landmarks).min() < _OPEN or not shut or np.mean(shut) < _SHARE:
+        return ""
+    said = "the source has its mouth wide open and the target's is shut: lips and chin are drawn stretched"
+    return f"{said}; choose a picture with a shut mouth"
 
 
 def overturned(controls: Controls) -> str:
     """What to say of a face that is to turn far from its own picture; nothing of small turns."""
     turn = hypot(controls.yaw, controls.pitch)
-    if turn <= _SHOWS:
+    if turn < _SHOWS:
         return ""
-    outcome = (
-        "half of it is guessed" if turn > FAR else "the side that comes into sight is soft and lacks arms of glasses"
-    )
+    side = "the side that comes into sight is soft, with pale rims at jaw and temple, and lacks arms of glasses"
+    outcome = "half of it is guessed" if turn > FAR else side
     return f"the face turns by {turn:.0f} degrees, so that {outcome}; ask for less yaw and pitch"
+
+
+def _turn(poses: Floats) -> Floats:
+    """Degrees between where heads look and the camera."""
+    return np.asarray(np.hypot(poses[:, 0], poses[:, 1]))
+
+
+def _sizes(landmarks: Floats) -> Floats:
+    """Pixels along faces."""
+    return np.asarray(np.ptp(landmarks[..., :2], axis=1).max(1))
+
+
+def _opened(landmarks: Floats) -> Floats:
+    """How far mouths are open."""
+    upper, lower, left, right = landmarks[:, list(_LIPS), :2].swapaxes(0, 1)
+    return np.asarray(np.linalg.norm(upper - lower, axis=1) / np.linalg.norm(left - right, axis=1).clip(1e-6))

@@ -57,12 +57,12 @@ class Measure:
 _FRAME = (
     Measure(
         *("identity", "", "lower", 3),
-        "distance of dlib's face descriptors, result to source, the paper's verification; below 0.6 is one person",
+        "how little result and source look alike: below 0.6 is one person (distance of dlib's face descriptors)",
         *(0.6, "it hardly looks like the source"),
     ),
     Measure(
         *("identity_before", "", "", 3),
-        "the target's own distance to the source, every tenth frame; of self-reenactment the real frame's",
+        "how little target and source look alike, every tenth frame; of self-reenactment the real frame's",
     ),
     Measure(
         *("identity_target", "", "", 3),
@@ -71,10 +71,22 @@ _FRAME = (
     Measure("ssim", "", "higher", 3, "likeness of result and target in the face; of a swap, how little was changed"),
     Measure("psnr", "dB", "higher", 1, "the same by the difference of colours"),
     Measure(
-        *("pose_error", "degrees", "lower", 2, "L2 of yaw, pitch and roll, the paper's Euler"),
+        *(
+            "pose_error",
+            "degrees",
+            "lower",
+            2,
+            "how else the head is turned (L2 of yaw, pitch and roll, as in the paper)",
+        ),
         *(8.0, "the head is turned differently"),
     ),
-    Measure("landmarks", "px", "lower", 1, "L2 of 68 landmarks as one vector, as in the paper"),
+    Measure(
+        "landmarks",
+        "px",
+        "lower",
+        1,
+        "distance of 68 points of the face (L2 as one vector, as in the paper)",
+    ),
     Measure("landmark_error", "px", "lower", 2, "mean distance of the 478 landmarks"),
     Measure("landmark_error_68", "px", "lower", 2, "mean distance of 68 landmarks"),
     Measure(

@@ -15,7 +15,6 @@ from ..pipeline import Rendered
 from ..streams import Frame
 from ..words import plural
 from .crops import box_of, cut
-from .gaps import far_apart
 from .identity import SAME_PERSON
 from .inspection import Inspector
 from .measures import CLIP_MEASURES, MEASURES, Row, fault, means, values
@@ -23,8 +22,8 @@ from .metrics import identity_drift
 
 _KEPT, _APART = 6, 5
 """So many of the worst frames are kept, at least so many frames apart."""
-_SOFT, _SMALL, _UNSTEADY = 0.6, 48.0, 1.5
-"""Source pixels a pixel, pixels of a face, and flicker over the target's, from which on a warning is due."""
+_SMALL, _UNSTEADY = 48.0, 1.5
+"""Pixels of a face, and flicker over the target's, from which on a warning is due."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,17 +155,11 @@ def _nothing_drawn(quality: Quality, found: Row) -> str:
     return f"no face was drawn in {quality.reasons.total()} of {plural(quality.frames, 'frame')}: {why}"
 
 
-def _too_far(quality: Quality, found: Row) -> str:
-    return far_apart(values(quality.rows, "pose_gap"))
-
-
-def _too_soft(quality: Quality, found: Row) -> str:
-    ratio, size = _median(quality, "source_size"), _median(quality, "face_size")
-    if size is not None and size < _SMALL:
-        return f"the face is only {size:.0f} px long; use a larger picture, or expect little of it"
-    if ratio is None or size is None or ratio >= _SOFT:
+def _too_small(quality: Quality, found: Row) -> str:
+    size = _median(quality, "face_size")
+    if size is None or size >= _SMALL:
         return ""
-    return f"the source's face is {ratio * size:.0f} px long and drawn {size:.0f} px long: soft; give a larger source"
+    return f"the face is only {size:.0f} px long; use a larger picture, or expect little of it"
 
 
 def _same_identity(quality: Quality, found: Row) -> str:
@@ -204,6 +197,4 @@ def _median(quality: Quality, name: str) -> float | None:
     return float(np.median(numbers)) if numbers else None
 
 
-_RULES: Sequence[Callable[[Quality, Row], str]] = (
-    *(_nothing_drawn, _too_far, _too_soft, _same_identity, _unsteady, _faults),
-)
+_RULES: Sequence[Callable[[Quality, Row], str]] = (*(_nothing_drawn, _too_small, _same_identity, _unsteady, _faults),)

@@ -46,7 +46,7 @@ def report_page(path: Path, report: Report, quality: Quality | None, mark: Marki
 
 def _verdict(quality: Quality, notes: Sequence[tuple[str, str]]) -> Section:
     """What the whole run suffers from, the frames that look wrong, and what was known before."""
-    rows = [(str(number), words) for number, words in enumerate(quality.warnings(), 1)]
+    rows = [("the whole run" if quality.frames > 1 else "the picture", words) for words in quality.warnings()]
     rows += [(f"frame {one.index}", one.why) for one in quality.worst if one.severity >= 1]
     if rows:
         return Section("What probably looks wrong", rows=(*rows, *notes))
@@ -77,7 +77,12 @@ def _table(quality: Quality) -> Section:
         if name in found
     )
     missing = tuple(("not measured", words) for words in quality.inspector.missing)
-    return Section("Means over the run", rows=(*rows, *quality.left_out(), *missing))
+    text = (
+        "For comparing one run with another: what looks wrong is said above. An arrow says which way is better. "
+        "A px is a pixel of a face 160 px long."
+    )
+    every = (*rows, *quality.left_out(), *missing)
+    return Section("Every measure, mean over the run", text, rows=every, folded=True)
 
 
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:

@@ -5,13 +5,14 @@ Limits lie between portraits that plainly show each and plain ones (docs/evaluat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..faces import FaceSequence
 from ..models import Models
 from ..ops.color import srgb_to_oklab
 from ..ops.flow import lies_within
@@ -24,6 +25,7 @@ from ..stages.open_segmentation import OpenSegmenter
 from ..stages.visibility import visibility
 from ..streams import Frame
 from .crops import Floats, box_of, cut, image_of, in_crop
+from .gaps import told_gap, told_mouth, told_size
 
 _SIDE, _EDGE = 128, 13
 """Side of the frontal face that is looked at, and of the square around a place that lies in it: outlines are unsure."""
@@ -42,8 +44,6 @@ _LIGHT, _BOTH = 0.22, 0.25
 """Difference of the halves in lightness (OKLab), and share of the face on which both have to be seen."""
 _YAW, _PITCH = 40.0, 30.0
 """Degrees from which on much of the face is not seen, or too flat."""
-_LIPS, _OPEN = (13, 14, 78, 308), 0.3
-"""Landmarks inside the lips: the middle of both and the corners; the gap between them over their width."""
 _SMALL, _BLURRED = 80.0, 0.006
 """Pixels of a face, and its sharpness (:func:`~fsgan_core.stages.candidates.sharpness`)."""
 
@@ -56,11 +56,12 @@ _WORDS = {
     "forehead": ("has hair, a hat or a hand over the brow", "the forehead stays the target's", "with a bare brow"),
     "light": ("is in hard light from one side", "its shadows come along in part", "in even light"),
     "tilted": ("looks far up or down", "the face is seen too flat to be drawn well", "that looks at the camera"),
-    "mouth": ("has its mouth wide open", "where the target's is shut it is stretched", "with a shut mouth"),
     "small": (f"has a face of less than {_SMALL:.0f} px", "the result is soft", "with a larger face"),
     "blurred": ("is blurred", "so is the result", "that is sharp"),
 }
 """What is said of each fault, the heaviest first: what it is, what comes of it, which picture to choose."""
+_TURNED, _TOO_SMALL = ("aside", "tilted"), ("small",)
+"""Faults that lie in the difference from a target, where that is told."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,23 @@ class _Front:
     beyond: float
 
 
-def told_source(source: AppearanceMap, models: Models) -> list[str]:
+def told_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: Models) -> list[str]:
+    """What to say of a source and the faces it is to be put onto: one note for each cause."""
+    turned, small, mouth = told_gap(faces, source.poses), told_size(faces, source), told_mouth(faces, source)
+    besides = {*(_TURNED if turned else ()), *(_TOO_SMALL if small else ())}
+    return [*told_source(source, models, besides), *filter(None, (turned, small, mouth))]
+
+
+def told_source(source: AppearanceMap, models: Models, besides: Collection[str] = ()) -> list[str]:
     """What to say of a source: what all of its views suffer from, the heaviest first; nothing of a plain portrait.
 
     Args:
         source: its views; they are looked at until nothing is left that all have, the most frontal ones first.
         models: the stages; without our own segmentation nothing is known of glasses and what else covers a face.
+        besides: names of faults that were told otherwise.
     """
     order = np.argsort(np.hypot(source.poses[:, 0], source.poses[:, 1]), kind="stable")
-    common = set(_WORDS)
+    common = set(_WORDS) - set(besides)
     for number in order.tolist():
         common &= set(_faults(source, number, models))
         if not common:
@@ -119,9 +128,6 @@ def _faults(source: AppearanceMap, number: int, models: Models) -> Iterator[str]
         yield "aside"
     if abs(pitch) > _PITCH:
         yield "tilted"
-    upper, lower, left, right = landmarks[list(_LIPS), :2]
-    if np.hypot(*(upper - lower)) > _OPEN * np.hypot(*(left - right)):
-        yield "mouth"
     if np.ptp(landmarks[:, :2], axis=0).max() < _SMALL:
         yield "small"
     elif sharpness(view, landmarks[:, :2]) < _BLURRED:

@@ -44,7 +44,7 @@ class Controls:
     brows: Annotated[float, Range(-1, 1)] = 0.0
     """brows: 1 raises them, -1 lowers them to a frown"""
     smile: Annotated[float, Range(-1, 1)] = 0.0
-    """corners of the mouth: 1 a broad smile, -1 a sad mouth"""
+    """corners of the mouth: 1 a broad smile, -1 takes a smile away and draws them down; bared teeth stay bare"""
     jaw: Annotated[float, Range(-1, 1)] = 0.0
     """mouth and jaw: 1 opens them wide, -1 closes an open mouth"""
     pucker: Annotated[float, Range(-1, 1)] = 0.0
@@ -89,8 +89,11 @@ _GAZE = 30.0
 """Degrees by which a gaze shape turns the eye at a coefficient of 1."""
 _ROOM = 0.3
 """Least share of a control that is done where the face is already like that."""
-_OPENED = ("jawOpen", "mouthLowerDown", "mouthUpperUp", "mouthFunnel")
-"""How the names of the shapes begin that open the lips."""
+_UNDONE = {
+    "jaw": ("jawOpen", "mouthLowerDown", "mouthUpperUp", "mouthFunnel"),
+    "smile": ("mouthSmile", "mouthDimple", "cheekSquint"),
+}
+"""How the names of the shapes begin that a control below 0 takes away: what opens the lips, what smiles."""
 
 _SHAPES = {
     "brows": ({"browInnerUp": 1.0, "browOuterUp": 0.9}, {"browDown": 1.0}),
@@ -125,10 +128,11 @@ def _expressed(model: FaceModel, landmarks: Tensor, shape: Tensor, controls: Con
         for index, name in enumerate(model.names):
             if name == wanted or name in (f"{wanted}_L", f"{wanted}_R"):
                 added[:, index] += amount * (1 - now[:, index]).clamp(_ROOM, 1)
-    if controls.jaw < 0:
-        for index, name in enumerate(model.names):
-            if name.startswith(_OPENED):
-                added[:, index] += controls.jaw * now[:, index].clamp_min(0)
+    for control, shapes in _UNDONE.items():
+        if (value := getattr(controls, control)) < 0:
+            for index, name in enumerate(model.names):
+                if name.startswith(shapes):
+                    added[:, index] += value * now[:, index].clamp_min(0)
     result = shape + torch.einsum("fe,epd->fpd", added, model.expression)
     if controls.blink_right > 0:
         result = RIGHT_LIDS.closed(model, shape, result, controls.blink_right)

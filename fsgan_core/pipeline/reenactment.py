@@ -22,7 +22,7 @@ from ..stages.compositing import composite, crop
 from ..stages.cropping import in_crop, square_box
 from ..stages.reenactment import FlowReenactor
 from ..stages.sources import Source
-from ..streams import Frame
+from ..streams import Frame, checked_frame
 from ..swapping import seen
 from .results import FaceRecord, Rendered, angles
 
@@ -65,7 +65,12 @@ def reenact(
 
     Yields:
         the picture once for each of the target's frames.
+
+    Raises:
+        TypeError: an argument is of another kind, such as a clip for the picture.
+        ValueError: it has another shape.
     """
+    _check(picture, landmarks, target)
     options = options or ReenactOptions()
     device = models.device
     ours, theirs = torch.from_numpy(landmarks).to(device), torch.from_numpy(target.landmarks).to(device)
@@ -80,6 +85,21 @@ def reenact(
 
     threads = at_once(models, len(target), head.box[2] - head.box[0])
     yield from rendered(draw, enumerate(moved.cpu().numpy()), threads)
+
+
+def _check(picture: object, landmarks: object, target: object) -> None:
+    if not isinstance(picture, np.ndarray):
+        found = f"the picture is a frame, uint8 (H, W, 3), found {type(picture).__name__}"
+        raise TypeError(f"{found}; give read_image(path).frame")
+    checked_frame(picture)
+    if not isinstance(landmarks, np.ndarray):
+        found = f"landmarks are an array (478, 3), found {type(landmarks).__name__}"
+        raise TypeError(f"{found}; give .landmarks[0] of the picture's FaceSequence")
+    if landmarks.shape != (478, 3):
+        raise ValueError(f"landmarks are an array (478, 3), found {landmarks.shape}; give those of one frame")
+    if not isinstance(target, FaceSequence):
+        found = f"the target is one FaceSequence, found {type(target).__name__}"
+        raise TypeError(f"{found}; give select(analyze(clip, models))[0]")
 
 
 def reenact_crops(

@@ -1,10 +1,12 @@
-"""A target that looks where no source picture does is told of before anything is drawn."""
+"""What parts a target from a source is told of before anything is drawn, once, and of the one that causes it."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fsgan_core.cli.quality import tell_of_gaps
-from fsgan_core.evaluation.gaps import far_apart, overturned
+from fsgan_core.evaluation.gaps import far_apart, overturned, told_mouth, told_size
 from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.ops.controls import Controls
 from fsgan_core.stages.appearance_map import AppearanceMap
@@ -15,6 +17,10 @@ def seen(yaws, scores=None):
     scores = np.ones(len(poses), np.float32) if scores is None else np.array(scores, np.float32)
     boxes = np.zeros((len(poses), 4), np.float32)
     return FaceSequence(Track(0, boxes), np.zeros((len(poses), 478, 3), np.float32), poses, scores)
+
+
+def poses(*yaws):
+    return np.array([(yaw, 0, 0) for yaw in yaws], np.float32).reshape(-1, 3)
 
 
 def source(*yaws):
@@ -28,27 +34,65 @@ def source(*yaws):
 
 @pytest.mark.parametrize(
     ("yaws", "views", "told"),
-    [([70, 0], (0,), "turns up to 70 degrees away"), ([70, 0], (0, 60), ""), ([20, -20], (0,), "")],
+    [
+        ([70, 0], (0,), "note: the target turns up to 70 degrees away"),
+        ([70], (0,), "note: the target is turned 70 degrees away"),
+        ([-3], (42,), "note: the source is turned 42 degrees away from the camera, the target only 3"),
+        ([0], (42, -50), "note: the nearest source picture is turned 42 degrees away from the camera"),
+        ([70, 0], (0, 60), ""),
+        ([20, -20], (0,), ""),
+    ],
 )
 def test_the_nearest_view_counts(yaws, views, told, capsys):
-    tell_of_gaps([seen(yaws)], source(*views), None)
+    told_notes = tell_of_gaps([seen(yaws)], source(*views), crop=False)
     said = capsys.readouterr().out
-    assert said.startswith("note: the target") and told in said if told else not said
+    assert said.startswith(told) if told else not said
+    assert said == "".join(f"note: {words}\n" for words in told_notes)
 
 
 def test_frames_without_the_face_do_not_count(capsys):
-    tell_of_gaps([seen([80, 0], scores=[0, 1])], source(0), None)
-    assert not capsys.readouterr().out and far_apart([]) == ""
+    tell_of_gaps([seen([80, 0], scores=[0, 1])], source(0), crop=False)
+    assert not capsys.readouterr().out and far_apart(poses(), poses(0)) == ""
 
 
 def test_a_few_frames_are_not_worth_a_word():
-    assert far_apart([0.0] * 9 + [70.0]) == "" and "70 degrees" in far_apart([0.0] * 3 + [70.0])
+    few, many = (far_apart(poses(*[0] * count, 70), poses(0)) for count in (9, 3))
+    assert few == "" and "70 degrees" in many
+
+
+def shaped(length, opened=0.0):
+    """Landmarks of a face so many pixels long, with the lips open by a share of their width."""
+    points = np.zeros((1, 478, 3), np.float32)
+    points[0, 10], points[0, 152] = (0, 0, 0), (0, length, 0)
+    points[0, 78, 0], points[0, 308, 0] = 10, 20
+    points[0, [13, 14, 78, 308], 1] = 40
+    points[0, 14, 1] += 10 * opened
+    return points
+
+
+@pytest.mark.parametrize(("ours", "told"), [(136, "136 px long and drawn 355 px long: soft"), (230, "")])
+def test_a_small_source_is_told_by_the_size_it_is_drawn_at(ours, told, capsys):
+    person, target = replace(source(0), landmarks=shaped(ours)), replace(seen([0]), landmarks=shaped(355))
+    said = told_size([target], person)
+    assert told in said if told else not said
+    assert (
+        tell_of_gaps([target], person, crop=False) == []
+        and tell_of_gaps([target], person, crop=True) == [said][: bool(told)]
+    )
+    assert ("px long" in capsys.readouterr().out) == bool(told)
+
+
+@pytest.mark.parametrize(("ours", "theirs", "told"), [(0.4, 0.0, True), (0.4, 0.3, False), (0.28, 0.0, False)])
+def test_an_open_mouth_is_told_where_the_targets_is_shut(ours, theirs, told):
+    person = replace(source(0), landmarks=shaped(100, ours))
+    assert bool(told_mouth([replace(seen([0]), landmarks=shaped(100, theirs))], person)) == told
 
 
 @pytest.mark.parametrize(
     ("turn", "told"),
     [
-        ({"yaw": 25}, ""),
+        ({"yaw": 19}, ""),
+        ({"yaw": 20}, "by 20 degrees, so that the side that comes into sight is soft, with pale rims at jaw"),
         ({"yaw": 30}, "by 30 degrees, so that the side that comes into sight is soft"),
         ({"yaw": -30, "pitch": 25}, "by 39 degrees, so that half of it is guessed"),
         ({"smile": 1}, ""),

@@ -35,8 +35,6 @@ FINE |= {"flicker": 1.0, "flicker_target": 1.0, "sharpness": 1.0, "seam": 0.5, "
     ("change", "words"),
     [
         ({}, ""),
-        ({"pose_gap": 50.0}, "turns up to 50 degrees away from the nearest source picture"),
-        ({"source_size": 0.25}, "source's face is 50 px long and drawn 200 px long: soft"),
         ({"face_size": 30.0}, "only 30 px long"),
         ({"identity": 0.78}, "identity hardly changed: the distance to the source is 0.80 before, 0.78 after"),
         ({"identity": 0.62}, "hardly looks like the source"),
@@ -124,6 +122,7 @@ def test_the_page_shows_all_of_it(quality: Quality, swapped: list[Rendered], tmp
     noted(report, swapped)
     report_page(tmp_path / "r.html", report, quality, Marking(operation="face swap"), overwrite=False)
     text = (tmp_path / "r.html").read_text()
+    assert "<details><summary><h2>Every measure" in text and text.count("</details>") == 1
     for words in ("Over time", "r-plot.png", "The worst frames", "r-worst.jpg", "seam", "blending: poisson"):
         assert words in text
     assert read_image(tmp_path / "r-plot.png").frame.std() > 1
@@ -150,6 +149,9 @@ def test_the_page_is_silent_only_where_frames_and_source_are_fine(
     headings = {"What probably looks wrong", "No measure stands out", "Nothing stands out"}
     assert {words for words in headings if words in text} == {heading}
     assert ("the border shows" in text) == (severity >= 1)
+    quality.rows = [{**row, "identity": 0.78} for row in quality.rows]
+    report_page(tmp_path / "r2.html", report, quality, Marking(operation="face swap"), overwrite=False)
+    assert "<th>the whole run</th><td>identity hardly changed" in (tmp_path / "r2.html").read_text()
     assert all(words in text for words in notes)
 
 

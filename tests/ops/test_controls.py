@@ -108,6 +108,14 @@ def test_a_smile_that_is_there_is_not_doubled():
     assert rise(mouthSmile_L=0.9, mouthSmile_R=0.9) < 0.6 * rise()
 
 
+def test_a_sad_mouth_takes_a_smile_away():
+    def corners(start, **values):
+        return float(shaped(person(**start), **values)[0, [61, 291], 1].mean())
+
+    smiling = {"mouthSmile_L": 0.9, "mouthSmile_R": 0.9}
+    assert corners(smiling, smile=-1.0) > corners({}) + 0.02 > corners(smiling) + 0.04
+
+
 def test_the_jaw_opens_and_closes_the_mouth():
     grows(lambda shape: openness(shape, MOUTH), "jaw", (0.0, 0.25, 0.5, 1.0))
     grows(lambda shape: openness(shape, MOUTH), "jaw", (-1.0, -0.5, 0.0, 0.5), jawOpen=0.4)

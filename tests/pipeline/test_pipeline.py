@@ -213,6 +213,20 @@ def test_a_reenactment_moves_the_face_and_keeps_the_picture():
     assert difference[0] < 1.0 < difference[1]
 
 
+def test_a_reenactment_says_which_argument_is_of_another_kind():
+    picture, own, clip = SOURCE.frames[0], face_at(110), Still(SOURCE.frames[0])
+    target = FaceSequence(Track(0, box_of(own)[None]), own[None], np.zeros((1, 3), np.float32), np.ones(1, np.float32))
+    wrong = [
+        ((clip, own, target), TypeError, "the picture is a frame, .*found Still; give read_image"),
+        ((picture, target, target), TypeError, "landmarks are an array .*found FaceSequence"),
+        ((picture, own[None], target), ValueError, r"landmarks are .*found \(1, 478, 3\)"),
+        ((picture, own, [target]), TypeError, "the target is one FaceSequence, found list"),
+    ]
+    for given, kind, words in wrong:
+        with pytest.raises(kind, match=words):
+            next(reenact(*given, MODELS))
+
+
 def test_pose_only_and_expression_only_differ():
     picture, own = SOURCE.frames[0], face_at(110)
     shape = MODEL.mean + 0.8 * MODEL.expression[MODEL.names.index("jawOpen")]
