@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -117,7 +117,12 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorM
         One mapping an item, in at least float32.
     """
     source, target, mask = widened(source, target, mask)
-    fineness = estimate_fineness(source, target, mask)
+    match = _estimate_colors(source, target, mask)
+    return replace(match, fineness=estimate_fineness(apply_color_match(source, match), target, mask))
+
+
+def _estimate_colors(source: Tensor, target: Tensor, mask: Tensor) -> ColorMatch:
+    """See :func:`estimate_color_match`; without fineness."""
     larger = max(mask.shape[-2:])
     if larger > _FINE:
         # Statistics need no fine pixels, and a large crop would cost seconds.
@@ -131,7 +136,7 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorM
     # Of what is lighter than skin the difference stays, not the ratio: shine, and the white of an eye.
     lighter = contrast * (ours.mean[:, :1] + DARK) / (theirs.mean[:, :1] + DARK)
     gain = torch.cat((contrast, lighter, torch.minimum(saturated, plain).clamp(max=_COLOR)), 1)
-    return ColorMatch(source=ours.mean, target=theirs.mean, gain=gain, fineness=fineness)
+    return ColorMatch(source=ours.mean, target=theirs.mean, gain=gain, fineness=torch.zeros_like(gain))
 
 
 def apply_color_match(image: Tensor, match: ColorMatch) -> Tensor:

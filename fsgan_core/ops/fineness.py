@@ -1,8 +1,8 @@
 """Fineness of a picture: how far its lens, size or coding blurs it, and its grain; a face takes over both.
 
 A crisp face in a soft picture looks pasted, and so does a smooth one in a noisy picture. Blur is told from contrast
-and from how much texture a skin has by the shape of the spectrum: what the finer of two neighbouring bands holds of
-what the coarser one does. Nothing is ever sharpened.
+and from how much texture a skin has by how wide the steepest edges are: lids, nostrils and lips are sharp in a sharp
+picture however smooth its skin is. Nothing is ever sharpened, nor softened to less detail than the target has.
 """
 
 from __future__ import annotations
@@ -13,19 +13,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .lowpass import weighted_lowpass
 from .masks import erode
 
 _LUMA = (0.299, 0.587, 0.114)
-_WINDOW = 192
+_WINDOW = 320
 """Side in pixels of the middle of a face that is looked at."""
-_FINE, _MIDDLE, _COARSE = 0.7, 1.4, 2.8
-"""Standard deviations in pixels of the blurs between which the two bands lie."""
+_FINE, _DETAIL, _COARSE = 0.7, 1.0, 1.8
+"""Standard deviations in pixels: of what grain is finer than, of what detail is finer than; edges are as sharp as
+slopes after the finest exceed those after the coarsest."""
+_SHADE, _LEVEL = 12.0, 0.02
+"""Standard deviation in pixels of what is light rather than detail; least light to divide by."""
+_STEEP, _SHARP = 0.95, 0.9
+"""Quantiles: slopes above the first are edges, and the sharpest of them above the second."""
+_SLACK = 0.4
+"""Square pixels by which edges may be wider than the target's: two faces differ by as much through one lens."""
 _LEAST, _MOST = 0.3, 3.0
 """Blurs in pixels that are not worth drawing, and that nothing goes beyond."""
-_STEPS = 20
-"""Bins of a spectrum a radian."""
-_NOISY = 54
-"""Bin from which on there is little but noise in photos."""
+_HALVINGS = 6
+"""How often the range of blurs is halved."""
 _CLIPPED = 4.0
 """Grain is at most so many times its usual size: more is an edge."""
 
@@ -34,7 +40,7 @@ def estimate_fineness(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """What makes a face as fine as a picture.
 
     Args:
-        source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0.
+        source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0, in the target's colours.
         target: ``(B, 3, H, W)`` in [0, 1].
         mask: ``(B, 1, H, W)``.
 
@@ -95,16 +101,53 @@ def blurred(image: Tensor, sigma: Tensor) -> Tensor:
 
 def _fineness(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     ours, theirs, inner = (_middle(x, mask) for x in (_luma(source), _luma(target), mask))
-    inner = erode((inner > 0.5).to(source.dtype), max(1, min(inner.shape[-2:]) // 32))
+    inner = erode((inner > 0.5).to(source.dtype), max(1, min(inner.shape[-2:]) // 16))
     if inner.sum() < 256:
         return source.new_zeros(3)
-    spectra = [_spectrum(luma, inner) for luma in (ours, theirs)]
-    sigmas = torch.linspace(0, _MOST, 61, device=source.device, dtype=source.dtype)
-    wanted = _bands(spectra[1], sigmas[:1])
-    blur = sigmas[int((_bands(spectra[0], sigmas) > wanted).sum().clamp(max=60))]
+    # In one light, or the lit half of a face would be compared with the dark half of another.
+    shades = [weighted_lowpass(luma, inner, luma.new_tensor([_SHADE])) for luma in (ours, theirs)]
+    ours = ours * shades[1] / shades[0].clamp_min(_LEVEL)
+    blur = _blur(ours, theirs, inner)
     grains = [_grain(luma, inner) for luma in (ours, theirs)]
     share = (1 - (grains[0] / grains[1].clamp_min(1e-4)).square()).clamp_min(0).sqrt()
-    return torch.stack((blur, share, grains[1]))
+    return torch.stack((share.new_tensor(blur), share, grains[1]))
+
+
+def _blur(source: Tensor, target: Tensor, inner: Tensor) -> float:
+    """Most blur of the source up to which its edges are no wider, and its details no fainter, than the target's."""
+    widest, faintest = _edges_and_detail(target, inner, 0.0)
+    least, most = 0.0, 2 * _MOST
+    for _ in range(_HALVINGS):
+        blur = (least + most) / 2
+        width, detail = _edges_and_detail(source, inner, blur)
+        if width < widest + _SLACK and detail > faintest:
+            least = blur
+        else:
+            most = blur
+    return min(least, _MOST) if least > _LEAST else 0.0
+
+
+def _edges_and_detail(luma: Tensor, inner: Tensor, blur: float) -> tuple[float, float]:
+    """Variance in square pixels of the blur of the sharpest edges, and the size of details, after one more blur.
+
+    An edge's slopes after two further blurs differ by the less the wider it is, whatever its height (after Zhuo and
+    Sim, Defocus Map Estimation from a Single Image, 2011).
+    """
+    soft, fine, middle, coarse = (
+        softened(luma, inner, luma.new_tensor([math.hypot(blur, more)])) for more in (0, _FINE, _DETAIL, _COARSE)
+    )
+    inside = erode(inner) > 0
+    steep, slight = (_slopes(picture)[inside] for picture in (fine, coarse))
+    edges = slight >= torch.quantile(slight, _STEEP)
+    ratio = torch.quantile(steep[edges] / slight[edges].clamp_min(1e-6), _SHARP)
+    width = (_COARSE**2 - _FINE**2) / (ratio.square() - 1).clamp_min(1e-3) - _FINE**2
+    return float(width), float((soft - middle)[inside].square().mean().sqrt())
+
+
+def _slopes(luma: Tensor) -> Tensor:
+    padded = functional.pad(luma, (1, 1, 1, 1), mode="replicate")
+    across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
+    return torch.hypot(across, padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1])
 
 
 def _luma(image: Tensor) -> Tensor:
@@ -119,30 +162,6 @@ def _middle(image: Tensor, mask: Tensor) -> Tensor:
         middle = (line * torch.arange(len(line), device=line.device)).sum() / line.sum().clamp_min(1e-6)
         corners.append(max(0, min(int(middle) - _WINDOW // 2, len(line) - _WINDOW)))
     return image[..., corners[0] : corners[0] + _WINDOW, corners[1] : corners[1] + _WINDOW]
-
-
-def _spectrum(luma: Tensor, inner: Tensor) -> Tensor:
-    """Power by frequency ``(F,)``, in steps of 1 / :data:`_STEPS` radians a pixel, of what is finer than shading."""
-    coarse = luma.new_tensor([2 * _COARSE])
-    shade = blurred(luma * inner, coarse) / blurred(inner, coarse).clamp_min(1e-4)
-    power = torch.fft.rfft2((luma - shade) * inner * blurred(inner, coarse / 2)).abs().square()
-    down, across = torch.fft.fftfreq(luma.shape[-2]), torch.fft.rfftfreq(luma.shape[-1])
-    bins = (2 * math.pi * _STEPS * torch.hypot(down[:, None], across)).long().to(luma.device)
-    sums, counts = (
-        power.new_zeros(5 * _STEPS).index_add_(0, bins.flatten(), values.flatten())
-        for values in (power, torch.ones_like(power))
-    )
-    # What the finest frequencies hold is noise, and the same in all.
-    noise = sums[_NOISY:].sum() / counts[_NOISY:].sum()
-    return (sums - noise * counts).clamp_min(0)
-
-
-def _bands(power: Tensor, sigmas: Tensor) -> Tensor:
-    """Energy of the finer band over that of the coarser one, of a spectrum ``(F,)`` after blurs ``(N,)``."""
-    square = ((torch.arange(len(power)).to(power) + 0.5) / _STEPS).square()
-    fine, middle, coarse = (torch.exp(-0.5 * sigma**2 * square) for sigma in (_FINE, _MIDDLE, _COARSE))
-    left = power * torch.exp(-sigmas[:, None].square() * square)
-    return (left * (fine - middle).square()).sum(1) / (left * (middle - coarse).square()).sum(1).clamp_min(1e-12)
 
 
 def _grain(luma: Tensor, inner: Tensor) -> Tensor:
