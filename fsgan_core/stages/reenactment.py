@@ -178,7 +178,7 @@ class FlowReenactor:
             image, painted = refined.painted(image, size / field)
             confidence = 1 - (1 - confidence) * (1 - painted)
         folds = torch.stack([share * layer.unfolded for layer, share in zip(layers, weights, strict=True)]).sum(0)
-        image = creased(image, folds, float(target.scale), picture)
+        image = creased(image, folds, float(target.scale), picture, landmarks)
         if surroundings:
             around = surroundings_flow(layers[main], target, (field, size))
             head = contour(target.shape, target) * (size / field)
