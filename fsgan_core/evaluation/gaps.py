@@ -22,9 +22,9 @@ _SHARE = 0.2
 """Share of a clip's frames from which on that is worth a word."""
 _SOFT = 0.6
 """Source pixels a pixel of the target below which a swap is soft."""
-_LIPS, _OPEN, _SHUT = (13, 14, 78, 308), 0.29, 0.12
+_LIPS, _OPEN, _LESS = (13, 14, 78, 308), 0.29, 0.4
 """Landmarks inside the lips: the middle of both and the corners. The gap between them over their width: from where on a
-mouth is wide open, which smiles that show teeth are not, and up to where one is about shut."""
+mouth is wide open, which smiles that show teeth are not, and up to which share of that another is much less open."""
 
 
 def pose_gap(views: Floats, pose: Floats) -> float:
@@ -65,11 +65,12 @@ def told_size(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
 
 
 def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
-    """What to say of a mouth that is wide open in all views of the source where the target's is shut."""
-    shut = [opened < _SHUT for face in faces for opened in _opened(face.landmarks[face.scores > 0])]
-    if _opened(source.landmarks).min() < _OPEN or not shut or np.mean(shut) < _SHARE:
+    """What to say of a mouth that is wide open in all views of the source where the target's is much less."""
+    ours = _opened(source.landmarks).min()
+    less = [theirs < _LESS * ours for face in faces for theirs in _opened(face.landmarks[face.scores > 0])]
+    if ours < _OPEN or not less or np.mean(less) < _SHARE:
         return ""
-    said = "the source has its mouth wide open and the target's is shut: lips and chin are drawn stretched"
+    said = "the source's mouth is much wider open than the target's: lips and chin are drawn stretched"
     return f"{said}; choose a picture with a shut mouth"
 
 

@@ -82,8 +82,10 @@ def test_a_small_source_is_told_by_the_size_it_is_drawn_at(ours, told, capsys):
     assert ("px long" in capsys.readouterr().out) == bool(told)
 
 
-@pytest.mark.parametrize(("ours", "theirs", "told"), [(0.4, 0.0, True), (0.4, 0.3, False), (0.28, 0.0, False)])
-def test_an_open_mouth_is_told_where_the_targets_is_shut(ours, theirs, told):
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"), [(0.3, 0.0, True), (0.74, 0.2, True), (0.4, 0.2, False), (0.28, 0.0, False)]
+)
+def test_an_open_mouth_is_told_where_the_targets_is_much_less(ours, theirs, told):
     person = replace(source(0), landmarks=shaped(100, ours))
     assert bool(told_mouth([replace(seen([0]), landmarks=shaped(100, theirs))], person)) == told
 
