@@ -1,4 +1,4 @@
-"""Results to look at: a sheet of captioned pictures and a page of HTML beside the files it shows."""
+"""Results to look at: faces marked in a frame, a sheet of captioned pictures, a page of HTML beside what it shows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from .faces import Analysis
 from .streams import Frame
 
 _GAP, _LINE = 16, 34
 _PAPER, _INK = (250, 250, 248), (34, 34, 34)
+_POINT, _BOX = (64, 224, 160), (255, 196, 64)
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv")
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; background: #fafaf8; margin: 2rem auto; max-width: 72rem;
@@ -64,6 +66,29 @@ class Section:
     rows: tuple[tuple[str, ...], ...] = ()
     head: tuple[str, ...] = ()
     folded: bool = False
+
+
+def marked(frame: Frame, analysis: Analysis, index: int) -> Frame:
+    """A frame of a clip with the landmarks, box and number of every face seen in it."""
+    picture = Pillow.fromarray(frame)
+    draw = ImageDraw.Draw(picture)
+    unit = max(1, round(max(picture.size) / 640))
+    font = ImageFont.load_default(12 * unit)
+    for number, face in enumerate(analysis.faces):
+        row = face.row(index)
+        if row is None:
+            continue
+        left, top, right, bottom = (float(edge) for edge in face.track.boxes[row])
+        draw.rectangle((left, top, right, bottom), outline=_BOX, width=unit)
+        radius = 0.6 * unit
+        for x, y in face.landmarks[row, :, :2].tolist():
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=_POINT)
+        yaw, pitch, roll = face.poses[row].tolist()
+        words = f"{number}  yaw {yaw:.0f} pitch {pitch:.0f} roll {roll:.0f}"
+        place = (left, max(0.0, top - 15 * unit))
+        draw.rectangle(draw.textbbox(place, words, font=font), fill=_BOX)
+        draw.text(place, words, _INK, font)
+    return np.asarray(picture)
 
 
 def sheet(tiles: Sequence[Tile], columns: int, height: int = 384) -> Frame:

@@ -95,8 +95,8 @@ class AnalyzeVideo(host.Node):
 
 
 def _found(analysis: Analysis, clip: Clip, shown: Any) -> host.io.NodeOutput:
+    from ..fsgan_core.gallery import marked
     from ..fsgan_core.stages.selection import describe_faces
-    from .drawing import marked
 
     preview = pictures.image(marked(frame, analysis, index) for index, frame in shown)
     faces = Faces(analysis, describe_faces(clip, analysis.faces))

@@ -59,7 +59,7 @@ class LandmarksToMask(host.Node):
         models: ModelSet | None = None,
     ) -> host.io.NodeOutput:
         """Draw both."""
-        from .drawing import marked
+        from ..fsgan_core.gallery import marked
 
         frames = pictures.frames(image)
         analysis = fitting(faces, (image.shape[2], image.shape[1]), len(frames))

@@ -127,7 +127,10 @@ def source(text: str = "") -> io.Input:
 def which(options: tuple[str, ...] = FACE_RULES) -> list[io.Input]:
     """Which face of a target."""
     text = "Which face of the target. Not used where faces are connected."
-    place = "Counted from the left, 0 is the leftmost face. Used when 'face' is 'by number'."
+    place = (
+        "Counted from the left, 0 is the leftmost face, in whichever row it stands; Analyze Faces shows the numbers. "
+        "Used when 'face' is 'by number'."
+    )
     return [choice("face", options, text), number("face_number", 0, (0, 99, 1), place, advanced=True)]
 
 

@@ -1,9 +1,13 @@
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fsgan_core.cli import main
+from fsgan_core.demo import HOPPER
 from fsgan_core.gallery import Figure, Section, Tile, page, sheet
+from fsgan_core.media import Image, read_image, write_image
 
 
 def tile(width: int, height: int, value: int) -> Tile:
@@ -62,3 +66,19 @@ def test_page_links_pictures_and_videos_and_escapes_words() -> None:
     assert links.found == [("img", "a b.png"), ("video", "c.mp4")]
     for words in ("Title <x>", "one & <two>", "time", "3 s"):
         assert words in links.text
+
+
+def test_the_numbers_of_faces_are_shown_on_a_picture(tmp_path: Path) -> None:
+    two = np.hstack((HOPPER.read().frame,) * 2)
+    write_image(tmp_path / "two.png", Image(two), marking=None)
+    assert main(["analyze", str(tmp_path / "two.png"), "-o", str(tmp_path / "faces.png")]) == 0
+    shown = read_image(tmp_path / "faces.png").frame
+    boxed = (shown == (255, 196, 64)).all(-1)
+    assert shown.shape == two.shape and all(half.sum() > 500 for half in np.hsplit(boxed, 2))
+
+
+def test_an_unknown_ending_is_answered_with_the_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_image(tmp_path / "one.png", Image(HOPPER.read().frame), marking=None)
+    assert main(["analyze", str(tmp_path / "one.png"), "-o", str(tmp_path / "faces.txt")]) != 0
+    said = capsys.readouterr()
+    assert "analysis as '.txt'; use one of .json, .npz, .safetensors, .png, .jpg" in said.err + said.out

@@ -25,7 +25,10 @@ from .flags import file_path, read_options
 
 TENSORS = ".safetensors"
 """Suffix of files that hold a measured thing instead of pixels: an appearance map or an analysis."""
-_NUMBERS = "0 is the face farthest left, 1 the next to the right, in whichever row it stands"
+_NUMBERS = (
+    "0 is the face farthest left, 1 the next to the right, in whichever row it stands; "
+    "'fsgan analyze PICTURE -o faces.png' shows them"
+)
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:

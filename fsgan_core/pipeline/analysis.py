@@ -47,7 +47,7 @@ def analyze(clip: Clip, models: Models, options: AnalyzeOptions | None = None) -
     linked = link(_examined(clip, models, options.every), options.tracking)
     tracks = [face.track for face in linked.faces]
     faces = measure(clip, tracks, models.landmarks, models.face_model, options.measuring, models.alignment)
-    ordered = sorted(faces, key=lambda face: (face.track.start, float(face.track.boxes[0, 0])))
+    ordered = sorted(faces, key=lambda face: (face.track.start, float(face.track.boxes[0, ::2].mean())))
     return Analysis(clip.size, clip.rate, linked.frame_count, linked.cuts, tuple(ordered))
 
 
