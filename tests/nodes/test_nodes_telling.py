@@ -59,6 +59,15 @@ def test_a_target_that_looks_elsewhere_is_told(
     assert [node for _, node in page] == ["7"] * told
 
 
+def test_measures_of_a_result_come_with_what_parts_it_from_the_source(
+    run: Run, picture: torch.Tensor, page: list[tuple[str, str]]
+) -> None:
+    turned, _ = run("FSGAN_FaceControls", image=picture, yaw=60.0, pitch=8.0)
+    page.clear()
+    _, report, *_ = run("FSGAN_EvaluateSwap", result=turned, source=picture)
+    assert report.count("away from the nearest source picture") == len(page) == 1
+
+
 def test_what_of_the_source_will_hurt_is_told_before_a_swap(
     run: Run, picture: torch.Tensor, page: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
 ) -> None:
