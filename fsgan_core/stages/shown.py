@@ -10,23 +10,20 @@ from torch.nn import functional
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, lies_within, resize, sample
-from ..ops.masks import smoothstep
 from ..ops.thin import behind, bridged
 from .cropping import Box, square_box
 from .eyewear import Eyewear
+from .glasses_seen import Covered, seen_glasses
 from .lens_light import dulled
-from .lenses import Lenses
 from .open_segmentation import OpenSegmenter
 from .segmentation import Segmenter
 from .skin_behind import Skin
 from .strands import strands
-from .worn_glasses import Seen, WornGlasses
+from .worn_glasses import WornGlasses
 
 _SHOWN, _SHARES, _COVER = 1.6, 256, 64
 """Side of the crop in which occluders are looked for over the face's longer side, and of two maps of them in cells:
 one that is kept, and a coarse one for the landmarks."""
-_TINT = (0.3, 0.45)
-"""Share of a lens that is hidden: clear; dark."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,8 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
         if cleared is not part or eyewear.dark(known * share + 1 - known):
             size, lenses = (part.shape[-2], part.shape[-1]), segmentation.lenses(part, points)
             if eyewear.stays(part, torch.lerp(part, cleared, known), known * whole + 1 - known, lenses):
-                glasses = WornGlasses.taken(_seen(part, share, known, skin, lenses), points, model)
+                crop = Covered(part, share, cleared, whole - bare, known)
+                glasses = WornGlasses.taken(seen_glasses(crop, resize(skin.inside, *size), lenses), points, model)
                 worn = eyewear.around(size)
             # With rims goes the light that lenses throw onto the skin.
             cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))
@@ -91,20 +89,6 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     whole = torch.maximum(whole, worn * (1 - loose)) * (1 - skin.lost(1 - bare, part.shape[-1]))
     kept = functional.adaptive_avg_pool2d(whole, min(_SHARES, whole.shape[-1]))
     return _changed(image, cleared - part, box), Shown(kept, box, glasses)
-
-
-def _seen(part: Tensor, share: Tensor, known: Tensor, skin: Skin, lenses: Lenses) -> Seen:
-    """What is seen of glasses in a crop; lenses are dark if most of one is hidden.
-
-    Beyond the picture's border, where ``known`` is 0, nothing is known: neither face nor glasses.
-    """
-    size = part.shape[-1]
-    rims, within = (known * drawn for drawn in lenses.drawn(identity(size, size, part)))
-    hidden = known * (1 - share)
-    tint = (within * hidden).sum((2, 3)) / within.sum((2, 3)).clamp_min(1)
-    dark = within.amax(1, keepdim=True) * smoothstep((tint.amax() - _TINT[0]) / (_TINT[1] - _TINT[0]))
-    mesh = known * resize(skin.inside, size, size)
-    return Seen(part, torch.maximum(hidden, dark), torch.maximum(rims, dark), mesh)
 
 
 def _changed(image: Tensor, change: Tensor, box: Box) -> Tensor:

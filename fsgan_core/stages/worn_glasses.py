@@ -18,6 +18,7 @@ from ..ops.geometry import inverse_2x2
 from ..ops.masks import smoothstep
 from ..ops.pooling import box_mean
 from .glasses_plane import GlassesPlane
+from .glasses_seen import Seen
 from .lenses import CENTRE, HALF
 
 _UNIT, _WIDE, _HIGH = 300, 592, 272
@@ -30,23 +31,6 @@ _OUTLINE = 13
 """Side in pixels of the square around a place that has to lie in the mesh: its outline is never sure."""
 _ASIDE = (14.0, 22.0)
 """Degrees of yaw: both halves are taken; the near one, and its mirror image."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What is seen of glasses in a crop of side S.
-
-    Attributes:
-        picture: ``(1, 3, S, S)`` in [0, 1].
-        hidden: ``(1, 1, S, S)`` in [0, 1], what is in front of the face, dark lenses whole.
-        rims: ``(1, 1, S, S)``, those that were followed around their lenses, and dark lenses.
-        mesh: ``(1, 1, S, S)``, where the mesh of the face is: beyond it everything counts as hidden.
-    """
-
-    picture: Tensor
-    hidden: Tensor
-    rims: Tensor
-    mesh: Tensor
 
 
 @dataclass(frozen=True)
@@ -67,13 +51,14 @@ class WornGlasses:
         plane, yaw = GlassesPlane(model), float(poses(model, landmarks)[0, 0])
         at, places = plane(landmarks), places_of(landmarks)
         pixels = torch.einsum("bij,bjhw->bihw", at[..., :2], places) + at[..., 2:, None]
-        looked = sample(torch.cat((seen.picture, seen.hidden, seen.rims, seen.mesh), 1), pixels)
-        picture, hidden, rims, mesh = looked.split((3, 1, 1, 1), 1)
+        looked = sample(torch.cat((seen.picture, seen.hidden, seen.rims, seen.near, seen.mesh), 1), pixels)
+        picture, hidden, rims, near, mesh = looked.split((3, 1, 1, 1, 1), 1)
         inside = ((2 * box_mean(mesh, _OUTLINE) - 1) / 0.8).clamp(0, 1)
-        worn = torch.cat((picture, torch.lerp(rims, hidden, inside) * _where(places)), 1)
+        where = torch.maximum(_where(places), near * (2 * box_mean(mesh, 2 * _OUTLINE + 1) - 1).clamp(0, 1))
+        worn = torch.cat((picture, torch.lerp(rims, hidden, inside) * where), 1)
         aside = smoothstep(places.new_tensor((abs(yaw) - _ASIDE[0]) / (_ASIDE[1] - _ASIDE[0])))
-        far = (0.5 + 8 * places[:, :1] * (1 if yaw > 0 else -1)).clamp(0, 1)
-        trust = inside * (1 - aside * far)
+        far, worse = ((0.5 + 8 * side * places[:, :1]).clamp(0, 1) for side in (1 if yaw > 0 else -1, seen.worse))
+        trust = inside * (1 - torch.lerp(worse * abs(seen.worse), far, aside))
         return WornGlasses(torch.lerp(worn, worn.flip(3), (1 - trust) * trust.flip(3)), plane)
 
     def drawn(self, landmarks: Tensor, size: int) -> Tensor:

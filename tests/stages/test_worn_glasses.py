@@ -1,13 +1,18 @@
 """Glasses of a source, taken off as a stiff layer and drawn on another face."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fsgan_core.ops.color import ColorMatch
+from fsgan_core.ops.flow import identity
 from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.stages.glasses_over import laid_over, unless_in_front
+from fsgan_core.stages.glasses_seen import Covered, Seen, seen_glasses
+from fsgan_core.stages.lenses import Lenses, LensTracer
 from fsgan_core.stages.pose import load_face_model
-from fsgan_core.stages.worn_glasses import Seen, WornGlasses
+from fsgan_core.stages.worn_glasses import WornGlasses
 
 MODEL = load_face_model()
 SIZE = 200
@@ -34,7 +39,7 @@ def seen(mesh: torch.Tensor | None = None) -> Seen:
         torch.full((1, 3, SIZE, SIZE), 0.7), FRAME[None, :, None, None].expand(1, 3, SIZE, SIZE), frame
     )
     mesh = torch.ones_like(frame) if mesh is None else mesh
-    return Seen(picture, torch.maximum(frame, 1 - mesh), torch.zeros_like(frame), mesh)
+    return Seen(picture, torch.maximum(frame, 1 - mesh), torch.zeros_like(frame), torch.zeros_like(frame), mesh)
 
 
 def test_on_its_own_face_a_pair_is_where_it_was() -> None:
@@ -72,13 +77,57 @@ def test_of_a_turned_face_the_near_half_is_taken() -> None:
     one = seen()
     x, _ = grid(face())
     hidden = one.hidden * (x < 0)
-    layers = [
-        WornGlasses.taken(Seen(one.picture, hidden, one.rims, one.mesh), face(yaw), MODEL).layer[:, 3:]
-        for yaw in (0.0, 35.0)
-    ]
+    layers = [WornGlasses.taken(replace(one, hidden=hidden), face(yaw), MODEL).layer[:, 3:] for yaw in (0.0, 35.0)]
     left, right = (layers[1] > 0.5).float().chunk(2, 3)
     assert (layers[0].chunk(2, 3)[1] > 0.5).float().mean() < 0.01
     assert (left - right.flip(3)).abs().mean() < 0.02 and right.mean() > 0.05
+
+
+@pytest.mark.parametrize("worse", [-1, 1])
+def test_the_half_that_is_seen_worse_is_the_mirror_image_of_the_other(worse: int) -> None:
+    one, (x, _) = seen(), grid(face())
+    torn = replace(one, hidden=one.hidden * (worse * x < 0), worse=worse)
+    whole, mended = (WornGlasses.taken(each, face(), MODEL).layer[:, 3:] for each in (one, torn))
+    assert (whole - mended).abs().mean() < 0.01
+
+
+def test_large_frames_keep_their_corners() -> None:
+    one, (x, y) = seen(), grid(face())
+    corner = ((x.abs() - 0.62).abs().maximum((y - 0.34).abs()) < 0.03).float()[None, None]
+    near, alone = (replace(one, hidden=corner, near=values) for values in (torch.ones_like(corner), one.near))
+    kept, cut = (WornGlasses.taken(each, face(), MODEL).drawn(face(), SIZE)[:, 3:] for each in (near, alone))
+    assert kept[corner > 0].mean() > 0.8 > cut[corner > 0].mean() + 0.4
+
+
+def lenses() -> Lenses:
+    found = LensTracer(MODEL)(torch.zeros(1, 1, SIZE, SIZE), torch.full((1, 3, SIZE, SIZE), 0.5), face())
+    return replace(found, radius=torch.ones_like(found.radius), belief=torch.ones_like(found.belief))
+
+
+def covered(hidden: torch.Tensor, line: float = 0.1) -> Covered:
+    skin = torch.full((1, 3, SIZE, SIZE), 0.7)
+    return Covered(
+        torch.lerp(skin, torch.full_like(skin, line), hidden), 1 - hidden, skin, hidden, torch.ones_like(hidden)
+    )
+
+
+def test_a_line_that_looks_like_skin_is_none() -> None:
+    rim, mesh = lenses().drawn(identity(SIZE, SIZE, FRAME))[0], torch.ones(1, 1, SIZE, SIZE)
+    dark, skin = (seen_glasses(covered(rim, line), mesh, lenses()).hidden for line in (0.1, 0.69))
+    assert dark[rim > 0.9].min() > 0.9 and skin[rim > 0.9].max() < 0.1
+
+
+def test_dark_lenses_reach_their_rims_and_a_torn_half_is_told() -> None:
+    mesh, within = torch.ones(1, 1, SIZE, SIZE), lenses().drawn(identity(SIZE, SIZE, FRAME))[1]
+    rim = lenses().drawn(identity(SIZE, SIZE, FRAME))[0]
+    both = seen_glasses(replace(covered(within.amax(1, keepdim=True)), thin=0 * mesh), mesh, lenses())
+    assert both.hidden[rim > 0.9].mean() > 0.9 and both.worse == 0
+    wrinkled = lenses().radius.clone()
+    wrinkled[0, 1, ::2] += 0.1
+    for side, radius in ((1, wrinkled), (-1, wrinkled.flip(1)), (0, lenses().radius)):
+        assert seen_glasses(covered(0 * mesh), mesh, replace(lenses(), radius=radius)).worse == side
+    reflection = within[:, :1] * (within.cumsum(3)[:, :1] < 8)
+    assert seen_glasses(covered(reflection), mesh, lenses()).worse == -1
 
 
 def test_one_pair_is_enough() -> None:
