@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .fineness import estimate_fineness
 from .pooling import summed
-from .relighting import DARK, at_lightness, relit, saturation
+from .relighting import DARK, at_lightness, bounded, relit, saturation
 
 _FINE = 256
 """Side in pixels up to which colour statistics are taken pixel by pixel."""
@@ -22,6 +22,10 @@ _CONTRAST, _COLOR = (0.8, 1.2), 1.2
 """Bounds of the gain of lightness, and most of saturation's."""
 _PLAIN = 0.03
 """Variety of saturation that any skin may have."""
+_BLACK, _VIVID = 0.002, 0.99
+"""Quantiles of a face's lightness and of its differences in saturation that are taken for its extremes."""
+_NOSTRILS = 0.75
+"""Share of the skin's lightness below which any face may have something."""
 
 # OKLab (Ottosson, A perceptual color space for image processing, 2020): linear sRGB to cone responses, whose cube
 # roots are combined into lightness and two opponent colours.
@@ -83,12 +87,14 @@ class ColorMatch:
         source: ``(B, 3)`` mean OKLab colour of the source's face, or ``(1, 3)`` for any batch.
         target: ``(B, 3)`` or ``(1, 3)`` mean of the target's.
         gain: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.relighting.relit`.
+        bounds: ``(B, 2)`` or ``(1, 2)``, see :func:`~fsgan_core.ops.relighting.bounded`.
         fineness: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.fineness.estimate_fineness`.
     """
 
     source: Tensor
     target: Tensor
     gain: Tensor
+    bounds: Tensor
     fineness: Tensor
 
     def mean(self) -> ColorMatch:
@@ -99,6 +105,10 @@ class ColorMatch:
         """Map OKLab colours ``(B, 3, H, W)``."""
         return relit(lab, *(x[..., None, None] for x in (self.source, self.target, self.gain)))
 
+    def bounded(self, lab: Tensor, skin: Tensor | None = None) -> Tensor:
+        """Keep colours ``(B, 3, H, W)`` within the bounds, seen against a skin of that shape or the target's mean."""
+        return bounded(lab, self.target[..., None, None] if skin is None else skin, self.bounds[..., None, None])
+
 
 def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorMatch:
     """Match mean and spread of the colours under the mask (after Reinhard et al., Color Transfer between Images, 2001).
@@ -106,7 +116,7 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorM
     Both are robust: eyes, a beard or an occluder count less than skin. The contrast of a face as a share of its
     lightness is its own; it is moved half of the way to the target's, within bounds. Differences in saturation shrink
     with the skin's, to nothing in a black-and-white target, and where they vary more than the target's, as in coloured
-    light. Fineness is measured as well.
+    light. The target's blacks and its most colourful details are bounds, and fineness is measured as well.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1].
@@ -118,7 +128,8 @@ def estimate_color_match(source: Tensor, target: Tensor, mask: Tensor) -> ColorM
     """
     source, target, mask = widened(source, target, mask)
     match = _estimate_colors(source, target, mask)
-    return replace(match, fineness=estimate_fineness(apply_color_match(source, match), target, mask))
+    matched = oklab_to_srgb(match.moved(srgb_to_oklab(source)))
+    return replace(match, fineness=estimate_fineness(matched, target, mask))
 
 
 def _estimate_colors(source: Tensor, target: Tensor, mask: Tensor) -> ColorMatch:
@@ -136,13 +147,15 @@ def _estimate_colors(source: Tensor, target: Tensor, mask: Tensor) -> ColorMatch
     # Of what is lighter than skin the difference stays, not the ratio: shine, and the white of an eye.
     lighter = contrast * (ours.mean[:, :1] + DARK) / (theirs.mean[:, :1] + DARK)
     gain = torch.cat((contrast, lighter, torch.minimum(saturated, plain).clamp(max=_COLOR)), 1)
-    return ColorMatch(source=ours.mean, target=theirs.mean, gain=gain, fineness=torch.zeros_like(gain))
+    return ColorMatch(
+        source=ours.mean, target=theirs.mean, gain=gain, bounds=_bounds(target, mask), fineness=torch.zeros_like(gain)
+    )
 
 
 def apply_color_match(image: Tensor, match: ColorMatch) -> Tensor:
     """Map the colours of ``(B, 3, H, W)`` in [0, 1]; the result is clamped to [0, 1] and of the same dtype."""
     (wide,) = widened(image)
-    return oklab_to_srgb(match.moved(srgb_to_oklab(wide))).to(image.dtype)
+    return oklab_to_srgb(match.bounded(match.moved(srgb_to_oklab(wide)))).to(image.dtype)
 
 
 def widened(*pictures: Tensor) -> list[Tensor]:
@@ -152,6 +165,19 @@ def widened(*pictures: Tensor) -> list[Tensor]:
 
 def _mix(image: Tensor, matrix: Tensor) -> Tensor:
     return torch.einsum("ij,bjhw->bihw", matrix, image)
+
+
+def _bounds(image: Tensor, mask: Tensor) -> Tensor:
+    """Blacks of a face, and how far its saturation differs from its usual one: ``(B, 2)``; none where there is none."""
+    bounds = image.new_tensor([0.0, 1e3]).repeat(len(image), 1)
+    for one, colors, face in zip(bounds, srgb_to_oklab(image).flatten(2), mask.flatten(1) > 0.5, strict=True):
+        if face.any():
+            lab = colors[:, face]
+            usual = lab.median(1, keepdim=True).values
+            beyond = torch.linalg.vector_norm(saturation(lab[None]) - saturation(usual[None]), dim=1)
+            one[0] = torch.minimum(torch.quantile(lab[0], _BLACK), _NOSTRILS * usual[0, 0])
+            one[1] = torch.quantile(beyond, _VIVID).clamp_min(_PLAIN)
+    return bounds
 
 
 @dataclass(frozen=True)

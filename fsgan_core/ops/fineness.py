@@ -133,9 +133,8 @@ def _edges_and_detail(luma: Tensor, inner: Tensor, blur: float) -> tuple[float, 
     An edge's slopes after two further blurs differ by the less the wider it is, whatever its height (after Zhuo and
     Sim, Defocus Map Estimation from a Single Image, 2011).
     """
-    soft, fine, middle, coarse = (
-        softened(luma, inner, luma.new_tensor([math.hypot(blur, more)])) for more in (0, _FINE, _DETAIL, _COARSE)
-    )
+    soft = softened(luma, inner, luma.new_tensor([blur]))
+    fine, middle, coarse = (softened(soft, inner, luma.new_tensor([more])) for more in (_FINE, _DETAIL, _COARSE))
     inside = erode(inner) > 0
     steep, slight = (_slopes(picture)[inside] for picture in (fine, coarse))
     edges = slight >= torch.quantile(slight, _STEEP)

@@ -17,6 +17,8 @@ _GREY = 0.02
 """Saturation of skin below which its hue says little, and differences stay what they were."""
 _MOST = 2.5
 """Details in a shadow are raised so many times at most, for there is noise in them; in light that is 15 times."""
+_BELOW, _BEYOND = 0.1, 0.2
+"""How far beyond their bounds details may go: shares of the least lightness and of the most colour."""
 
 
 def relit(lab: Tensor, before: Tensor, after: Tensor, gain: Tensor | None = None) -> Tensor:
@@ -39,6 +41,33 @@ def relit(lab: Tensor, before: Tensor, after: Tensor, gain: Tensor | None = None
     lightness = (after[:, :1] + torch.where(beyond < 0, darker * beyond, lighter * beyond)).clamp_min(0)
     ours, theirs = saturation(before), saturation(after)
     return at_lightness(lightness, theirs + _turned(saturation(lab) - ours, ours, theirs, color))
+
+
+def bounded(lab: Tensor, skin: Tensor, bounds: Tensor) -> Tensor:
+    """Details hardly darker than a picture's blacks, which haze and screens raise, nor more colourful than it has them.
+
+    Args:
+        lab: ``(B, 3, H, W)`` OKLab.
+        skin: ``(B, 3, H, W)`` or ``(B, 3, 1, 1)``, what they are seen against.
+        bounds: ``(B, 2, 1, 1)`` lightness of the blacks, and by how much colourful details differ from the skin in
+            saturation. What is within them does not change; what is greyer than the skin differs by as much as it does.
+    """
+    darkest, most = bounds.split(1, 1)
+    lightness = lab[:, :1] + _excess((darkest - lab[:, :1]).clamp_min(0), _BELOW * darkest)
+    tint = saturation(skin)
+    beyond = saturation(lab) - tint
+    hue = tint / torch.linalg.vector_norm(tint, dim=1, keepdim=True).clamp_min(1e-6)
+    greyer = hue * (hue * beyond).sum(1, keepdim=True).clamp(max=0)
+    vivid = beyond - greyer
+    size = torch.linalg.vector_norm(vivid, dim=1, keepdim=True)
+    share = 1 - _excess((size - most).clamp_min(0), _BEYOND * most) / size.clamp_min(1e-6)
+    return at_lightness(lightness, tint + greyer + share * vivid)
+
+
+def _excess(beyond: Tensor, room: Tensor) -> Tensor:
+    """What to take off values beyond a bound so that they approach the end of the room there is, smoothly."""
+    room = room.clamp_min(1e-6)
+    return beyond + room * torch.expm1(-beyond / room)
 
 
 def _turned(tint: Tensor, before: Tensor, after: Tensor, most: Tensor | float) -> Tensor:

@@ -189,7 +189,9 @@ def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None,
         return apply_color_match(source, match)
     before, theirs = low_frequencies(source, target, mask)
     ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
-    face = oklab_to_srgb(relit(srgb_to_oklab(source), before, torch.lerp(ours, theirs, light), gain))
+    skin = torch.lerp(ours, theirs, light)
+    lab = relit(srgb_to_oklab(source), before, skin, gain)
+    face = oklab_to_srgb(match.bounded(lab, skin) if match else lab)
     return limit_border_detail(face, target, mask, light)
 
 

@@ -125,6 +125,30 @@ def test_what_is_grey_on_skin_of_one_hue_stays_grey_on_another():
     assert brow.amax() - brow.amin() < 0.25 * brow.mean()
 
 
+def test_no_detail_is_much_darker_than_the_blacks_of_a_hazy_target():
+    pale, black = (0.5, 0.35, 0.28), [0.004] * 3
+    whole = torch.ones(1, 1, 60, 60)
+    clear, hazy = (face_with((0.6, 0.42, 0.34), [dark] * 3) for dark in (0.004, 0.16))
+    source = face_with(pale, black)
+    found, deep = (
+        srgb_to_oklab(apply_color_match(source, estimate_color_match(source, target, whole)))[0, 0, 22, 12]
+        for target in (hazy, clear)
+    )
+    assert found > 0.85 * srgb_to_oklab(hazy)[0, 0, 22, 12]
+    assert deep < 0.3
+
+
+def test_lips_are_hardly_redder_than_the_target_s_and_grey_ones_stay_grey():
+    skin, whole = (0.5, 0.35, 0.28), torch.ones(1, 1, 60, 60)
+    source, target = face_with(skin, (0.4, 0.02, 0.02), [0.1] * 3), face_with(skin, (0.4, 0.2, 0.17))
+    found = srgb_to_oklab(apply_color_match(source, estimate_color_match(source, target, whole)))
+    tint = found[0, 1:] / found[0, :1]
+    theirs = srgb_to_oklab(target)
+    reddest = (theirs[0, 1:] / theirs[0, :1])[:, 22, 12] - tint[:, 40, 30]
+    assert (tint[:, 22, 12] - tint[:, 40, 30]).norm() < 1.35 * reddest.norm()
+    assert tint[:, 22, 32].norm() < 0.3 * tint[:, 40, 30].norm()
+
+
 def test_shine_on_dark_skin_is_added_to_pale_skin_not_multiplied():
     dark, pale = (0.1, 0.06, 0.04), (0.4, 0.28, 0.22)
     source = face_with(dark, (0.25, 0.2, 0.18))

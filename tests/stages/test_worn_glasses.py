@@ -164,7 +164,13 @@ def test_frames_take_the_brightness_of_the_face_but_black_stays() -> None:
     layer = torch.tensor([0.5, 0.5, 0.5, 1.0]).view(1, 4, 1, 1).repeat(1, 1, 4, 8)
     layer[:, :3, :, 4:] = 0
     source, target = (torch.tensor([[light, 0.0, 0.0]]) for light in (0.8, 0.6))
-    color = ColorMatch(source=source, target=target, gain=torch.ones(1, 3), fineness=torch.zeros(1, 3))
+    color = ColorMatch(
+        source=source,
+        target=target,
+        gain=torch.ones(1, 3),
+        bounds=torch.tensor([[0.0, 1.0]]),
+        fineness=torch.zeros(1, 3),
+    )
     over = laid_over(torch.ones(1, 3, 4, 8), layer, color)
     assert 0.2 < float(over[0, 0, 0, 0]) < 0.45 and over[..., 4:].max() < 1e-3
     layer[:, 3:] = 0
