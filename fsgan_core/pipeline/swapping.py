@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..faces import FaceSequence
 from ..heads import HEAD
@@ -34,8 +37,7 @@ def swap(
         sources: one source for all faces, or one for each.
         models: the stages.
         options: see :class:`SwapOptions`.
-        user_mask: added to or cut out of every face's mask; one for all frames, or one for each; where heads take
-            another shape it is bent along.
+        user_mask: added to or cut out of every face's mask, bent along with it; one for all frames, or one for each.
 
     Yields:
         one result a frame, in order; frames without a chosen face are the target's own.
@@ -50,6 +52,7 @@ def swap(
     options = options or SwapOptions()
     ready = [models.source(source, options.delight) for source in sources]
     shapes = _shapes(faces, sources, models, options.face_shape)
+    bend = partial(reshaped_mask, before=faces, after=shapes, models=models)
 
     def begun() -> Iterator[tuple[int, Frame, list[Models]]]:
         """Frames, with the stages of the faces in each, which are handed out in order."""
@@ -62,8 +65,7 @@ def swap(
         patches, records, wanted = [], [], []
         with giving(colors, index, stages):
             shown = reshaped(frame, index, faces, shapes, models)
-            mask = user_mask[index] if isinstance(user_mask, Sequence) else user_mask
-            mask = mask and replace(mask, values=reshaped_mask(mask.values, index, faces, shapes, models))
+            mask = _mask(user_mask, index, bend)
             for track, (face, shape) in enumerate(zip(faces, shapes, strict=True)):
                 row = face.row(index)
                 wanted.append(None if row is None else shape.landmarks[row])
@@ -79,6 +81,14 @@ def swap(
 
     margin = max(options.margin, HEAD if options.face_shape else 0)
     yield from rendered(draw, begun(), at_once(models, span(faces), margin * largest(faces)))
+
+
+def _mask(
+    given: UserMask | Sequence[UserMask | None] | None, index: int, bend: Callable[..., NDArray[np.float32]]
+) -> UserMask | None:
+    """The user's mask for a frame, bent as its heads are."""
+    one = given[index] if isinstance(given, Sequence) else given
+    return one and replace(one, values=bend(one.values, index))
 
 
 def _shapes(

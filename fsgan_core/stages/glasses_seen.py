@@ -26,7 +26,7 @@ and glasses are alike on both sides, so that a needless mirror image is the smal
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenGlasses:
     """What is seen of glasses in a crop of side S.
 
     Attributes:
@@ -65,7 +65,7 @@ class Covered:
     known: Tensor
 
 
-def seen_glasses(crop: Covered, mesh: Tensor, lenses: Lenses) -> Seen:
+def seen_glasses(crop: Covered, mesh: Tensor, lenses: Lenses) -> SeenGlasses:
     """What is seen of glasses; lenses are dark if most of one is hidden, and what looks like skin is no line.
 
     Args:
@@ -85,7 +85,7 @@ def seen_glasses(crop: Covered, mesh: Tensor, lenses: Lenses) -> Seen:
     near = box_max(torch.maximum(rims, inner), _side(_FRAME * half))
     hidden = torch.maximum(hidden * (1 - crop.thin * (1 - line)), dark)
     soiled = torch.lerp(tints, 1 - tints, tint) * (within.sum((2, 3)).amin() > 0)
-    return Seen(
+    return SeenGlasses(
         crop.picture, hidden, torch.maximum(rims, dark), near, crop.known * mesh, _worse(lenses, soiled[0].tolist())
     )
 

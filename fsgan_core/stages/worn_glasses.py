@@ -18,7 +18,7 @@ from ..ops.geometry import inverse_2x2
 from ..ops.masks import smoothstep
 from ..ops.pooling import box_mean
 from .glasses_plane import GlassesPlane
-from .glasses_seen import Seen
+from .glasses_seen import SeenGlasses
 from .lenses import CENTRE, HALF
 
 _UNIT, _WIDE, _HIGH = 300, 592, 272
@@ -46,7 +46,7 @@ class WornGlasses:
     plane: GlassesPlane
 
     @staticmethod
-    def taken(seen: Seen, landmarks: Tensor, model: FaceModel) -> WornGlasses:
+    def taken(seen: SeenGlasses, landmarks: Tensor, model: FaceModel) -> WornGlasses:
         """Off a face with landmarks ``(1, 478, 3)`` in pixels of the crop."""
         plane, yaw = GlassesPlane(model), float(poses(model, landmarks)[0, 0])
         at, places = plane(landmarks), places_of(landmarks)

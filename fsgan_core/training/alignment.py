@@ -21,7 +21,6 @@ from ..networks.flow_net import WINDOW
 from ..ops.pooling import box_mean, halved
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
-from ..weights.checkpoint import save_weights
 from . import augment
 from .card import Card
 from .drawings import Drawing, Image, drawings
@@ -29,7 +28,7 @@ from .labelled import read_faces
 from .landmarks import first, numbered
 from .loop import Batch
 from .reenactment_pairs import weighted
-from .run_files import grid
+from .run_files import grid, save_half
 from .segmentation import started
 
 KIND = "alignment"
@@ -174,9 +173,7 @@ class AlignmentTask:
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
-        tensors = {name: value.half() for name, value in model.state_dict().items()}
-        header = {name: f"{value:.3f}" for name, value in figures.items()}
-        save_weights(path, tensors, KIND, self.model.config, licence="MIT", **header)
+        save_half(path, model, KIND, self.model.config, figures)
 
     @torch.inference_mode()
     def sheet(self, model: nn.Module) -> NDArray[np.uint8]:

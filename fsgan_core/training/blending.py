@@ -14,12 +14,12 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..networks.membrane_net import MembraneConfig, MembraneNet
 from ..stages.pose import load_face_model
-from ..weights.checkpoint import save_weights
 from .blending_samples import Rendered, SampleOptions, Swaps
 from .card import Card
 from .crop_occluders import read_props
 from .landmarks import Numbers
 from .loop import Batch
+from .run_files import save_half
 from .segmentation import started
 from .segmentation_samples import PORTRAITS, read_labelled
 from .sheets import tiled
@@ -70,9 +70,7 @@ class BlendingTask:
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
-        tensors = {name: value.half() for name, value in model.state_dict().items()}
-        header = {name: f"{value:.3f}" for name, value in figures.items()}
-        save_weights(path, tensors, "blending", self.model.config, licence="MIT", **header)
+        save_half(path, model, "blending", self.model.config, figures)
 
 
 def distance(model: nn.Module, batch: Batch) -> Tensor:

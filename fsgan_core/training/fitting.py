@@ -23,13 +23,13 @@ from ..ops.flow import identity, sample
 from ..ops.pooling import halved
 from ..stages.alignment import BUNDLED, Aligner
 from ..stages.refinement import bundled_refiner
-from ..weights.checkpoint import save_weights
 from .alignment import KIND, bent
 from .card import Card
 from .likeness import Expression, dissimilarity
 from .loop import Batch
 from .reenactment_pairs import as_evidence
 from .refinement import Pairs, augmented, drawn, plain, stored
+from .run_files import save_half
 from .segmentation import started
 
 WEIGHTS = {"structure": 1.0, "expression": 0.04}
@@ -83,10 +83,7 @@ class FittingTask:
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
-        tensors = {name: value.half() for name, value in model.state_dict().items()}
-        save_weights(
-            path, tensors, KIND, self.model.config, licence="MIT", **{k: f"{v:.4f}" for k, v in figures.items()}
-        )
+        save_half(path, model, KIND, self.model.config, figures, 4)
 
 
 def shifted(model: nn.Module, image: Tensor, photo: Tensor, cover: Tensor) -> Tensor:

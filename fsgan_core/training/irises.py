@@ -21,7 +21,6 @@ from ..stages.landmark_crops import after, cut, moved, placement
 from ..stages.landmarks import LANDMARKERS
 from ..stages.openings import IRISES
 from ..stages.pose import load_face_model
-from ..weights.checkpoint import save_weights
 from . import augment
 from .blinks import apertures
 from .card import Card
@@ -30,7 +29,7 @@ from .landmarks import as_image, first, numbered
 from .local_faces import Measured, kept, made
 from .loop import Batch
 from .reenactment_pairs import weighted
-from .run_files import grid
+from .run_files import grid, save_half
 from .segmentation import started
 
 _SHUT = 0.1
@@ -110,9 +109,7 @@ class IrisTask:
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
-        tensors = {k: v.half() for k, v in model.state_dict().items()}
-        header = {name: f"{value:.3f}" for name, value in figures.items()}
-        save_weights(path, tensors, "irises", self.model.config, licence="MIT", **header)
+        save_half(path, model, "irises", self.model.config, figures)
 
     def sheet(self, model: nn.Module) -> NDArray[np.uint8]:
         """Eyes of the validation split, enlarged: where irises are (red) and where they are found (green)."""

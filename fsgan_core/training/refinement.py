@@ -25,14 +25,13 @@ from ..stages.alignment import FITTING, bundled_aligner
 from ..stages.evidence import Evidence
 from ..stages.open_landmarks import load_open_landmarker
 from ..stages.pose import load_face_model
-from ..weights.checkpoint import save_weights
 from .cache import written_once
 from .card import Card
 from .labelled import read_faces
 from .likeness import Expression, dissimilarity
 from .loop import Batch
 from .reenactment_pairs import SHAPES, as_evidence, build_pairs, weighted
-from .run_files import grid
+from .run_files import grid, save_half
 from .segmentation import started
 
 KIND = "flow_net"
@@ -166,9 +165,7 @@ class RefinementTask:
 
     def export(self, model: nn.Module, path: Path, figures: dict[str, float]) -> None:
         """Write the network in half precision."""
-        tensors = {name: value.half() for name, value in model.state_dict().items()}
-        header = {name: f"{value:.3f}" for name, value in figures.items()}
-        save_weights(path, tensors, KIND, self.model.config, licence="MIT", **header)
+        save_half(path, model, KIND, self.model.config, figures)
 
     @torch.inference_mode()
     def sheet(self, model: nn.Module) -> NDArray[np.uint8]:

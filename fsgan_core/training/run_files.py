@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -132,3 +133,21 @@ def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], gap: int = 2) -> NDArray[n
 
 def _named(module: nn.Module) -> list[tuple[str, Tensor]]:
     return list(module.state_dict().items())
+
+
+def save_half(
+    path: Path, network: nn.Module, kind: str, config: Any, figures: Mapping[str, float], digits: int = 3
+) -> None:
+    """Write a network under the MIT licence in half precision.
+
+    Args:
+        path: see :func:`~fsgan_core.weights.checkpoint.save_weights`, as for ``kind`` and ``config``.
+        network: all its values are floating point.
+        kind: what it is.
+        config: rebuilds it.
+        figures: go into the header.
+        digits: of the figures, behind the point.
+    """
+    tensors = {name: value.half() for name, value in network.state_dict().items()}
+    header = {name: f"{value:.{digits}f}" for name, value in figures.items()}
+    save_weights(path, tensors, kind, config, licence="MIT", **header)

@@ -9,7 +9,7 @@ from fsgan_core.ops.color import ColorMatch
 from fsgan_core.ops.flow import identity
 from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.stages.glasses_over import laid_over, unless_in_front
-from fsgan_core.stages.glasses_seen import Covered, Seen, seen_glasses
+from fsgan_core.stages.glasses_seen import Covered, SeenGlasses, seen_glasses
 from fsgan_core.stages.lenses import Lenses, LensTracer
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.worn_glasses import WornGlasses
@@ -30,7 +30,7 @@ def grid(landmarks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return x, y
 
 
-def seen(mesh: torch.Tensor | None = None) -> Seen:
+def seen(mesh: torch.Tensor | None = None) -> SeenGlasses:
     """Two dark squares as frames, joined by a bridge."""
     x, y = grid(face())
     box = (x.abs() - 0.35).abs().maximum(1.2 * (y - 0.05).abs())
@@ -39,7 +39,7 @@ def seen(mesh: torch.Tensor | None = None) -> Seen:
         torch.full((1, 3, SIZE, SIZE), 0.7), FRAME[None, :, None, None].expand(1, 3, SIZE, SIZE), frame
     )
     mesh = torch.ones_like(frame) if mesh is None else mesh
-    return Seen(picture, torch.maximum(frame, 1 - mesh), torch.zeros_like(frame), torch.zeros_like(frame), mesh)
+    return SeenGlasses(picture, torch.maximum(frame, 1 - mesh), torch.zeros_like(frame), torch.zeros_like(frame), mesh)
 
 
 def test_on_its_own_face_a_pair_is_where_it_was() -> None:
