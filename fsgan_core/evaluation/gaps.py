@@ -79,7 +79,7 @@ def overturned(controls: Controls) -> str:
     turn = hypot(controls.yaw, controls.pitch)
     if turn < _SHOWS:
         return ""
-    side = "the side that comes into sight is soft, with pale rims at jaw and temple, and lacks arms of glasses"
+    side = "the side that comes into sight is soft, with pale rims at jaw and temple, and glasses lack an arm there"
     outcome = "half of it is guessed" if turn > FAR else side
     return f"the face turns by {turn:.0f} degrees, so that {outcome}; ask for less yaw and pitch"
 

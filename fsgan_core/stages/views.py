@@ -32,8 +32,8 @@ class View:
         landmarks: ``(1, 478, 3)`` pixels of the picture.
         placement: the landmarks taken apart.
         visibility: ``(1, 478)`` in [0, 1], how well each point is seen.
-        safe: ``(1, 478, 2)`` where to look instead when a point is hardly seen: the nearest well seen skin. Right at a
-            silhouette a small error of the landmarks would show the background.
+        safe: ``(1, 478, 2)`` where to look instead when a point is turned away: the nearest skin that is not. Right at
+            a silhouette a small error of the landmarks would show the background.
         trust: ``(1, 478)`` in [0, 1]: ``visibility``, or how near ``safe`` is on the face where that is more.
         shown: what is face around the face, if it was looked for.
     """
@@ -66,16 +66,17 @@ def prepare(
     image = torch.from_numpy(np.ascontiguousarray(picture)).to(landmarks.device).permute(2, 0, 1)[None].float() / 255
     batch = landmarks[None]
     face = place(model.mean, batch)
-    seen = visibility(batch, model) * near_half(face, model) * inside(batch, picture.shape)
-    around = None
+    facing = visibility(batch, model) * near_half(face, model) * inside(batch, picture.shape)
+    seen, around = facing, None
     if segmentation is not None:
         image, around = shown(image, batch, segmentation, model)
-        seen = seen * uncovered(around, batch)
+        seen = facing * uncovered(around, batch)
     levels = [delighted(image, batch, seen, model, delight)]
     while min(levels[-1].shape[-2:]) >= 64:
         levels.append(functional.avg_pool2d(levels[-1], 2))
     well = inner(seen, model.triangles)
-    safe = drawn_in(batch[..., :2], well, model.triangles)
+    # What was taken off has skin behind it: a covered forehead drawn to what is seen would show the brows again.
+    safe = drawn_in(batch[..., :2], inner(facing, model.triangles), model.triangles)
     reach = (torch.cdist(face.shape, face.shape) + 10 * (well < 0.5)[:, None]).amin(2)
     near = torch.exp(-((reach / _NEAR) ** 2))
     return View(tuple(levels), batch, face, seen, safe, torch.maximum(seen, 0.6 * near), around)

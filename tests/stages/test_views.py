@@ -41,6 +41,15 @@ def test_a_rim_is_taken_off_the_source():
     )
 
 
+def test_a_covered_forehead_is_looked_up_where_it_is_and_not_at_the_brows():
+    picture, landmarks = worn()
+    top, brow = int(landmarks[10, 1]), int(landmarks[105, 1])
+    picture[RIM], picture[: brow - 8] = 150, 10
+    view = prepare(picture, landmarks, MODEL, Worn())
+    assert view.visibility[0, 10] < 0.2 and view.trust[0, 10] < 0.7
+    assert abs(view.safe[0, 10, 1] - top) < 0.5 * (brow - top)
+
+
 def test_where_nobody_looks_a_picture_keeps_its_glasses():
     picture, landmarks = worn()
     whole = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
