@@ -69,6 +69,11 @@ def test_recipes_that_come_along_are_well_formed():
         assert read_recipe("any", str(path)) and len(json.loads(path.read_text())["about"]) > 20, path.name
 
 
+def test_the_recipes_of_refinement_and_fitting_can_share_a_folder_of_pairs():
+    refinement, fitting = (read_recipe(task)[0].arguments["pairs"] for task in ("refinement", "fitting"))
+    assert refinement == fitting
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
