@@ -26,6 +26,9 @@ _BORDER, _INSIDE, _TINT = 0.032, 0.24, 0.1
 of the face: features are light and dark, but colour that varies across a face is mostly that of its lights."""
 _REACH = 0.13
 """How far the border reaches inwards, likewise."""
+_SPOT, _FLUSH = 0.03, 0.05
+"""Standard deviation of the low-pass that is finer than spots of another colour, likewise, and the difference in
+saturation from skin around them that keeps a quarter of its influence."""
 
 
 def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 1.0) -> Tensor:
@@ -52,7 +55,8 @@ def low_frequencies(source: Tensor, target: Tensor, mask: Tensor) -> tuple[Tenso
     Near the border it is followed closely, so that cheeks and brow pass into what is around them; in the middle only
     what changes across the whole face, since the shading of eyes, nose and mouth is part of who someone is. Colour is
     followed more closely there: what of it varies across a face is mostly that of its lights. Places where the two
-    differ unlike their surroundings (an occluder, glasses, hair) count less.
+    differ unlike their surroundings (an occluder, glasses, hair) count less; the target's flush, rouge or paint is no
+    light, and its colour is not followed.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0.
@@ -67,8 +71,12 @@ def low_frequencies(source: Tensor, target: Tensor, mask: Tensor) -> tuple[Tenso
     size = scale * face_size(mask)
     trusted = _inliers(field[:, 3:] - field[:, :3], weight, size)
     faces = field.split(3, 1)
-    lightness = _smooth(torch.cat([face[:, :1] for face in faces], 1), trusted, _INSIDE * size, mask)
-    tint = _smooth(torch.cat([saturation(face) for face in faces], 1), trusted, _TINT * size, mask)
+    tints = [saturation(face) for face in faces]
+    usual = _usual(tints[1], trusted, size)
+    near = (2 - 2 * lowpass((mask > 0.5).to(mask.dtype), _REACH * face_size(mask))).clamp(0, 1)
+    shades = torch.cat([face[:, :1] for face in faces], 1)
+    lightness = _smooth(shades, trusted, size, _INSIDE, near)
+    tint = _smooth(torch.cat(tints, 1), trusted * usual, size, _TINT, near * resize(usual, *near.shape[-2:]))
     before, after = (at_lightness(*parts) for parts in zip(lightness.split(1, 1), tint.split(2, 1), strict=True))
     return before, after
 
@@ -105,26 +113,33 @@ def border_membrane(
     return resize(filled, mask.shape[-2], mask.shape[-1])
 
 
-def _smooth(field: Tensor, weight: Tensor, wide: Tensor, mask: Tensor) -> Tensor:
+def _smooth(field: Tensor, weight: Tensor, size: Tensor, wide: float, near: Tensor) -> Tensor:
     """What varies slowly: over little near the mask's border, over more of the face in its middle.
 
     Args:
         field: ``(B, C, h, w)`` in cells.
         weight: ``(B, 1, h, w)``.
-        wide: ``(B,)`` standard deviation in its middle, in cells.
-        mask: ``(B, 1, H, W)`` in pixels.
+        size: ``(B,)`` side of the face in cells.
+        wide: standard deviation in its middle, in sides of the face.
+        near: ``(B, 1, H, W)`` in [0, 1], how far the border's counts.
 
     Returns:
         ``(B, C, H, W)``.
     """
-    shape = (mask.shape[-2], mask.shape[-1])
-    cells = field.shape[-1] / mask.shape[-1]
-    border = weighted_lowpass(field, weight, _BORDER * cells * face_size(mask), shape=shape)
+    shape = (near.shape[-2], near.shape[-1])
+    border = weighted_lowpass(field, weight, _BORDER * size, shape=shape)
     # A wide mean flattens what rises across the whole face: what it leaves over is filtered again (Tukey's twicing).
-    sharpened = 2 * field - weighted_lowpass(field, weight, wide)
-    inside = weighted_lowpass(sharpened, weight, wide, shape=shape)
-    near = (2 - 2 * lowpass((mask > 0.5).to(mask.dtype), _REACH * face_size(mask))).clamp(0, 1)
-    return torch.lerp(inside, border, near)
+    sharpened = 2 * field - weighted_lowpass(field, weight, wide * size)
+    return torch.lerp(weighted_lowpass(sharpened, weight, wide * size, shape=shape), border, near)
+
+
+def _usual(tint: Tensor, weight: Tensor, size: Tensor) -> Tensor:
+    """How far the saturation ``(B, 2, h, w)`` of cells is like that of the skin around, ``(B, 1, h, w)`` in [0, 1]."""
+    local, kept = weighted_lowpass(tint, weight, _SPOT * size), torch.ones_like(weight)
+    for _ in range(3):
+        skin = weighted_lowpass(tint, weight * kept, _INSIDE * size)
+        kept = 1 / (1 + ((local - skin) / _FLUSH).square().sum(1, keepdim=True)).square()
+    return weighted_lowpass(kept, weight, _SPOT * size)
 
 
 def _inliers(difference: Tensor, mask: Tensor, size: Tensor) -> Tensor:

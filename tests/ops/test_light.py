@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from fsgan_core.ops.color import linear_to_srgb, srgb_to_linear, srgb_to_oklab
+from fsgan_core.ops.color import linear_to_srgb, oklab_to_srgb, srgb_to_linear, srgb_to_oklab
 from fsgan_core.ops.light import border_membrane, match_light
 from fsgan_core.ops.lowpass import face_size, lowpass, pooled, weighted_lowpass
-from fsgan_core.ops.relighting import saturation
+from fsgan_core.ops.relighting import at_lightness, saturation
 
 LEVEL = 1 / 255
 
@@ -172,3 +172,30 @@ def test_coloured_lights_go_though_features_stay():
     found = match_light(source, target, mask)
     assert varied(found) < 0.4 * varied(source)
     assert fine(found) > 0.9 * fine(source)
+
+
+def spotted(image, x, width, color):
+    """Paint on a cheek: a spot of another saturation, as light as the skin there."""
+    y, at = torch.meshgrid(torch.arange(image.shape[-2]), torch.arange(image.shape[-1]), indexing="ij")
+    share = torch.exp(-0.5 * (((at - x) ** 2 + (y - 90) ** 2) / width**2))
+    lab = srgb_to_oklab(image)
+    tint = saturation(lab) + share * torch.tensor(color)[:, None, None]
+    return oklab_to_srgb(at_lightness(lab[:, :1], tint))
+
+
+def test_paint_on_a_targets_cheek_is_no_light():
+    mask, plain = oval(), face(seed=1)
+    painted = spotted(plain, 40, 6, (0.12, 0.12))
+    tint = [saturation(srgb_to_oklab(match_light(face(), one, mask))) for one in (plain, painted)]
+    paint = saturation(srgb_to_oklab(painted)) - saturation(srgb_to_oklab(plain))
+    assert ((tint[1] - tint[0]) * mask).abs().max() < 0.3 * (paint * mask).abs().max()
+
+
+def test_a_coloured_lamp_beside_a_target_is_light():
+    mask, plain = oval(), face(seed=1)
+    share = torch.linspace(1, -1, 160).clamp_min(0) * torch.tensor([0.0, 0.12])[:, None, None]
+    lab = srgb_to_oklab(plain)
+    lamp = oklab_to_srgb(at_lightness(lab[:, :1], saturation(lab) + share))
+    tint = [saturation(srgb_to_oklab(match_light(face(), one, mask)))[:, 1:] for one in (plain, lamp)]
+    left = (mask > 0) & (torch.arange(160) < 60)
+    assert (tint[1] - tint[0])[left].mean() > 0.8 * share[1].expand_as(mask)[left].mean()
