@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.alignment_net import AlignmentNet, AlignmentNetConfig, moved, unlikeness
-from ..ops.flow import found
+from ..networks.flow_net import WINDOW
+from ..ops.flow import found, identity, sample
 from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean, halved, summed
 from ..weights.checkpoint import OPEN
@@ -27,13 +28,15 @@ BUNDLED = OPEN / "alignment.safetensors"
 """The network that follows a face along a clip: it moves little, and so steadily."""
 FITTING = OPEN / "fitting.safetensors"
 """The same trained on to lay drawings onto pictures: it moves more, and would follow noise along a clip."""
+LOOKS = 2
+"""How often a drawing is laid onto a picture: what is left after a first look is small, and found more exactly."""
 _LID = (0.7, 1.1)
 """Distance from the middle of an eye, in its widths, up to which it moves as a whole, and from which it does not."""
 _ALIKE = (0.5, 0.8)
 """The narrower opening of an eye over the wider one, up to which it moves as a whole, and from which it does not."""
-_STRANGE = (0.41, 0.47)
+_STRANGE = (0.395, 0.45)
 """Unlikeness of drawing and picture, mean of before and after the shift, from which they may show two people, and from
-which they do: frames of one person come to 0.42 at most, of two to 0.44 at least (docs/training.md)."""
+which they do: frames of one person come to 0.40 at most, of two to 0.42 at least (docs/training.md)."""
 _EDGE = 5
 """Width in cells of the shift over which it fades out beyond the face."""
 
@@ -58,21 +61,37 @@ class Aligner:
             ``(1, 2, SIDE / 2, SIDE / 2)`` pixels of a window of twice that side, to look beside a place instead of at
             it; 0 beyond the face.
         """
-        return self.shift(drawn, target, cover)
+        return self._shift(drawn, target, cover)
 
     def fitted(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
-        """The same where both show one person, else 0: between two, what is found are another's features."""
-        shift = self(drawn, target, cover)
+        """The same after all :meth:`looks`; 0 between two people, where what is found are another's features."""
+        shift = self.looks(drawn, target, cover)[-1]
         laid, covered = moved(torch.cat((drawn, cover), 1), shift).split(1, 1)
         pictures, covers = torch.cat((drawn, laid)), (torch.cat((cover, covered)) > 0.9).to(drawn.dtype)
         unlike = summed(unlikeness(pictures, target.expand(2, -1, -1, -1)) * covers, (0, 1, 2, 3))
         apart = unlike / summed(covers, (0, 1, 2, 3)).clamp_min(1)
         return shift * (1 - smoothstep((apart - _STRANGE[0]) / (_STRANGE[1] - _STRANGE[0])))
 
-    def shift(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
-        """The same for a batch, where gradients may be wanted of what follows."""
+    def looks(self, drawn: Tensor, target: Tensor, cover: Tensor) -> list[Tensor]:
+        """The shift after each of :data:`LOOKS` looks, every one at what those before made of the drawing.
+
+        For a batch, where gradients may be wanted of what follows; a look has none through the drawing it sees.
+        """
+        shifts = [self._shift(drawn, target, cover)]
+        for _ in range(LOOKS - 1):
+            laid, covered = moved(torch.cat((drawn, cover), 1), shifts[-1].detach()).split(1, 1)
+            shifts.append(after(shifts[-1], self._shift(laid, target, covered)))
+        return shifts
+
+    def _shift(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
         found: Tensor = self.network(drawn, target, cover)
         return found * box_mean(box_max(halved(cover), _EDGE), _EDGE)
+
+
+def after(first: Tensor, second: Tensor) -> Tensor:
+    """One shift for two, ``(B, 2, H, W)`` pixels of the window: ``second`` was found where ``first`` had been made."""
+    size = first.shape[-1]
+    return second + sample(first, identity(size, size, first) + second * (size / WINDOW))
 
 
 def landed(points: Tensor, shift: Tensor, cells: float, mean: Tensor, shapes: tuple[Tensor, Tensor]) -> Tensor:

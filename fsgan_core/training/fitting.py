@@ -33,7 +33,9 @@ from .run_files import save_half
 from .segmentation import started
 
 WEIGHTS = {"structure": 1.0, "expression": 0.04}
-"""Of 1 - SSIM in the face and of landmarks in pixels."""
+"""Of 1 - SSIM in the face and of landmarks in pixels, after the last look."""
+EARLY = 0.3
+"""Of 1 - SSIM after the looks before."""
 CARD = Card(
     title="Fitting network",
     purpose="Says how a drawn face lies off a picture of it, to lay reenacted crops onto the target's edges.",
@@ -60,9 +62,10 @@ class FittingTask:
             seed += 1
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Unlikeness of what is shifted and the photo."""
-        found = misfit(shifted(model, batch["image"], batch["lit"], batch["cover"]), batch)
-        return {name: WEIGHTS[name] * value for name, value in found.items()}
+        """Unlikeness of what is shifted and the photo, in structure after every look."""
+        *early, last = shifted(model, batch["image"], batch["lit"], batch["cover"])
+        terms = {name: WEIGHTS[name] * value for name, value in misfit(last, batch).items()}
+        return terms | {"early": EARLY * sum((unlike(image, batch) for image in early), torch.zeros(()))}
 
     @torch.inference_mode()
     def evaluate(self, model: nn.Module) -> dict[str, float]:
@@ -75,7 +78,7 @@ class FittingTask:
             evidence = as_evidence(batch)
             batch["cover"] = evidence.geometry[:, :1].clamp(0, 1)
             image = drawn(bundled_refiner(device).network, evidence)
-            laid = shifted(model, image, batch["target"].float() / 255, batch["cover"])
+            laid = shifted(model, image, batch["target"].float() / 255, batch["cover"])[-1]
             for who, picture in (("", laid), ("_before", image)):
                 for name, value in misfit(picture, batch).items():
                     total[name + who] = total.get(name + who, 0.0) + float(value) * len(numbers) / rows
@@ -86,18 +89,27 @@ class FittingTask:
         save_half(path, model, KIND, self.model.config, figures, 4)
 
 
-def shifted(model: nn.Module, image: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
-    """A drawing ``(B, 3, N, N)`` shifted onto a photo as in use; ``cover`` ``(B, 1, N / 2, N / 2)`` is its face."""
+def shifted(model: nn.Module, image: Tensor, photo: Tensor, cover: Tensor) -> list[Tensor]:
+    """A drawing ``(B, 3, N, N)`` shifted onto a photo as in use, after each look.
+
+    ``cover`` ``(B, 1, N / 2, N / 2)`` is its face.
+    """
     ours, theirs = (halved(picture.mean(1, keepdim=True)) for picture in (image, photo))
-    shift = enlarged(Aligner(model).shift(ours, theirs, cover), WINDOW)
-    return sample(image, identity(WINDOW, WINDOW, image) + shift, "bicubic").clamp(0, 1)
+    places = [identity(WINDOW, WINDOW, image) + enlarged(s, WINDOW) for s in Aligner(model).looks(ours, theirs, cover)]
+    return [sample(image, place, "bicubic").clamp(0, 1) for place in places]
 
 
 def misfit(image: Tensor, batch: Batch) -> dict[str, Tensor]:
     """How unlike the photo a drawing ``(B, 3, N, N)`` is within ``cover``: in structure and in landmarks."""
     face, target = enlarged(batch["cover"], WINDOW), batch["target"].float() / 255
-    structure = (dissimilarity(image, target) * face).mean() / face.mean().clamp_min(1e-3)
-    return {"structure": structure, "expression": _judge(image.device)(torch.lerp(target, image, face), target)}
+    expression = _judge(image.device)(torch.lerp(target, image, face), target)
+    return {"structure": unlike(image, batch), "expression": expression}
+
+
+def unlike(image: Tensor, batch: Batch) -> Tensor:
+    """1 - SSIM of a drawing ``(B, 3, N, N)`` and the photo within ``cover``."""
+    face = enlarged(batch["cover"], WINDOW)
+    return (dissimilarity(image, batch["target"].float() / 255) * face).mean() / face.mean().clamp_min(1e-3)
 
 
 @cache

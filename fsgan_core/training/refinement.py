@@ -208,7 +208,8 @@ def aligned(image: Tensor, target: Tensor, evidence: Evidence, loose: Sequence[t
     size = image.shape[-1]
     with torch.no_grad():
         drawn_grey, grey = (halved(picture.mean(1, keepdim=True)) for picture in (image, target))
-        shift = enlarged(bundled_aligner(image.device, FITTING).shift(drawn_grey, grey, evidence.geometry[:, :1]), size)
+        looks = bundled_aligner(image.device, FITTING).looks(drawn_grey, grey, evidence.geometry[:, :1])
+        shift = enlarged(looks[-1], size)
         for cells, pixels in loose:
             shift = shift + enlarged(pixels * torch.randn(len(image), 2, cells, cells, device=image.device), size)
     return sample(image, identity(size, size, image) + shift, "bicubic")

@@ -9,10 +9,10 @@ import torch
 
 from fsgan_core.demo import COLLINS, HOPPER
 from fsgan_core.models import Models
-from fsgan_core.networks.alignment_net import SIDE
+from fsgan_core.networks.alignment_net import SIDE, moved
 from fsgan_core.ops.landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS
 from fsgan_core.pipeline import AnalyzeOptions, ReenactOptions, analyze, build_appearance_map, reenact_crops, swap
-from fsgan_core.stages.alignment import Aligner, bundled_aligner, eyes_as_one
+from fsgan_core.stages.alignment import LOOKS, Aligner, after, bundled_aligner, eyes_as_one
 from fsgan_core.stages.keyframes import Keyframes
 from fsgan_core.stages.measuring import MeasureOptions
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
@@ -226,6 +226,30 @@ def test_a_face_is_laid_onto_its_own_picture_and_not_onto_a_stranger():
     torch.manual_seed(0)
     own, other = (torch.nn.functional.interpolate(torch.rand(1, 1, 16, 16), (SIDE, SIDE), mode="bicubic") for _ in "ab")
     cover, aligner = torch.ones(1, 1, SIDE, SIDE), Aligner(Nudge())
-    assert torch.equal(aligner.fitted(own, own, cover), aligner(own, own, cover))
+    assert torch.equal(aligner.fitted(own, own, cover), LOOKS * aligner(own, own, cover))
     assert float(aligner(own, other, cover).abs().min()) > 0.9
     assert float(aligner.fitted(own, other, cover).abs().max()) == 0
+
+
+def test_one_shift_does_what_two_do():
+    picture = torch.nn.functional.interpolate(torch.rand(1, 1, 16, 16), (SIDE, SIDE), mode="bicubic")
+    coarse = torch.nn.functional.interpolate(4 * torch.randn(2, 2, 4, 4), (SIDE // 2, SIDE // 2), mode="bicubic")
+    first, second = coarse[:1], coarse[1:]
+    twice, once = moved(moved(picture, first), second), moved(picture, after(first, second))
+    inside = (..., slice(8, -8), slice(8, -8))
+    assert float((twice - once)[inside].abs().max()) < 0.2 * float((twice - picture)[inside].abs().max())
+
+
+class Halfway(torch.nn.Module):
+    """Finds half of how far brightness that grows to the right is off, in pixels of the window."""
+
+    def forward(self, drawn, target, cover):
+        off = torch.nn.functional.avg_pool2d(target - drawn, 2) * SIDE
+        return torch.cat((off, 0 * off), 1)
+
+
+def test_each_look_sees_what_those_before_made_of_the_drawing():
+    ramp = torch.arange(SIDE).expand(1, 1, SIDE, SIDE) / SIDE
+    shifts = Aligner(Halfway()).looks(ramp, ramp + 4 / SIDE, torch.ones_like(ramp))
+    middle = [float(shift[0, 0, 32, 32]) for shift in shifts]
+    assert middle == pytest.approx([8 * (1 - 0.5 ** (look + 1)) for look in range(LOOKS)], rel=1e-3)

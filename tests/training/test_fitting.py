@@ -5,6 +5,7 @@ import torch
 
 from fsgan_core.demo import HOPPER
 from fsgan_core.networks.flow_net import WINDOW
+from fsgan_core.stages.alignment import LOOKS
 from fsgan_core.training.fitting import misfit, shifted
 
 
@@ -29,6 +30,6 @@ def test_a_shift_counts_by_how_near_the_drawing_gets_to_the_photo(right: float, 
     cover[..., 30:-30, 30:-30] = 1
     batch = {"target": photo.round().byte(), "cover": cover}
     image = photo.roll(3, 3) / 255
-    before, after = misfit(image, batch), misfit(shifted(Nudge(right), image, photo / 255, cover), batch)
+    before, after = misfit(image, batch), misfit(shifted(Nudge(right / LOOKS), image, photo / 255, cover)[-1], batch)
     assert (after["structure"] < 0.3 * before["structure"]) == nearer
     assert (after["expression"] < 0.5 * before["expression"]) == nearer
