@@ -21,6 +21,7 @@ from .ops.thin import behind, bridged
 from .options import Range, check_ranges
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
+from .stages.eye_light import eyes_lit, source_whites, unusual_whites
 from .stages.glasses_over import laid_over, unless_in_front
 from .stages.reenactment import Reenactment
 from .stages.sources import Source
@@ -100,6 +101,7 @@ class FaceCrop:
         inside: ``(1, 1, S, S)`` where mouth and eyes are the target's own, made by :func:`completed`.
         glasses: ``(1, 4, S, S)`` colours and opacity of those of the source that do not come off, if any, drawn by
             :func:`reenacted`; :func:`segmented` leaves them out where the target has something in front of the eyes.
+        whites: ``(2, 3)`` OKLab of the source's eyes, measured by :func:`reenacted`.
         blended: ``(1, 3, S, S)`` made by :func:`blended`.
         color: colours that it was matched with.
     """
@@ -113,6 +115,7 @@ class FaceCrop:
     face: Tensor | None = None
     inside: Tensor | None = None
     glasses: Tensor | None = None
+    whites: Tensor | None = None
     blended: Tensor | None = None
     color: ColorMatch | None = None
 
@@ -167,7 +170,9 @@ def reenacted(one: FaceCrop, source: Source, models: Models, closest: bool = Fal
     views, weights = source.select(one.aim.pose, closest)
     side = one.target.shape[-1]
     drawn = models.reenactment(views, weights, one.points, side, surroundings=one.aim.beyond, picture=one.target)
-    return replace(one, drawn=drawn, face=drawn.image, glasses=_worn(views, weights, one.points, side))
+    whites = source_whites(views[max(range(len(views)), key=lambda number: weights[number])])
+    glasses = _worn(views, weights, one.points, side)
+    return replace(one, drawn=drawn, face=drawn.image, glasses=glasses, whites=whites)
 
 
 def segmented(one: FaceCrop, models: Models) -> FaceCrop:
@@ -203,15 +208,25 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
         color: the track's; else the aim's, else estimated here.
     """
     face, mask = needed(one.face, "reenactment"), needed(one.mask, "segmentation")
-    color = color or one.aim.color or estimate_color_match(face, one.target, mask)
+    color = color or one.aim.color or matched(one, models)
     whole = bridged(mask)
     front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
-    result = torch.lerp(models.blending(face, behind(one.target, front), whole, color), one.target, front)
+    result = models.blending(face, behind(one.target, front), whole, color)
+    if one.whites is not None and models.blending.options.color:
+        lit = eyes_lit(result, face, one.target, one.points, one.whites, color, models.face_model)
+        result = torch.lerp(result, lit, models.blending.options.light * whole)
+    result = torch.lerp(result, one.target, front)
     if one.inside is not None:  # the target's own teeth and eyes are in its light already
         result = torch.lerp(result, one.target, one.inside)
     if one.glasses is not None:
         result = laid_over(result, one.glasses, color)
     return replace(one, blended=result, color=color)
+
+
+def matched(one: FaceCrop, models: Models) -> ColorMatch:
+    """What a face that is reenacted and segmented is matched with, whites of the target's eyes included."""
+    color = estimate_color_match(needed(one.face, "reenactment"), one.target, needed(one.mask, "segmentation"))
+    return replace(color, whites=unusual_whites(one.target, one.points, models.face_model))
 
 
 def _worn(views: Sequence[View], weights: Sequence[float], landmarks: Tensor, size: int) -> Tensor | None:

@@ -192,16 +192,13 @@ class BlendFaces(host.Node):
     @classmethod
     def execute(cls, crops: Crops, blending: str, **given: Any) -> host.io.NodeOutput:
         """Blend every face; its colours are those of its first frame."""
-        from ..fsgan_core.ops.color import estimate_color_match
         from ..fsgan_core.rendering import rendered
-        from ..fsgan_core.swapping import blended
+        from ..fsgan_core.swapping import blended, matched
 
         loaded = widgets.blended(crops.models, blending, given)
         ready = crops.through("Reenact Faces", "Segment Faces")
         first = {one.track: one.crop for one in reversed(ready.faces)}
-        found = rendered(
-            lambda one: estimate_color_match(one.face, one.target, one.mask), first.values(), ready.threads
-        )
+        found = rendered(lambda one: matched(one, loaded), first.values(), ready.threads)
         colors = dict(zip(first, found, strict=True))
         done = ready.staged(lambda one: blended(one.crop, loaded, colors[one.track]))
         return host.io.NodeOutput(done, done.shown("blended"))

@@ -65,8 +65,8 @@ def doubt(geometry: Tensor) -> Doubt:
     """Doubts about what geometry alone would draw.
 
     Paint: what is unseen or deformed, with two pixels around, and a little what moved at all; not the inside of a
-    mouth, whose teeth are drawn better than they are painted. Shift: what is unseen or deformed, or turned. Light:
-    what turned.
+    mouth, nor of an eye that the source shows open: teeth, irises and whites are drawn better than they are painted.
+    Shift: what is unseen or deformed, or turned. Light: what turned.
 
     Args:
         geometry: ``(B, len(CHANNELS), h, w)``.
@@ -77,8 +77,9 @@ def doubt(geometry: Tensor) -> Doubt:
     turned = mask * (1 - torch.exp(-(turn / 0.2**2)))
     stirred = mask * (1 - torch.exp(-(turn / 0.05**2 + (strain / 0.06) ** 2)))
     paint = 1 - (1 - torch.maximum(unseen, lacking)) * (1 - moved)
-    mouth = geometry[:, (i := CHANNELS.index("mouth")) : i + 1]
-    around = box_max(torch.cat((paint, mouth, mask), 1), _SOFT)
+    mouth, eyes = (geometry[:, (i := CHANNELS.index(name)) : i + 1] for name in ("mouth", "eyes"))
+    drawn = torch.maximum(mouth, eyes * (1 - lacking))
+    around = box_max(torch.cat((paint, drawn, mask), 1), _SOFT)
     paint, inside, near, light, toned = box_mean(torch.cat((around, turned, stirred), 1), _SOFT).split(1, 1)
     kept = 1 - inside
     shift = 1 - (1 - paint * kept) * (1 - turned)

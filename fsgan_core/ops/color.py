@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -89,6 +89,7 @@ class ColorMatch:
         gain: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.relighting.relit`.
         bounds: ``(B, 2)`` or ``(1, 2)``, see :func:`~fsgan_core.ops.relighting.bounded`.
         fineness: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.fineness.estimate_fineness`.
+        whites: ``(B, 2, 3)`` or ``(1, 2, 3)``, see :func:`~fsgan_core.stages.eye_light.unusual_whites`.
     """
 
     source: Tensor
@@ -96,6 +97,7 @@ class ColorMatch:
     gain: Tensor
     bounds: Tensor
     fineness: Tensor
+    whites: Tensor = field(default_factory=lambda: torch.zeros(1, 2, 3))
 
     def mean(self) -> ColorMatch:
         """Return one mapping for all items, ``(1, 3)``: estimate on some frames of a track, apply to every frame."""

@@ -37,7 +37,7 @@ def behind_lids(view: View, target: Placement, places: Tensor, region: int) -> t
         where it is found in the view ``(1, 2, H, W)``; colours ``(1, 3, H, W)`` of a white; how far they are needed
         ``(1, 1, H, W)``, in [0, 1].
     """
-    before, after = _Eye(view.placement, region), _Eye(target, region)
+    before, after = Eye(view.placement, region), Eye(target, region)
     x, y = after.beside_iris(places[0])
     width = torch.where(x < 0, -after.low, after.high)
     there = torch.where(x < 0, -before.low, before.high)
@@ -50,7 +50,7 @@ def behind_lids(view: View, target: Placement, places: Tensor, region: int) -> t
     iris = smoothstep((1 - torch.hypot(x, y) / before.radius) / 0.1 + 0.5)
     found = torch.hypot(across, along) / before.radius
     bare = (1 - iris) * smoothstep((torch.hypot(x, y) / before.radius - found) / 0.1) * smoothstep((1.1 - found) / 0.12)
-    white = _white(view, before) * _shade((x / width.clamp_min(1e-3)).abs(), y + after.room(x)[0])
+    white = white_of(view.levels[0], before)[0] * _shade((x / width.clamp_min(1e-3)).abs(), y + after.room(x)[0])
     return before.pixels(torch.stack((across, along)))[None], white, bare[None, None]
 
 
@@ -65,8 +65,16 @@ def _shade(aside: Tensor, below: Tensor) -> Tensor:
     return (1 - aside.new_tensor(_CORNER)[:, None, None] * corner) * (1 - 0.3 * lid)
 
 
-def _white(view: View, eye: _Eye) -> Tensor:
-    """Colour ``(1, 3, 1, 1)`` of the white: among the brightest and least coloured beside the iris."""
+def white_of(picture: Tensor, eye: Eye) -> tuple[Tensor, float]:
+    """Colour ``(1, 3, 1, 1)`` of the white: among the brightest and least coloured beside the iris.
+
+    Args:
+        picture: ``(1, 3, H, W)``.
+        eye: one in it.
+
+    Returns:
+        the colour, and how much of the eye shows it, in [0, 1].
+    """
     x, height = torch.meshgrid(
         torch.linspace(0.08, 0.92, 24, device=eye.low.device) * (eye.high - eye.low) + eye.low,
         torch.linspace(0.25, 0.75, 5, device=eye.low.device),
@@ -75,10 +83,10 @@ def _white(view: View, eye: _Eye) -> Tensor:
     above, below = eye.room(x)
     y = torch.lerp(-above, below, height)
     beside = torch.hypot(x, y) > 1.1 * eye.radius
-    colours = sample(view.levels[0], eye.pixels(torch.stack((x, y)))[None])[0]
+    colours = sample(picture, eye.pixels(torch.stack((x, y)))[None])[0]
     colours = colours[:, beside] if beside.any() else colours.flatten(1)
     order = colours.amin(0).argsort()
-    return colours[:, order[int(0.85 * len(order))]].view(1, 3, 1, 1)
+    return colours[:, order[int(0.85 * len(order))]].view(1, 3, 1, 1), float(beside.float().mean())
 
 
 def _trusted(wanted: Tensor, there: Tensor) -> Tensor:
@@ -86,7 +94,7 @@ def _trusted(wanted: Tensor, there: Tensor) -> Tensor:
     return there - (0.15 * there + _EDGE) * smoothstep((wanted - there) / 0.02)
 
 
-class _Eye:
+class Eye:
     """An eye of a face in a picture, seen from the front: lids as lines, the iris as a disc around the origin.
 
     Lengths are canonical. Depth plays no part, so that an iris is drawn exactly where its landmark lies however the
@@ -118,6 +126,19 @@ class _Eye:
         """Places of the eye ``(2, ...)`` as pixels."""
         turned = torch.einsum("ij,j...->i...", self._turn, places)
         return turned + self._iris.view(2, *[1] * (places.ndim - 1))
+
+    @property
+    def aperture(self) -> float:
+        """Height of the opening over its width."""
+        middle = torch.lerp(self.low, self.high, 0.5)
+        return float(sum(self.room(middle)) / (self.high - self.low).clamp_min(1e-3))
+
+    def opening(self, places: Tensor, soft: float) -> Tensor:
+        """How far pixels ``(2, ...)`` lie between the lids, in [0, 1], going over within ``soft`` inside of them."""
+        x, y = self.beside_iris(places)
+        above, below = self.room(x)
+        inward = torch.stack((y + above, below - y, x - self.low, self.high - x)).amin(0)
+        return smoothstep(inward / soft)
 
     def room(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """How far above and below the iris' centre the lids are."""

@@ -55,6 +55,17 @@ def test_the_inside_of_a_mouth_is_left_to_geometry():
     assert float(paint[64, 64]) == pytest.approx(0, abs=0.01) and float(paint[90, 64]) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize(("closed", "wanted"), [(0.0, 0.0), (1.0, 1.0)])
+def test_an_eye_is_painted_only_where_the_source_has_it_shut(closed, wanted):
+    fields = geometry(strain=1.0)
+    fields[:, CHANNELS.index("eyes"), 58:70, 44:84] = 1
+    fields[:, CHANNELS.index("missing"), 58:70, 44:84] = closed
+    paint = doubt(fields).paint[0, 0]
+    assert float(paint[64, 64]) == pytest.approx(wanted, abs=0.01) and float(paint[90, 64]) == pytest.approx(
+        1, abs=0.01
+    )
+
+
 def test_the_sheet_that_is_trusted_more_is_shown_without_a_ghost_of_the_other():
     sheets = torch.stack((torch.zeros(1, 3, WINDOW, WINDOW), torch.ones(1, 3, WINDOW, WINDOW)), 1)
     trust = torch.stack((torch.full((1, 1, HALF, HALF), 0.9), torch.full((1, 1, HALF, HALF), 0.1)), 1)

@@ -1,0 +1,132 @@
+"""Eyes in the target's light: what stays of an iris is how it differs from the white, not from the skin around.
+
+Skin is exchanged as a share of its own lightness, but a white has no share in how dark a skin is: on dark skin a pale
+person's eyes would turn grey all over, on pale skin a dark person's pupils milky.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
+from ..ops.face_model import FaceModel
+from ..ops.fineness import grained, softened
+from ..ops.flow import identity, sample
+from ..ops.head_mesh import Placement, place
+from ..ops.masks import smoothstep
+from ..ops.relighting import at_lightness, relit, saturation
+from .eyes import Eye, white_of
+from .openings import LEFT, RIGHT, RINGS
+from .views import View
+
+_CHEEKS = {RIGHT: (50, 101, 118, 117, 119, 100, 205), LEFT: (280, 330, 347, 346, 348, 329, 425)}
+"""Points of the skin below each eye: what of the light the eye gets too."""
+_COARSE = 64
+"""Side to which a crop is reduced before its skin is looked at."""
+_USUAL, _TINT = (0.38, 0.31), 0.5
+"""Lightness of whites over that of the skin below them (OKLab, 492 eyes of portraits: 0.14 off), and their share of its
+saturation, which cheeks and lids throw onto them."""
+_BELIEVED, _MOST = (0.8, 0.5, 0.5), (0.25, 0.03, 0.03)
+"""How far a white is believed to differ from what is usual, and how far it may; in lightness and saturation."""
+_SHADE = 0.4
+"""How much darker whites are between lids that are nearly shut, whose lashes hang over them."""
+_NARROW, _OPEN = 0.12, 0.26
+"""Apertures up to which no white is seen between lashes, and from which on it is."""
+_SOFT = 0.014
+"""Width of the edge inside the lids, in distances between the outer eye corners."""
+
+
+def source_whites(view: View) -> Tensor:
+    """OKLab ``(2, 3)`` of a view's whites, right and left."""
+    usual, beyond = _whites(view.levels[0], view.landmarks, view.placement)
+    return _added(usual, beyond)
+
+
+def unusual_whites(picture: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
+    """How whites differ from what they usually are, seen against the skin below them: ``(1, 2, 3)``.
+
+    Of lightness and saturation; nought where none is seen. To be measured once a track.
+
+    Args:
+        picture: ``(1, 3, H, W)`` in [0, 1].
+        landmarks: ``(1, 478, 3)`` in its pixels.
+        model: the face model.
+    """
+    return _whites(picture, landmarks, place(model.mean, landmarks))[1][None]
+
+
+def eyes_lit(
+    picture: Tensor,
+    face: Tensor,
+    target: Tensor,
+    landmarks: Tensor,
+    whites: Tensor,
+    color: ColorMatch,
+    model: FaceModel,
+) -> Tensor:
+    """A blended picture with what is between its lids lit like the target's eyes.
+
+    Args:
+        picture: ``(1, 3, S, S)`` in [0, 1].
+        face: ``(1, 3, S, S)`` before it was blended.
+        target: ``(1, 3, S, S)``.
+        landmarks: ``(1, 478, 3)`` in pixels of all three.
+        whites: ``(2, 3)`` of the face; see :func:`source_whites`.
+        color: what the face was matched with.
+        model: the face model.
+    """
+    placement, result = place(model.mean, landmarks), picture.clone()
+    wanted = _added(_usual(target, landmarks, placement), color.whites[0].to(picture))
+    for number, region in enumerate(_CHEEKS):
+        ring = landmarks[0, list(RINGS[region]), :2]
+        low, high = ring.amin(0).floor().int().tolist(), ring.amax(0).ceil().int().tolist()
+        (left, right), (top, bottom) = ((max(0, low[i]), min(picture.shape[3 - i], high[i])) for i in (0, 1))
+        if right - left < 3 or bottom - top < 3:
+            continue
+        part = (..., slice(top, bottom), slice(left, right))
+        own, (before, after) = face[part], (x[number].view(1, 3, 1, 1) for x in (whites, wanted))
+        blur, share, grain = color.fineness.unbind(1)
+        own = softened(own, torch.ones_like(own[:, :1]), blur)
+        lit = grained(oklab_to_srgb(relit(srgb_to_oklab(own), before, after)), target[part], share, grain)
+        places = identity(bottom - top, right - left, own) + own.new_tensor((left, top))[:, None, None]
+        cover = Eye(placement, region).opening(places[0], _SOFT)
+        result[part] = torch.lerp(picture[part], lit.clamp(0, 1), cover[None, None])
+    return result
+
+
+def _whites(picture: Tensor, landmarks: Tensor, placement: Placement) -> tuple[Tensor, Tensor]:
+    """What whites usually are in such light, and how far they are not, as far as they are seen; ``(2, 3)`` each."""
+    usual, found = _usual(picture, landmarks, placement), []
+    for number, region in enumerate(_CHEEKS):
+        eye = Eye(placement, region)
+        colour, share = white_of(picture, eye)
+        lab = srgb_to_oklab(colour)
+        beyond = torch.cat((lab[:, :1], saturation(lab)), 1)[0, :, 0, 0] - usual[number]
+        most = beyond.new_tensor(_MOST)
+        seen = min(1.0, 4 * share) * _open(eye)
+        found.append(seen * (beyond.new_tensor(_BELIEVED) * beyond).clamp(-most, most))
+    return usual, torch.stack(found)
+
+
+def _usual(picture: Tensor, landmarks: Tensor, placement: Placement) -> Tensor:
+    """Lightness and saturation ``(2, 3)`` of whites between such lids, in such light as is on the skin below them."""
+    coarse = functional.adaptive_avg_pool2d(picture, _COARSE)
+    scale = landmarks.new_tensor([coarse.shape[-1] / picture.shape[-1], coarse.shape[-2] / picture.shape[-2]])
+    places = landmarks[:, torch.tensor(tuple(_CHEEKS.values())), :2] * scale
+    skin = srgb_to_oklab(sample(coarse, places.permute(0, 3, 1, 2))).median(3, keepdim=True).values
+    shade = [1 - _SHADE * (1 - _open(Eye(placement, region))) for region in _CHEEKS]
+    lightness = (_USUAL[0] * skin[:, :1] + _USUAL[1]) * skin.new_tensor(shade).view(1, 1, 2, 1)
+    return torch.cat((lightness, _TINT * saturation(skin)), 1)[0, :, :, 0].T
+
+
+def _open(eye: Eye) -> float:
+    """Whether an eye is open enough that its white is seen, in [0, 1]."""
+    return float(smoothstep(torch.tensor((eye.aperture - _NARROW) / (_OPEN - _NARROW))))
+
+
+def _added(usual: Tensor, beyond: Tensor) -> Tensor:
+    """OKLab ``(2, 3)`` of both together."""
+    values = (usual + beyond).view(2, 3, 1, 1)
+    return at_lightness(values[:, :1].clamp_min(0.05), values[:, 1:])[..., 0, 0]
