@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement
+from .outline import Outline
 
 _FIELDS = ("flow", "mirror_flow", "seen", "mirrored", "blur", "mask", "near", "openings", "missing", "unfolded")
 """What a layer says of each place."""
@@ -47,6 +48,7 @@ class Layer:
         start: the view's face in pixels of the field.
         base: where the field lies in ``picture``.
         own: whether the result lies in the view's own picture.
+        outline: ``flow`` torn along the nose, if it turns enough.
     """
 
     picture: Tensor
@@ -64,10 +66,12 @@ class Layer:
     start: Placement
     base: Anchor
     own: bool
+    outline: Outline | None = None
 
     def shifted(self, shift: Tensor) -> Layer:
         """The same looked at beside each place, by ``(1, 2, F, F)`` pixels of the field."""
         fields = [getattr(self, name) for name in _FIELDS]
         places = identity(shift.shape[2], shift.shape[3], shift) + shift
         moved = sample(torch.cat(fields, 1), places).split([field.shape[1] for field in fields], 1)
-        return replace(self, **dict(zip(_FIELDS, moved, strict=True)))
+        outline = self.outline and self.outline.at(places)
+        return replace(self, **dict(zip(_FIELDS, moved, strict=True)), outline=outline)

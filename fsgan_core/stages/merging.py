@@ -62,12 +62,17 @@ def merged(
         sides = (layer.flow, layer.seen, layer.blur), (layer.mirror_flow, mirrored, torch.zeros_like(layer.blur))
         for side, (flow, trust, blur) in enumerate(sides):
             # Squared, so that the view that sees a place best decides there and no ghost of the others remains.
-            weight = box_mean((share * trust + 1e-4) ** 2, SOFT)
+            weight, outline = box_mean((share * trust + 1e-4) ** 2, SOFT), None if side else layer.outline
             if refined is not None:
                 shift, belief = refined.sheet(2 * index + side, field)
-                flow, weight = sample(flow, identity(field, field, flow) + shift), weight * belief.exp()
+                places = identity(field, field, flow) + shift
+                flow, weight = sample(flow, places), weight * belief.exp()
+                outline = outline and outline.at(places)
             weight = resize(weight, size, size)
-            image = image + weight * _look_up(layer.picture, flow, blur, trust * layer.near, size)
+            shown = _look_up(layer.picture, flow, blur, trust * layer.near, size)
+            if outline is not None:
+                shown = outline.drawn(layer.picture, shown, identity(size, size, flow) * (field / size))
+            image = image + weight * shown
             total = total + weight
     return image / total
 

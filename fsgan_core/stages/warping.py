@@ -23,6 +23,7 @@ from .creases import unfolded
 from .layers import Anchor, Layer
 from .lookup import followed, lookup, stretched
 from .openings import missing, recessed
+from .outline import torn
 from .views import View, detail
 
 _STILL = 8.0
@@ -68,9 +69,10 @@ def warp(
     mask = (number >= 0)[:, None].float()
     regions = torch.where(number >= 0, model.regions[number.clamp_min(0)].long(), 0)
     picture, shrink = detail(view, base.scale * field / size)
+    flow = maps[:, :2] * shrink
     return Layer(
         picture=picture,
-        flow=maps[:, :2] * shrink,
+        flow=flow,
         mirror_flow=maps[:, 3:5] * shrink,
         seen=maps[:, 2:3],
         mirrored=maps[:, 5:6],
@@ -84,6 +86,7 @@ def warp(
         start=start,
         base=replace(base, scale=base.scale * shrink, left=base.left * shrink, top=base.top * shrink),
         own=own,
+        outline=torn(flow, base.flow(grid) * shrink, number, gap, model),
     )
 
 

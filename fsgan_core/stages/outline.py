@@ -1,0 +1,119 @@
+"""The far outline of a turned nose, beyond which the cheek behind it begins.
+
+From one to the other places jump, over the wing and the crease beside it, which the source shows and the nose hides
+now. A coarse, continuous field would pass over all that within a pixel and show it as a second outline. So the field
+is torn there: nose and cheek go on as they are a little away from the outline, and are joined as colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..ops.face_model import FaceModel
+from ..ops.flow import sample, spread
+from ..ops.masks import bounding_boxes, smoothstep
+from ..ops.pooling import box_max, box_mean
+
+_BASE, _TOP, _BOTTOM, _WIDE = -0.105, 0.0, 0.525, 0.26
+"""Depth on the mean face (distances between the outer eye corners) before which the nose is, and where it is there."""
+_AWAY, _REACH = 3, 4
+"""Side in pixels of the field of the square within which nothing of the other part may lie for a place to count as
+away from the outline, and how far beyond each part goes on."""
+_HIDDEN = (0.5, 2.0)
+"""Pixels of the field hidden behind an outline from which on it begins to be torn, and wholly is."""
+_TURN = (8.0, 14.0)
+"""The same in degrees of pose gap."""
+_SHARP = 3.0
+"""Pixels of the field per width of the seam between the two colours."""
+_LITTLE = 0.01
+"""A share that nobody sees."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A field torn along the far outline of a nose.
+
+    Attributes:
+        nose: ``(1, 2, F, F)`` places in the view's picture, gone on beyond the outline.
+        behind: the same of what is behind the nose.
+        inside: ``(1, 1, F, F)`` how far a pixel lies in the nose, in [0, 1].
+        share: how far it is torn.
+    """
+
+    nose: Tensor
+    behind: Tensor
+    inside: Tensor
+    share: Tensor
+
+    @property
+    def fields(self) -> tuple[Tensor, ...]:
+        """All of them, in the order of the attributes."""
+        return self.nose, self.behind, self.inside, self.share
+
+    def at(self, places: Tensor) -> Outline:
+        """The same looked at in places ``(1, 2, H, W)`` of the field."""
+        return Outline(*sample(torch.cat(self.fields, 1), places).split((2, 2, 1, 1), 1))
+
+    def drawn(self, picture: Tensor, image: Tensor, places: Tensor) -> Tensor:
+        """Draw nose and cheek along the outline anew.
+
+        Args:
+            picture: ``(1, 3, h, w)`` the view's.
+            image: ``(1, 3, H, W)`` looked up in it.
+            places: ``(1, 2, H, W)`` the image's pixels in the field.
+        """
+        share = sample(self.share, places)
+        left, top, right, bottom = bounding_boxes(share > _LITTLE)[0].tolist()
+        if left >= right:
+            return image
+        part, result = (..., slice(top, bottom), slice(left, right)), image.clone()
+        here = self.at(places[part])
+        nose, behind = (sample(picture, flow, "bicubic") for flow in (here.nose, here.behind))
+        inside = smoothstep(_SHARP * (here.inside - 0.5) + 0.5)
+        result[part] = torch.lerp(image[part], torch.lerp(behind, nose, inside), here.share)
+        return result
+
+
+def torn(flow: Tensor, still: Tensor, number: Tensor, gap: float, model: FaceModel) -> Outline | None:
+    """Tear a field along the outline of the nose, where that hides what the view shows.
+
+    Args:
+        flow: ``(1, 2, F, F)`` places in the view's picture.
+        still: the same, had nothing but the whole face moved.
+        number: ``(1, F, F)`` triangles drawn, -1 where there is none.
+        gap: degrees between the two poses.
+        model: the face model.
+    """
+    turned = smoothstep(flow.new_tensor((gap - _TURN[0]) / (_TURN[1] - _TURN[0])))
+    if not turned:
+        return None
+    mask = (number >= 0)[:, None].to(flow.dtype)
+    front = mask * _nose(model)[number.clamp_min(0)][:, None]
+    away = torch.cat((1 - box_max(1 - front, _AWAY), mask * (1 - box_max(front, _AWAY)))) > 0
+    ends, known = spread((flow - still).expand(2, -1, -1, -1), away, _REACH)
+    inside = box_mean(front, 3)
+    meet, step = known.all(0, keepdim=True) * mask, still[0, 0, 0, 1] - still[0, 0, 0, 0]
+    hidden = meet * ((ends[1:] - ends[:1]) * _outward(inside)).sum(1, keepdim=True) / step
+    hidden, near = box_mean(torch.cat((hidden, meet), 1), 3).split(1, 1)
+    much = smoothstep((hidden / near.clamp_min(1e-3) - _HIDDEN[0]) / (_HIDDEN[1] - _HIDDEN[0]))
+    return Outline(ends[:1] + still, ends[1:] + still, inside, turned * box_mean(meet * much, 3))
+
+
+def _nose(model: FaceModel) -> Tensor:
+    """Which triangles are of the nose, ``(T,)`` 0 or 1."""
+    x, y, z = model.mean.unbind(1)
+    points = (z < _BASE) & (x.abs() < _WIDE) & (y > _TOP) & (y < _BOTTOM)
+    return points[model.triangles].all(1).to(model.mean.dtype)
+
+
+def _outward(inside: Tensor) -> Tensor:
+    """Directions ``(1, 2, F, F)`` out of a soft mask, of length 1 or 0."""
+    near = functional.pad(inside, (1, 1, 1, 1), mode="replicate")
+    right = near[..., 1:-1, 2:] - near[..., 1:-1, :-2]
+    down = near[..., 2:, 1:-1] - near[..., :-2, 1:-1]
+    slope = -torch.cat((right, down), 1)
+    return slope / slope.norm(dim=1, keepdim=True).clamp_min(1e-3)

@@ -1,0 +1,57 @@
+"""The far outline of a turned nose: what it hides is not seen beside it."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.head_mesh import place
+from fsgan_core.stages.pose import load_face_model
+from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
+from fsgan_core.stages.views import prepare
+from fsgan_core.stages.warping import warp
+
+MODEL = load_face_model()
+SIZE, FIELD = 256, 64
+CREASES = {-1: (126, 209, 129), 1: (355, 429, 358)}
+"""Where a nose meets the cheek, on the picture's left and right."""
+
+
+def face(yaw=0.0, size=SIZE):
+    turned = MODEL.mean @ rotation_matrix(torch.tensor([[yaw, 0.0, 0.0]]))[0].T
+    return turned * (0.36 * size) + torch.tensor([size / 2, size / 2, 0.0])
+
+
+def creased():
+    """A grey face with a dark line along both sides of its nose."""
+    picture = np.full((SIZE, SIZE, 3), 150, np.uint8)
+    for crease in CREASES.values():
+        cv2.polylines(picture, [face()[list(crease), :2].round().int().numpy()], False, (10, 10, 10), 4)
+    return prepare(picture, face(), MODEL)
+
+
+def darkest(image, yaw, side):
+    """The darkest pixel of a drawn face around a crease."""
+    points = face(yaw)[list(CREASES[side]), :2]
+    (left, top), (right, bottom) = (points.amin(0) - 8).long().tolist(), (points.amax(0) + 8).long().tolist()
+    return float(image[..., top:bottom, left:right].min())
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_crease_that_a_nose_hides_is_not_drawn_beside_it(side):
+    drawn = FlowReenactor(MODEL, FlowOptions(refine=False))([creased()], [1.0], face(side * 30.0)[None], SIZE)
+    assert darkest(drawn.image, side * 30.0, -side) < 0.2
+    assert darkest(drawn.image, side * 30.0, side) > 0.4
+
+
+def outline(yaw):
+    target = place(MODEL.mean, face(yaw, FIELD)[None])
+    return warp(creased(), target, (FIELD, SIZE), MODEL, None).outline
+
+
+def test_a_field_is_torn_on_the_far_side_alone_and_not_at_a_small_turn():
+    share, x = outline(30.0).share, int(face(30.0, FIELD)[4, 0])
+    assert share.max() > 0.9 and share[..., x:].max() > 0.9
+    assert share[..., : x - 4].max() < 0.05
+    assert outline(6.0) is None and outline(9.0).share.max() < 0.1
