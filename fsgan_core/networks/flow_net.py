@@ -1,9 +1,10 @@
 """The refinement network of the flow engine.
 
-Two parts. The *judge* looks at every sheet (a view warped to the target) and says how far to believe it and how to
-shift it; the *painter* looks at the merged picture and paints what no sheet shows. Both may change a pixel only as
-far as geometry is in *doubt* there, which a fixed formula says; where the sharp source already shows the face at rest
-nothing changes, where it is hardly turned or deformed the painter may only tone it.
+Two parts. The *judge* looks at every sheet (a view warped to the target, seen directly or mirrored) and says how to
+shift it and, of a mirrored one, how far to believe it; the *painter* looks at the merged picture and paints what no
+sheet shows. Both may change a pixel only as far as geometry is in *doubt* there, which a fixed formula says; where the
+sharp source already shows the face at rest nothing changes, where it is hardly turned or deformed the painter may only
+tone it.
 """
 
 from __future__ import annotations
@@ -208,13 +209,23 @@ class FlowNet(nn.Module):
             return Judgement(zero[:, :, :2], zero[:, :, 2:])
         found = self.judge(sheets, trust, geometry)
         limit = halved(doubts.shift)[:, None]
-        return Judgement(found.shift * limit, found.belief * limit)
+        return Judgement(found.shift * limit, _of_a_view(found.belief) * limit)
 
     def forward(self, sheets: Tensor, trust: Tensor, geometry: Tensor, features: Tensor) -> Tensor:
         """The refined picture ``(B, 3, N, N)`` of an :class:`~fsgan_core.stages.evidence.Evidence`."""
         doubts = doubt(geometry)
         merged = featured(merge(sheets, trust, self.judged(sheets, trust, geometry, doubts)), features)
         return covered(merged, self.painter(merged, doubts, geometry), doubts)
+
+
+def _of_a_view(belief: Tensor) -> Tensor:
+    """Beliefs ``(B, S, 1, n, n)`` in mirrored sheets relative to the direct one of their view; in that, none.
+
+    Which view shows a place best, geometry tells better: views of training pairs come from one photo, those of a clip
+    do not (docs/training.md).
+    """
+    direct, mirrored = belief[:, ::2], belief[:, 1::2]
+    return torch.stack((torch.zeros_like(direct), mirrored - direct), 2).flatten(1, 2)
 
 
 def merge(sheets: Tensor, trust: Tensor, judgement: Judgement) -> Tensor:

@@ -102,6 +102,14 @@ def test_the_bundled_shape_is_small_and_shifts_are_bounded():
     assert net(sheets, trust, fields, torch.zeros(2, 4, WINDOW, WINDOW)).shape == (2, 3, WINDOW, WINDOW)
 
 
+def test_which_view_to_believe_is_left_to_geometry():
+    net, fields = FlowNet(FlowNetConfig()), geometry(unseen=1.0)
+    belief = torch.tensor((3.0, 3.0, -1.0, 2.0)).view(1, 4, 1, 1, 1).expand(1, 4, 1, 64, 64)
+    net.judge.forward = lambda *_: nothing(4)._replace(belief=belief)
+    found = net.judged(torch.rand(1, 4, 3, WINDOW, WINDOW), torch.rand(1, 4, 1, HALF, HALF), fields, doubt(fields))
+    assert found.belief.mean((2, 3, 4))[0].tolist() == pytest.approx([0, 0, 0, 3])
+
+
 def test_every_variant_learns():
     sheets, trust = torch.rand(1, 2, 3, WINDOW, WINDOW), torch.rand(1, 2, 1, HALF, HALF)
     for config in (FlowNetConfig(), FlowNetConfig(judge=0, light=False), FlowNetConfig(geometry=False, judge=0)):
