@@ -114,7 +114,7 @@ def gather(
         # What is seen is as sharp as the result, which is looked up likewise, for paint is what the result lacks.
         shown = looked_up(layer.picture, maps[:, :2], maps[:, 4:5], "bicubic")
         if layer.outline is not None:
-            shown = layer.outline.drawn(layer.picture, shown, places)
+            layer.outline.draw(layer.picture, shown, window.side / WINDOW, (window.left, window.top))
         sheets += [shown, sample(layer.picture, maps[:, 2:4])]
         trust += [weight * seen * near, weight * mirror * mirrored**2 * (1 - seen) * near]
         unseen = unseen * (1 - seen) * (1 - 0.5 * mirrored)

@@ -71,7 +71,7 @@ def merged(
             weight = resize(weight, size, size)
             shown = _look_up(layer.picture, flow, blur, trust * layer.near, size)
             if outline is not None:
-                shown = outline.drawn(layer.picture, shown, identity(size, size, flow) * (field / size))
+                outline.draw(layer.picture, shown, field / size)
             image = image + weight * shown
             total = total + weight
     return image / total

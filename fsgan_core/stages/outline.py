@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
-from ..ops.flow import sample, spread
+from ..ops.flow import identity, sample, spread
 from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max, box_mean
 
@@ -58,24 +58,27 @@ class Outline:
         """The same looked at in places ``(1, 2, H, W)`` of the field."""
         return Outline(*sample(torch.cat(self.fields, 1), places).split((2, 2, 1, 1), 1))
 
-    def drawn(self, picture: Tensor, image: Tensor, places: Tensor) -> Tensor:
-        """Draw nose and cheek along the outline anew.
+    def draw(self, picture: Tensor, image: Tensor, scale: float, corner: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Draw nose and cheek along the outline anew, in an image in place.
 
         Args:
             picture: ``(1, 3, h, w)`` the view's.
-            image: ``(1, 3, H, W)`` looked up in it.
-            places: ``(1, 2, H, W)`` the image's pixels in the field.
+            image: ``(1, 3, S, S)`` looked up in it.
+            scale: pixels of the field per pixel of the image.
+            corner: left and top of the image in the field.
         """
-        share = sample(self.share, places)
-        left, top, right, bottom = bounding_boxes(share > _LITTLE)[0].tolist()
-        if left >= right:
-            return image
-        part, result = (..., slice(top, bottom), slice(left, right)), image.clone()
-        here = self.at(places[part])
-        nose, behind = (sample(picture, flow, "bicubic") for flow in (here.nose, here.behind))
-        inside = smoothstep(_SHARP * (here.inside - 0.5) + 0.5)
-        result[part] = torch.lerp(image[part], torch.lerp(behind, nose, inside), here.share)
-        return result
+        here = bounding_boxes(self.share > _LITTLE)[0].tolist()
+        limits = zip(here, 2 * corner, (-1, -1, 1, 1), strict=True)
+        left, top, right, bottom = (
+            min(max(round((edge + out - start) / scale), 0), image.shape[-1]) for edge, start, out in limits
+        )
+        if here[2] == 0 or left >= right or top >= bottom:
+            return
+        first = image.new_tensor((left * scale + corner[0], top * scale + corner[1]))[:, None, None]
+        near = self.at(identity(bottom - top, right - left, image) * scale + first)
+        nose, behind = (sample(picture, flow, "bicubic") for flow in (near.nose, near.behind))
+        joined = torch.lerp(behind, nose, smoothstep(_SHARP * (near.inside - 0.5) + 0.5))
+        image[..., top:bottom, left:right].lerp_(joined, near.share)
 
 
 def torn(flow: Tensor, still: Tensor, number: Tensor, gap: float, model: FaceModel) -> Outline | None:
@@ -93,6 +96,18 @@ def torn(flow: Tensor, still: Tensor, number: Tensor, gap: float, model: FaceMod
         return None
     mask = (number >= 0)[:, None].to(flow.dtype)
     front = mask * _nose(model)[number.clamp_min(0)][:, None]
+    size, box = flow.shape[-1], bounding_boxes(front)[0].tolist()
+    left, top = (max(0, edge - _REACH - 2) for edge in box[:2])
+    right, bottom = (min(size, edge + _REACH + 2) for edge in box[2:])
+    part = (..., slice(top, bottom), slice(left, right))
+    fields = _torn(flow[part], still[part], mask[part], front[part])
+    around = (left, size - right, top, size - bottom)
+    nose, behind, inside, share = functional.pad(torch.cat(fields, 1), around).split((2, 2, 1, 1), 1)
+    return Outline(nose, behind, inside, turned * share)
+
+
+def _torn(flow: Tensor, still: Tensor, mask: Tensor, front: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The fields of an :class:`Outline` around a nose; ``mask`` and ``front`` say where the face and the nose are."""
     away = torch.cat((1 - box_max(1 - front, _AWAY), mask * (1 - box_max(front, _AWAY)))) > 0
     ends, known = spread((flow - still).expand(2, -1, -1, -1), away, _REACH)
     inside = box_mean(front, 3)
@@ -100,7 +115,7 @@ def torn(flow: Tensor, still: Tensor, number: Tensor, gap: float, model: FaceMod
     hidden = meet * ((ends[1:] - ends[:1]) * _outward(inside)).sum(1, keepdim=True) / step
     hidden, near = box_mean(torch.cat((hidden, meet), 1), 3).split(1, 1)
     much = smoothstep((hidden / near.clamp_min(1e-3) - _HIDDEN[0]) / (_HIDDEN[1] - _HIDDEN[0]))
-    return Outline(ends[:1] + still, ends[1:] + still, inside, turned * box_mean(meet * much, 3))
+    return ends[:1] + still, ends[1:] + still, inside, box_mean(meet * much, 3)
 
 
 def _nose(model: FaceModel) -> Tensor:
