@@ -63,14 +63,18 @@ class Aligner:
         """
         return self._shift(drawn, target, cover)
 
-    def fitted(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
-        """The same after all :meth:`looks`; 0 between two people, where what is found are another's features."""
+    def fitted(self, drawn: Tensor, target: Tensor, cover: Tensor) -> tuple[Tensor, Tensor]:
+        """The same after all :meth:`looks`, and how far both show one person, ``(1, 1, 1, 1)`` in [0, 1].
+
+        Between two people what is found are another's features, and the shift is 0.
+        """
         shift = self.looks(drawn, target, cover)[-1]
         laid, covered = moved(torch.cat((drawn, cover), 1), shift).split(1, 1)
         pictures, covers = torch.cat((drawn, laid)), (torch.cat((cover, covered)) > 0.9).to(drawn.dtype)
         unlike = summed(unlikeness(pictures, target.expand(2, -1, -1, -1)) * covers, (0, 1, 2, 3))
         apart = unlike / summed(covers, (0, 1, 2, 3)).clamp_min(1)
-        return shift * (1 - smoothstep((apart - _STRANGE[0]) / (_STRANGE[1] - _STRANGE[0])))
+        alike = 1 - smoothstep((apart - _STRANGE[0]) / (_STRANGE[1] - _STRANGE[0]))
+        return shift * alike, alike
 
     def looks(self, drawn: Tensor, target: Tensor, cover: Tensor) -> list[Tensor]:
         """The shift after each of :data:`LOOKS` looks, every one at what those before made of the drawing.

@@ -35,8 +35,8 @@ def aligned(
     field, window = layers[0].flow.shape[-1], refined.window
     pictures = refined.picture, window.look(picture, picture.shape[-1] / field)
     drawn, target = (halved(one.mean(1, keepdim=True)) for one in pictures)
-    shift = aligner.fitted(drawn, target, halved(window.look(layers[0].mask, 1.0)))
-    refined, spread = refined.aligned(shift, field)
+    shift, alike = aligner.fitted(drawn, target, halved(window.look(layers[0].mask, 1.0)))
+    refined, spread = refined.aligned(shift, field, alike)
     return [layer.shifted(spread) for layer in layers], refined, spread
 
 

@@ -34,7 +34,7 @@ from .layers import Anchor, Layer
 from .merging import SOFT, aligned, merged
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
 from .side import kept_side
-from .surroundings import surroundings_flow
+from .surroundings import laid, surroundings_flow
 from .views import View
 from .warping import warp
 
@@ -129,7 +129,7 @@ class FlowReenactor:
                 self.refiner = adapted_refiner(self.refiner, Path(self.options.adapter))
 
     def onto(self, target: Tensor, aligner: Aligner) -> FlowReenactor:
-        """The same, shifting what it draws onto the edges of a picture; without the network (``refine``) it does not.
+        """The same, shifting what it draws, around the face too, onto a picture; not without the network (``refine``).
 
         Args:
             target: ``(1, 3, T, T)`` the crop as the target shows it; its colours are not taken.
@@ -181,6 +181,9 @@ class FlowReenactor:
         image = creased(image, folds, float(target.scale), picture, landmarks)
         if surroundings:
             around = surroundings_flow(layers[main], target, (field, size))
+            if self.wanted is not None and refined is not None and refined.alike is not None and refined.alike > 0:
+                shifted = laid(around, layers[main], image, self.wanted[1], self.wanted[0], window)
+                around = torch.lerp(around, shifted, refined.alike)
             head = contour(target.shape, target) * (size / field)
             image = torch.lerp(continued(layers[main].picture, around, head), image, mask)
         steps = max(layer.steps for layer in layers)

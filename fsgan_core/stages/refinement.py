@@ -47,6 +47,7 @@ class Refined:
         merged: ``(1, 3, N, N)`` the picture in the window before that.
         shift: ``(1, 2, n, n)`` pixels of the window, to look beside a place instead of at it in all of these; set by
             :meth:`aligned`.
+        alike: how far drawing and target show one person, ``(1, 1, 1, 1)`` in [0, 1]; set with ``shift``.
     """
 
     window: Window
@@ -55,16 +56,17 @@ class Refined:
     doubts: Doubt
     merged: Tensor
     shift: Tensor | None = None
+    alike: Tensor | None = None
 
     @property
     def picture(self) -> Tensor:
         """The refined picture ``(1, 3, N, N)`` in the window, before it is shifted."""
         return covered(self.merged, self.painting, self.doubts)
 
-    def aligned(self, shift: Tensor, field: int) -> tuple[Refined, Tensor]:
+    def aligned(self, shift: Tensor, field: int, alike: Tensor) -> tuple[Refined, Tensor]:
         """The same with a shift, and that in pixels of the field ``(1, 2, field, field)``."""
         spread = self._spread(shift, (0, 0, field, field), 1.0) * (self.window.side / WINDOW)
-        return replace(self, shift=shift), spread
+        return replace(self, shift=shift, alike=alike), spread
 
     def sheet(self, number: int, field: int) -> tuple[Tensor, Tensor]:
         """Shift ``(1, 2, field, field)`` in pixels of the field and belief ``(1, 1, field, field)`` of a sheet."""

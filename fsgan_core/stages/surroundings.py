@@ -5,17 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..ops.flow import identity, resize
+from ..networks.flow_net import WINDOW
+from ..ops.flow import compose, identity, lies_within, resize, sample
 from ..ops.head_mesh import Placement
 from ..ops.head_rings import head_rings, ring_triangles
+from ..ops.masks import smoothstep
 from ..ops.mesh import rasterize
 from ..ops.poisson import harmonic_fill
-from ..ops.pooling import box_max
+from ..ops.pooling import box_max, box_mean, halved
+from .alignment import Aligner
+from .evidence import Window
 from .layers import Layer
 from .warping import carried
 
 _HARDLY = 0.05
 """Pixels of motion that nobody misses."""
+_CALM = 7
+"""Width in cells over which a found shift is averaged twice: hair would come out curled, and straight lines wavy."""
+_EDGE = 0.1
+"""Share of a window's side over which a shift found in it fades out towards its border."""
 
 
 def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -> Tensor:
@@ -40,6 +48,49 @@ def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -
     if layer.own:
         motion = _held(motion, layer)
     return layer.base.flow(identity(size, size, after) * (field / size) + resize(motion, size, size))
+
+
+def laid(around: Tensor, layer: Layer, image: Tensor, wanted: Tensor, aligner: Aligner, window: Window) -> Tensor:
+    """The flow of surroundings, shifted so that hair, ears and neck lie where the target's picture shows them.
+
+    The rings follow the head's turn, not the neck, nor hair that hangs; and where the outline of a face is seen to be
+    depends on these as much as on the face.
+
+    Args:
+        around: ``(1, 2, S, S)``, see :func:`surroundings_flow`.
+        layer: the warped view.
+        image: ``(1, 3, S, S)`` the face drawn, already where it belongs.
+        wanted: ``(1, 3, T, T)`` the same crop as the target shows it.
+        aligner: finds the shift.
+        window: of the face, in pixels of the field.
+
+    Returns:
+        ``(1, 2, S, S)``.
+    """
+    field, size = layer.flow.shape[-1], around.shape[-1]
+    scale = size / field
+    flow = sample(around, window.places(WINDOW, around) * scale)
+    face = window.look(layer.mask, 1.0)
+    drawn = torch.lerp(sample(layer.picture, flow), window.look(image, scale), face)
+    pictures = drawn, window.look(wanted, wanted.shape[-1] / field)
+    ours, theirs = (halved(one.mean(1, keepdim=True)) for one in pictures)
+    shift = aligner(ours, theirs, halved(lies_within(flow, layer.picture.shape[-2], layer.picture.shape[-1])))
+    cells, side = shift.shape[-1], window.side * scale
+    places = identity(cells, cells, shift)
+    inward = torch.minimum(places, cells - places).amin(1, keepdim=True)
+    shift = _calm(shift, 1 - halved(halved(face))) * smoothstep(inward / (_EDGE * cells))
+    grid = identity(size, size, around)
+    inside = (grid - grid.new_tensor((window.left, window.top))[:, None, None] * scale) * (cells / side)
+    return compose(around, grid + sample(shift, inside) * (side / WINDOW))
+
+
+def _calm(shift: Tensor, outside: Tensor) -> Tensor:
+    """A shift averaged over its neighbourhood ``outside`` the face, ``(1, 1, H, W)``; the face has another."""
+    weight = outside + 1e-3
+    fields = torch.cat((shift * weight, weight), 1)
+    for _ in range(2):
+        fields = box_mean(fields, _CALM)
+    return fields[:, :2] / fields[:, 2:]
 
 
 def _held(motion: Tensor, layer: Layer) -> Tensor:

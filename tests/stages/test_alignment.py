@@ -12,6 +12,7 @@ from fsgan_core.models import Models
 from fsgan_core.networks.alignment_net import SIDE, moved
 from fsgan_core.ops.landmarks import LEFT_EYE, LEFT_IRIS, LIPS_INNER, RIGHT_EYE, RIGHT_IRIS
 from fsgan_core.pipeline import AnalyzeOptions, ReenactOptions, analyze, build_appearance_map, reenact_crops, swap
+from fsgan_core.stages import reenactment
 from fsgan_core.stages.alignment import LOOKS, Aligner, after, bundled_aligner, eyes_as_one
 from fsgan_core.stages.keyframes import Keyframes
 from fsgan_core.stages.measuring import MeasureOptions
@@ -198,6 +199,26 @@ def test_a_hidden_face_is_not_aligned_with_what_hides_it(portrait):
     assert (seen != blind).any()
 
 
+def test_what_is_around_a_reenacted_face_is_laid_onto_the_target_too(portrait, monkeypatch):
+    """In a target whose neck and hair have moved a little; away from the face nothing moves."""
+    frame, face = portrait
+    y, x = np.mgrid[: frame.shape[0], : frame.shape[1]].astype(np.float32)
+    left, top = face.landmarks[0, :, :2].min(0)
+    right, bottom = face.landmarks[0, :, :2].max(0)
+    away = np.maximum(np.maximum(left - x, x - right), y - bottom) / (right - left)
+    moved_by = 0.02 * (right - left) * np.clip(away / 0.05, 0, 1) * np.clip((0.4 - away) / 0.1, 0, 1)
+    target = cv2.remap(frame, x + moved_by, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    laid_on = crops(portrait, face.landmarks[0], [target])
+    monkeypatch.setattr(reenactment, "laid", lambda around, *_: around)
+    left_alone = crops(portrait, face.landmarks[0], [target])
+    box, side = laid_on.records[0].crop, laid_on.frame.shape[0]
+    real, amount = (cv2.resize(one[box[1] : box[3], box[0] : box[2]], (side, side)) for one in (target, moved_by))
+    shifted = amount > 0.8 * amount.max()
+    errors = [np.abs(one.frame.astype(float) - real)[shifted].mean() for one in (left_alone, laid_on)]
+    assert errors[1] < 0.8 * errors[0]
+    np.testing.assert_allclose(laid_on.frame[:8].astype(int), left_alone.frame[:8], atol=1)
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_crops_need_a_frame_for_each_row(portrait, count):
     frame, face = portrait
@@ -226,9 +247,11 @@ def test_a_face_is_laid_onto_its_own_picture_and_not_onto_a_stranger():
     torch.manual_seed(0)
     own, other = (torch.nn.functional.interpolate(torch.rand(1, 1, 16, 16), (SIDE, SIDE), mode="bicubic") for _ in "ab")
     cover, aligner = torch.ones(1, 1, SIDE, SIDE), Aligner(Nudge())
-    assert torch.equal(aligner.fitted(own, own, cover), LOOKS * aligner(own, own, cover))
+    shift, alike = aligner.fitted(own, own, cover)
+    assert torch.equal(shift, LOOKS * aligner(own, own, cover)) and float(alike) == 1
     assert float(aligner(own, other, cover).abs().min()) > 0.9
-    assert float(aligner.fitted(own, other, cover).abs().max()) == 0
+    shift, alike = aligner.fitted(own, other, cover)
+    assert float(shift.abs().max()) == float(alike) == 0
 
 
 def test_one_shift_does_what_two_do():
