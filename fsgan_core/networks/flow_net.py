@@ -32,7 +32,7 @@ _DOUBTED = ("mask", "missing", "unseen", "strain")
 _NORMAL, _BEFORE = (slice(i := CHANNELS.index(f"{name}_x"), i + 3) for name in ("normal", "normal_before"))
 _SOFT = 5
 """Side in pixels of the squares over which fields are grown and softened."""
-_TONED = 0.3
+TONED = 0.3
 """How far the painter may act where a face is seen but not at rest: grain, light, an edge that landmarks blur."""
 REACH = 6.0
 """Longest shift of a sheet, in pixels of the window."""
@@ -62,7 +62,7 @@ class Doubt(NamedTuple):
     light: Tensor
 
 
-def doubt(geometry: Tensor) -> Doubt:
+def doubt(geometry: Tensor, toned: float = TONED) -> Doubt:
     """Doubts about what geometry alone would draw.
 
     Paint: what is unseen or deformed, with two pixels around, and a little what moved at all; not the inside of a
@@ -71,6 +71,7 @@ def doubt(geometry: Tensor) -> Doubt:
 
     Args:
         geometry: ``(B, len(CHANNELS), h, w)``.
+        toned: how far what moved at all may be painted over, where nothing more is in doubt.
     """
     mask, lacking, unseen, strain = (geometry[:, (i := CHANNELS.index(name)) : i + 1] for name in _DOUBTED)
     moved = 1 - torch.exp(-((strain / 0.25) ** 2))
@@ -81,10 +82,10 @@ def doubt(geometry: Tensor) -> Doubt:
     mouth, eyes = (geometry[:, (i := CHANNELS.index(name)) : i + 1] for name in ("mouth", "eyes"))
     drawn = torch.maximum(mouth, eyes * (1 - lacking))
     around = box_max(torch.cat((paint, drawn, mask), 1), _SOFT)
-    paint, inside, near, light, toned = box_mean(torch.cat((around, turned, stirred), 1), _SOFT).split(1, 1)
+    paint, inside, near, light, moving = box_mean(torch.cat((around, turned, stirred), 1), _SOFT).split(1, 1)
     kept = 1 - inside
     shift = 1 - (1 - paint * kept) * (1 - turned)
-    return Doubt(torch.maximum(paint, _TONED * toned) * kept * near, shift * near, light)
+    return Doubt(torch.maximum(paint, toned * moving) * kept * near, shift * near, light)
 
 
 class Judgement(NamedTuple):

@@ -17,7 +17,7 @@ from typing import Annotated, Protocol
 import torch
 from torch import Tensor
 
-from ..networks.flow_net import featured
+from ..networks.flow_net import TONED, featured
 from ..ops.beyond import continued
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
@@ -29,7 +29,7 @@ from .alignment import Aligner, landed
 from .creases import creased
 from .evidence import Window, gather
 from .features import feature_layer
-from .fringe import bare
+from .fringe import bare, with_skin_beyond
 from .layers import Anchor, Layer
 from .merging import SOFT, aligned, merged
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
@@ -64,7 +64,8 @@ class Reenactment:
 
     Attributes:
         image: ``(1, 3, S, S)`` the reenacted face with the hair and surroundings that move along.
-        mask: ``(1, 1, S, S)`` where the face mesh is drawn and no fringe covers the source's forehead.
+        mask: ``(1, 1, S, S)`` where the face mesh is drawn and no fringe covers the source's forehead, and a little
+            beyond it where the source shows face.
         confidence: ``(1, 1, S, S)`` how well the source shows it: 1 seen (and outside the face), at most 0.5 where
             only its mirrored half is seen, 0 where nothing is.
         openings: ``(1, 1, S, S)`` inside of mouth and eyes.
@@ -104,8 +105,8 @@ class Reenactor(Protocol):
             anchor: where the crop lies in the view's picture, so that what is far from the face stays put; when not
                 given the source is scaled and moved to the face wanted.
             surroundings: also draw hair, neck and background; without them only the face is meaningful.
-            picture: ``(1, 3, S, S)`` the target's own, for engines that measure it themselves, and for its smile's
-                creases; no other colours are taken.
+            picture: ``(1, 3, S, S)`` the target's own if the face is to be blended into it, for engines that measure it
+                themselves, and for its smile's creases; no other colours are taken.
         """
 
 
@@ -157,7 +158,8 @@ class FlowReenactor:
         main = max(range(len(views)), key=lambda index: weights[index])
         window = Window.around(landmarks * (field / size))
         features = torch.cat(feature_layer(size, views[main], landmarks, self.model), 1)
-        refined = self._refined(layers, weights, target, window, features)
+        toned = TONED if picture is None else 0.0  # what is blended gets its light and blur from its target
+        refined = self._refined(layers, weights, target, window, features, toned)
         if refined is not None and self.wanted is not None:
             layers, refined, spread = aligned(*self.wanted, layers, refined)
             shapes = views[main].placement.shape, target.shape
@@ -172,6 +174,7 @@ class FlowReenactor:
         mask = box_mean(layers[0].mask, 3)
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
         face = face * kept_side(views, target, landmarks * (field / size), field, self.model)
+        face = with_skin_beyond(face, views, weights, layers)
         fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, SOFT))
         mask, face, confidence, openings, lacking = resize(torch.cat(fields, 1), size, size).clamp(0, 1).split(1, 1)
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
@@ -195,12 +198,19 @@ class FlowReenactor:
         return max(16, min(size, round(0.625 * self.options.grid * size / max(extent, 1.0)), 4 * self.options.grid))
 
     def _refined(
-        self, layers: Sequence[Layer], weights: Sequence[float], target: Placement, window: Window, features: Tensor
+        self,
+        layers: Sequence[Layer],
+        weights: Sequence[float],
+        target: Placement,
+        window: Window,
+        features: Tensor,
+        toned: float,
     ) -> Refined | None:
         if self.refiner is None:
             return None
         features = window.look(features, features.shape[-1] / layers[0].flow.shape[-1])
-        return self.refiner(gather(layers, weights, target, window, self.model, features, self.options.mirror), window)
+        found = gather(layers, weights, target, window, self.model, features, self.options.mirror)
+        return self.refiner(found, window, toned)
 
 
 REENACTORS = {"flow": FlowReenactor}

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..errors import WeightsError
 from ..networks.flow_net import (
+    TONED,
     WINDOW,
     Doubt,
     FlowNet,
@@ -123,9 +124,15 @@ class Refiner:
         self.network = network
 
     @torch.inference_mode()
-    def __call__(self, evidence: Evidence, window: Window) -> Refined:
-        """Refine one face; its evidence lies in a window of the field."""
-        doubts = doubt(evidence.geometry)
+    def __call__(self, evidence: Evidence, window: Window, toned: float = TONED) -> Refined:
+        """Refine one face; its evidence lies in a window of the field.
+
+        Args:
+            evidence: what geometry knows.
+            window: where.
+            toned: see :func:`~fsgan_core.networks.flow_net.doubt`.
+        """
+        doubts = doubt(evidence.geometry, toned)
         judgement = self.network.judged(evidence.sheets, evidence.trust, evidence.geometry, doubts)
         merged = featured(merge(evidence.sheets, evidence.trust, judgement), evidence.features)
         return Refined(window, judgement, self.network.painter(merged, doubts, evidence.geometry), doubts, merged)

@@ -48,6 +48,11 @@ def test_doubt_names_what_may_change(channels, paint, shift, light):
     assert [float(values.mean()) for values in found] == pytest.approx([paint, shift, light], abs=0.01)
 
 
+@pytest.mark.parametrize(("channels", "paint"), [({"unseen": 1.0}, 1), ({"strain": 1.0}, 1), ({"normal_x": 0.09}, 0)])
+def test_without_toning_only_what_is_in_doubt_is_painted(channels, paint):
+    assert float(doubt(geometry(**channels), 0.0).paint.mean()) == pytest.approx(paint, abs=0.01)
+
+
 def test_the_inside_of_a_mouth_is_left_to_geometry():
     fields = geometry(missing=1.0)
     fields[:, CHANNELS.index("mouth"), 58:70, 44:84] = 1

@@ -9,7 +9,7 @@ from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.pipeline import analyze
 from fsgan_core.stages.fringe import bare
 from fsgan_core.stages.pose import load_face_model
-from fsgan_core.stages.reenactment import FlowReenactor
+from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.shown import Shown
 from fsgan_core.stages.views import View, prepare
 from fsgan_core.streams import Still
@@ -71,4 +71,16 @@ def test_a_fringe_is_not_drawn_on_another_face(face: np.ndarray):
     rows = slice(int(top + 0.35 * (brow - top)), int(top + 0.65 * (brow - top)))
     assert (kept[..., rows, :] * whole[..., rows, :]).sum() < 0.3 * whole[..., rows, :].sum()
     below = slice(int(landmarks[NOSE, 1]), None)
-    torch.testing.assert_close(kept[..., below, :], whole[..., below, :])
+    torch.testing.assert_close(kept.minimum(whole)[..., below, :], whole[..., below, :])
+
+
+def test_face_just_beyond_the_mesh_is_drawn_where_the_source_shows_it():
+    masks = []
+    for share in (None, 0.0, 1.0):
+        one = replace(view(0.0), shown=None) if share is None else view(share)
+        masks.append(FlowReenactor(MODEL, FlowOptions(refine=False))([one], [1.0], face()[None], SIZE).mask)
+    mesh, less, more = masks
+    below = slice(int(face()[NOSE, 1]), None)
+    torch.testing.assert_close(less[..., below, :], mesh[..., below, :])
+    assert (more >= mesh - 1e-6).all()
+    assert 1.05 < (more > 0.5).sum() / (mesh > 0.5).sum() < 1.25

@@ -88,6 +88,17 @@ def test_sharpness_does_not_depend_on_the_number_of_steps(steps):
     assert many / one == pytest.approx(1, abs=0.02)
 
 
+def test_a_face_that_is_to_be_blended_is_not_toned():
+    view, target = prepare(picture(256), face(size=256), MODEL), face(6.0, size=256)[None]
+    refined, geometry = engines(light=False)
+    plain = geometry([view], [1.0], target, 256)
+    toned, blended = (refined([view], [1.0], target, 256, picture=one) for one in (None, plain.image))
+    cheek = target[0, 50, :2].int().tolist()
+    part = (..., slice(cheek[1] - 6, cheek[1] + 7), slice(cheek[0] - 6, cheek[0] + 7))
+    change = [(one.image - plain.image)[part].abs().mean() for one in (toned, blended)]
+    assert change[1] < 0.5 * change[0]
+
+
 def test_paint_lies_where_the_window_lies_at_any_size():
     zero = torch.zeros(1, 1, WINDOW // 2, WINDOW // 2)
     refiner = Refiner(network())
