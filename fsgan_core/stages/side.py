@@ -1,7 +1,8 @@
-"""The side of a turned head, where the source saw it edge-on or not at all.
+"""What a source saw edge-on or not at all: the side of a turned head, a nose from below.
 
-A cheek that a frontal picture shows in a few pixels would be stretched over half of a profile. A swap leaves such a
-place to the target, whose skin fits its hair, ear and light.
+A cheek that a frontal picture shows in a few pixels would be stretched over half of a profile, and nostrils over the
+bridge of a nose. A swap leaves such a place to the target, whose skin fits its hair, ear and light. A nose keeps the
+target's form in any case.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..ops.face_model import FaceModel
-from ..ops.geometry import angle
+from ..ops.geometry import angle, euler_angles
 from ..ops.head_mesh import Placement
 from ..ops.masks import smoothstep
 from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
@@ -25,6 +26,13 @@ _THICK, _THIN = 0.6, 0.3
 """Pixels of the source, across the slant, for a pixel of the result: enough; too few."""
 _TURN = (20.0, 45.0)
 """Degrees between the two poses up to which nothing is left to the target, and from which on all that is too thin."""
+_TILT = (20.0, 34.0)
+"""Degrees of pitch between two faces up to which a nose is drawn from the source, and from which on it is not at all:
+what is seen of it from below is not seen from the front."""
+_GAPES = (0.15, 0.3)
+"""The same for a mouth then: by how much more it is open in one of them, in distances between the outer eye corners."""
+_NOSE, _MOUTH = (0.25, 0.25, 0.28), (0.8, 0.42, 0.27)
+"""Ovals on the middle of the mean face: y, half their width and height."""
 _TWIN = 0.8
 """What the mirrored half of a face is worth relative to the place itself."""
 
@@ -47,14 +55,31 @@ def kept_side(views: Sequence[View], target: Placement, landmarks: Tensor, field
     if min(turn.item() for turn in turns) == 0:
         return whole
     wanted = vertex_facing(landmarks, model.triangles).clamp_min(0.2)
-    lost = _ramp(model.mean[None, :, 2], (_FRONT, _BACK))
-    least = torch.ones_like(lost)
+    side = _ramp(model.mean[None, :, 2], (_FRONT, _BACK))
+    least = torch.ones_like(side)
     for view, turn in zip(views, turns, strict=True):
         own = vertex_facing(view.landmarks, model.triangles).clamp_min(0)
         shown = torch.maximum(own, _TWIN * own[:, model.mirror]) / wanted
-        least = torch.minimum(least, turn * (1 - _ramp(shown, (_THIN, _THICK))))
+        lost = side * turn * (1 - _ramp(shown, (_THIN, _THICK)))
+        least = torch.minimum(least, torch.maximum(lost, _tilted(view.placement, target, model)))
     number, corners = rasterize(landmarks, model.triangles, field, field, facing(landmarks, model.triangles) > 0)
-    return whole - interpolate((lost * least)[..., None], model.triangles, number, corners)
+    return whole - interpolate(least[..., None], model.triangles, number, corners)
+
+
+def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
+    """How far each landmark is of a nose, or a mouth, that is seen from below or above in one of two faces alone."""
+    pitch, wanted = (euler_angles(face.rotation)[:, 1:2] for face in (source, target))
+    tilted = _ramp((wanted - pitch).abs(), _TILT)
+    opened = [(face.shape[:, 14] - face.shape[:, 13]).norm(dim=1, keepdim=True) for face in (source, target)]
+    gaping = _ramp((opened[0] - opened[1]).abs(), _GAPES)
+    return tilted * torch.maximum(_within(_NOSE, model), gaping * _within(_MOUTH, model))
+
+
+def _within(oval: tuple[float, float, float], model: FaceModel) -> Tensor:
+    """How far landmarks of the mean face lie in an oval on its middle, ``(1, P)``: 1 inside, 0 a third further out."""
+    y, width, height = oval
+    away = torch.hypot(model.mean[None, :, 0] / width, (model.mean[None, :, 1] - y) / height)
+    return 1 - _ramp(away, (1.0, 1.35))
 
 
 def _ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:

@@ -23,8 +23,8 @@ CHEEK, EAR, NOSE = {-1: 123, 1: 352}, {-1: 234, 1: 454}, {-1: 36, 1: 266}
 """Landmarks of the outer cheek and before the ear and beside the nose, on the picture's left and right."""
 
 
-def face(yaw=0.0):
-    turned = MODEL.mean @ rotation_matrix(torch.tensor([[yaw, 0.0, 0.0]]))[0].T
+def face(yaw=0.0, pitch=0.0):
+    turned = MODEL.mean @ rotation_matrix(torch.tensor([[yaw, pitch, 0.0]]))[0].T
     return turned * (0.36 * SIZE) + torch.tensor([SIZE / 2, SIZE / 2, 0.0])
 
 
@@ -55,6 +55,26 @@ def test_a_profile_keeps_its_own_side_where_the_source_is_frontal(yaw):
 def test_a_second_view_from_that_side_or_a_small_turn_keep_all_of_it():
     assert kept([view()], 15.0).min() == 1
     assert kept([view(), view(60.0)], 65.0).min() == 1
+
+
+@pytest.mark.parametrize("pitch", [-38.0, 38.0])
+def test_a_nose_seen_from_below_or_above_in_one_face_alone_stays_the_targets(pitch):
+    points = face(0.0, pitch)[None]
+    seen = kept_side([view()], place(MODEL.mean, points), points, SIZE, MODEL)
+    for number, least, most in ((1, -1e-6, 0.01), (5, -1e-6, 0.01), (13, 0.99, 1.0), (50, 0.99, 1.0), (280, 0.99, 1.0)):
+        x, y = points[0, number, :2].long().tolist()
+        assert least <= seen[0, 0, y, x] <= most
+    near = face(0.0, 15.0)[None]
+    assert kept_side([view()], place(MODEL.mean, near), near, SIZE, MODEL).min() == 1
+
+
+def test_a_mouth_that_is_open_in_one_of_two_tilted_faces_stays_the_targets():
+    shape = MODEL.mean + 0.9 * MODEL.expression[MODEL.names.index("jawOpen")]
+    points = (shape @ rotation_matrix(torch.tensor([[0.0, 38.0, 0.0]]))[0].T)[None] * (0.36 * SIZE)
+    points = points + torch.tensor([SIZE / 2, SIZE / 2, 0.0])
+    seen = kept_side([view()], place(MODEL.mean, points), points, SIZE, MODEL)
+    x, y = points[0, 0, :2].long().tolist()
+    assert seen[0, 0, y, x] < 0.05
 
 
 def test_a_mask_of_a_turned_face_ends_where_its_side_is_not_drawn():
