@@ -101,7 +101,7 @@ class FaceCrop:
         inside: ``(1, 1, S, S)`` where mouth and eyes are the target's own, made by :func:`completed`.
         glasses: ``(1, 4, S, S)`` colours and opacity of those of the source that do not come off, if any, drawn by
             :func:`reenacted`; :func:`segmented` leaves them out where the target has something in front of the eyes.
-        whites: ``(2, 3)`` OKLab of the source's eyes, measured by :func:`reenacted`.
+        whites: ``(2, 4)`` those of the source's eyes, measured by :func:`reenacted`.
         blended: ``(1, 3, S, S)`` made by :func:`blended`.
         color: colours that it was matched with.
     """

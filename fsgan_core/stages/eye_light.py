@@ -34,14 +34,20 @@ _SHADE = 0.4
 """How much darker whites are between lids that are nearly shut, whose lashes hang over them."""
 _NARROW, _OPEN = 0.12, 0.26
 """Apertures up to which no white is seen between lashes, and from which on it is."""
+_TURNED = (0.5, 0.77)
+"""Cosines of how far a head is turned from which on its eyes are lit anew, and lit wholly: 60 and 40 degrees."""
+_BRIGHTER = 1.25
+"""Most that an eye is lit more brightly than it was: of an eye in shadow little is known."""
+_GLINT, _BRIGHTEST = 0.6, 0.2
+"""Share of what is lighter than the white that stays, reflections of the source's lamps, and most of it."""
 _SOFT = 0.014
 """Width of the edge inside the lids, in distances between the outer eye corners."""
 
 
 def source_whites(view: View) -> Tensor:
-    """OKLab ``(2, 3)`` of a view's whites, right and left."""
+    """OKLab of a view's whites, right and left, and how far its eyes are seen from the front: ``(2, 4)``."""
     usual, beyond = _whites(view.levels[0], view.landmarks, view.placement)
-    return _added(usual, beyond)
+    return functional.pad(_added(usual, beyond), (0, 1), value=_frontal(view.placement))
 
 
 def unusual_whites(picture: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
@@ -66,19 +72,21 @@ def eyes_lit(
     color: ColorMatch,
     model: FaceModel,
 ) -> Tensor:
-    """A blended picture with what is between its lids lit like the target's eyes.
+    """A blended picture with what is between its lids lit like the target's eyes; not in faces seen from their side.
 
     Args:
         picture: ``(1, 3, S, S)`` in [0, 1].
         face: ``(1, 3, S, S)`` before it was blended.
         target: ``(1, 3, S, S)``.
         landmarks: ``(1, 478, 3)`` in pixels of all three.
-        whites: ``(2, 3)`` of the face; see :func:`source_whites`.
+        whites: ``(2, 4)`` of the face; see :func:`source_whites`.
         color: what the face was matched with.
         model: the face model.
     """
     placement, result = place(model.mean, landmarks), picture.clone()
+    blur, noise, grain = color.fineness.unbind(1)
     wanted = _added(_usual(target, landmarks, placement), color.whites[0].to(picture))
+    share = _frontal(placement) * whites[:, 3]
     for number, region in enumerate(_CHEEKS):
         ring = landmarks[0, list(RINGS[region]), :2]
         low, high = ring.amin(0).floor().int().tolist(), ring.amax(0).ceil().int().tolist()
@@ -86,14 +94,21 @@ def eyes_lit(
         if right - left < 3 or bottom - top < 3:
             continue
         part = (..., slice(top, bottom), slice(left, right))
-        own, (before, after) = face[part], (x[number].view(1, 3, 1, 1) for x in (whites, wanted))
-        blur, share, grain = color.fineness.unbind(1)
+        own, (before, after) = face[part], (x[number, :3].view(1, 3, 1, 1) for x in (whites, wanted))
         own = softened(own, torch.ones_like(own[:, :1]), blur)
-        lit = grained(oklab_to_srgb(relit(srgb_to_oklab(own), before, after)), target[part], share, grain)
+        lit = grained(_relit(own, before, after), target[part], noise, grain)
         places = identity(bottom - top, right - left, own) + own.new_tensor((left, top))[:, None, None]
-        cover = Eye(placement, region).opening(places[0], _SOFT)
+        cover = share[number] * Eye(placement, region).opening(places[0], _SOFT)
         result[part] = torch.lerp(picture[part], lit.clamp(0, 1), cover[None, None])
     return result
+
+
+def _relit(eye: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Colours ``(1, 3, h, w)`` with another white; both are OKLab ``(1, 3, 1, 1)``."""
+    lightness = torch.minimum(after[:, :1], _BRIGHTER * before[:, :1])
+    after = at_lightness(lightness, saturation(after))
+    lab = relit(srgb_to_oklab(eye), before, after, eye.new_tensor((1, _GLINT, 1)).view(1, 3, 1, 1))
+    return oklab_to_srgb(at_lightness(torch.minimum(lab[:, :1], lightness + _BRIGHTEST), saturation(lab)))
 
 
 def _whites(picture: Tensor, landmarks: Tensor, placement: Placement) -> tuple[Tensor, Tensor]:
@@ -119,6 +134,12 @@ def _usual(picture: Tensor, landmarks: Tensor, placement: Placement) -> Tensor:
     shade = [1 - _SHADE * (1 - _open(Eye(placement, region))) for region in _CHEEKS]
     lightness = (_USUAL[0] * skin[:, :1] + _USUAL[1]) * skin.new_tensor(shade).view(1, 1, 2, 1)
     return torch.cat((lightness, _TINT * saturation(skin)), 1)[0, :, :, 0].T
+
+
+def _frontal(face: Placement) -> float:
+    """Whether a face is seen from where its eyes are as they are measured, in [0, 1]."""
+    low, high = _TURNED
+    return float(smoothstep((face.rotation[0, 2, 2].abs() - low) / (high - low)))
 
 
 def _open(eye: Eye) -> float:

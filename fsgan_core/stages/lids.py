@@ -38,6 +38,13 @@ _DRAWN = 0.8
 """How far skin is drawn; the rest is what is seen of the lid, stretched, so that it is not bare of texture."""
 _SMOOTH = 0.03
 """Size of what is not taken along of the skin around an eye."""
+_FOLD, _FAINT, _DEEPEST = (0.2, 1.2, 11), 0.08, 0.2
+"""Heights in the strip at which the lid's fold is looked for; how much darker than the skin beside it a fold is that is
+not seen, and at most."""
+_HIGH = 0.75
+"""Least height of a fold over a lid that is shut: its skin came from below."""
+_LINE, _BELOW = 0.011, 0.03
+"""Width of the fold's line and of the shade below it."""
 _ABOVE = 1.1
 """How far above the edge the upper skin's colour is taken, in heights of the strip: the crease lies below."""
 
@@ -105,12 +112,14 @@ class Lids:
         together: how far they count as shut, in [0, 1].
         strips: the skin beside them.
         lower: ``(1, 1, 1, N)`` bool, whether a pixel belongs to the lower lid.
+        region: the eye.
     """
 
     moving: float
     together: float
     strips: _Strips
     lower: Tensor
+    region: int
 
     @staticmethod
     def at(surface: Tensor, view: View, target: Placement, region: int) -> Lids | None:
@@ -127,7 +136,7 @@ class Lids:
             return None
         moving, together = smoothstep(torch.tensor(((closed - _MOVED) / 0.3, 2 * closed - 1))).tolist()
         strips = _Strips.at(surface, view, target, region)
-        return Lids(moving, together, strips, strips.away[1:] > strips.away[:1])
+        return Lids(moving, together, strips, strips.away[1:] > strips.away[:1], region)
 
     def moved(self, flow: Tensor) -> Tensor:
         """A flow of samples in each pixel ``(1, 2, S, N)``, in pixels of the view, with the skin unfolded."""
@@ -149,11 +158,34 @@ class Lids:
         above, below = sample(smooth, beside * scale).split(1)
         skin = _DRAWN * self.moving * strips.stretched()[:1] * smoothstep((away[:1] - _LASHES) / _SOFT)
         upper = torch.lerp(colours, torch.lerp(below, above, strips.part[:1]), skin)
+        upper = upper * (1 - self.moving * self._crease(view))
         picture, scale = detail(view, ratio)
         lashes = sample(picture, (strips.root[:1] + strips.rise[:1] * (away[1:].clamp_min(0) + _RIM)) * scale)
         light = (lashes.mean(1, keepdim=True) / below.mean(1, keepdim=True).clamp_min(0.02)).clamp(max=1)
         hanging = self.together * strips.inner[:1] * smoothstep((_HANGING - away[1:]) / (0.8 * _HANGING))
         return torch.where(self.lower, colours * (1 - hanging * (1 - light)), upper)
+
+    def _crease(self, view: View) -> Tensor:
+        """How much darker an upper lid is where the view's fold goes: a line, and its shade below; ``(1, 1, 1, N)``."""
+        depth, height = _fold(view, self.region)
+        away = self.strips.away[:1] - height * self.strips.after[:1]
+        line = 0.6 * torch.exp(-((away / _LINE) ** 2)) + 0.4 * torch.exp(-((away.clamp(max=0) / _BELOW) ** 2))
+        ends = smoothstep(self.strips.inner[:1]) * smoothstep(1 - away / (2 * _LINE))
+        return depth * line * ends
+
+
+def _fold(view: View, region: int) -> tuple[float, float]:
+    """How much darker than the skin above it the fold of an upper lid is, and where, from 0 at the edge to 1."""
+    (lowest, highest, count), lines = _FOLD, (_with_corners(region)[0], _BESIDE[region][0])
+    heights = torch.linspace(lowest, highest, count, device=view.landmarks.device)
+    root, other = (view.landmarks[0, list(line), :2].T[None, :, 2:-2, None] for line in lines)
+    picture, scale = detail(view, float(view.placement.scale) * _LINE)
+    light = sample(picture, torch.lerp(root, other, heights) * scale).mean(1)[0].clamp_min(0.02)
+    # Dark between lighter skin on both sides: lashes have none below.
+    skin = torch.minimum(light.cummax(1).values, light.flip(1).cummax(1).values.flip(1))
+    deepest = (1 - light / skin).max(1)
+    height = heights[deepest.indices].median().clamp(_HIGH, 1)
+    return float(deepest.values.median().clamp(_FAINT, _DEEPEST)), float(height)
 
 
 def _between(columns: Tensor, x: Tensor) -> Tensor:

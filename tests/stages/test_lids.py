@@ -1,5 +1,6 @@
 """Lids that come together: a thin line of lashes in smooth skin, nothing of the eye, no change where none closes."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -41,8 +42,8 @@ def closed(part, lids=(RIGHT_LIDS, LEFT_LIDS), landmarks=OPEN):
     return points(type(face)(shape, face.scale, face.rotation, face.translation))
 
 
-def drawn(target, landmarks=OPEN):
-    pixels = picture(landmarks)
+def drawn(target, landmarks=OPEN, pixels=None):
+    pixels = picture(landmarks) if pixels is None else pixels
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     colours, cover = feature_layer(SIZE, prepare(pixels, landmarks, MODEL), target, MODEL)
     return image * (1 - cover) + colours
@@ -64,6 +65,17 @@ def test_a_shut_eye_is_skin_with_one_thin_line(number):
     assert light.max() < 0.7, "nothing of the white"
     skin = light[: dark.min() - 6]
     assert skin.mean() == pytest.approx(150 / 255, abs=0.03)
+
+
+def test_the_fold_of_an_open_lid_is_seen_above_it_when_it_is_shut():
+    pixels, target = picture(OPEN), closed(1.0)
+    upper, beside = list(opposite(RINGS[RIGHT])[0]), list(_BESIDE[RIGHT][0][1:-1])
+    fold = torch.lerp(OPEN[upper, :2], OPEN[beside, :2], 0.7).round().int().numpy()
+    cv2.polylines(pixels, [fold[fold[:, 0].argsort()]], False, (80, 80, 80), 2)
+    without, folded = (column(drawn(target, pixels=each), target, 145) for each in (picture(OPEN), pixels))
+    lashes = int((without < 0.4).nonzero()[0, 0])
+    assert (without - folded)[: lashes - 4].max() > 0.04
+    assert (without - folded).abs()[lashes:].max() < 0.03
 
 
 def test_each_eye_closes_by_itself():
