@@ -70,7 +70,7 @@ def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
     less = [theirs < _LESS * ours for face in faces for theirs in _opened(face.landmarks[face.scores > 0])]
     if ours < _OPEN or not less or np.mean(less) < _SHARE:
         return ""
-    said = "the source's mouth is much wider open than the target's: lips and chin are drawn stretched"
+    said = "the source's mouth is much wider open than the target's: lips and chin are stretched or stay the target's"
     return f"{said}; choose a picture with a shut mouth"
 
 

@@ -1,8 +1,8 @@
-"""What a source saw edge-on or not at all: the side of a turned head, a nose from below.
+"""What a source saw edge-on, distorted or not at all: the side of a turned head, a nose from below, a shut mouth.
 
 A cheek that a frontal picture shows in a few pixels would be stretched over half of a profile, and nostrils over the
-bridge of a nose. A swap leaves such a place to the target, whose skin fits its hair, ear and light. A nose keeps the
-target's form in any case.
+bridge of a nose; the chin under a scream is pressed together, and a tongue may lie over it. A swap leaves such places
+to the target, whose skin fits its hair, ear and light, and whose form a nose or mouth has in any case.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _TILT = (20.0, 34.0)
 what is seen of it from below is not seen from the front."""
 _GAPES = (0.15, 0.3)
 """The same for a mouth then: by how much more it is open in one of them, in distances between the outer eye corners."""
-_NOSE, _MOUTH = (0.25, 0.25, 0.28), (0.8, 0.42, 0.27)
+_SHOUTS = (0.18, 0.27)
+"""The same at any pose, where it is the source's that is more open: its skin is stretched, its tongue may lie over its
+chin."""
+_NOSE, _MOUTH, _CHIN = (0.25, 0.25, 0.28), (0.8, 0.42, 0.27), (0.9, 0.42, 0.3)
 """Ovals on the middle of the mean face: y, half their width and height."""
 _TWIN = 0.8
 """What the mirrored half of a face is worth relative to the place itself."""
@@ -48,19 +51,20 @@ def kept_side(views: Sequence[View], target: Placement, landmarks: Tensor, field
         model: the face model.
 
     Returns:
-        ``(1, 1, F, F)`` in [0, 1]; 1 on the front of the face, where a view shows enough, and beside the face.
+        ``(1, 1, F, F)`` in [0, 1]; 1 where a view shows enough, and beside the face.
     """
     turns = [_ramp(angle(view.placement.rotation, target.rotation), _TURN) for view in views]
+    shouts = [_ramp(_opened(view.placement) - _opened(target), _SHOUTS) for view in views]
     whole = landmarks.new_ones(1, 1, field, field)
-    if min(turn.item() for turn in turns) == 0:
+    if min(max(turn.item(), shout.item()) for turn, shout in zip(turns, shouts, strict=True)) == 0:
         return whole
     wanted = vertex_facing(landmarks, model.triangles).clamp_min(0.2)
     side = _ramp(model.mean[None, :, 2], (_FRONT, _BACK))
     least = torch.ones_like(side)
-    for view, turn in zip(views, turns, strict=True):
+    for view, turn, shout in zip(views, turns, shouts, strict=True):
         own = vertex_facing(view.landmarks, model.triangles).clamp_min(0)
         shown = torch.maximum(own, _TWIN * own[:, model.mirror]) / wanted
-        lost = side * turn * (1 - _ramp(shown, (_THIN, _THICK)))
+        lost = torch.maximum(side * turn * (1 - _ramp(shown, (_THIN, _THICK))), shout * _within(_CHIN, model))
         least = torch.minimum(least, torch.maximum(lost, _tilted(view.placement, target, model)))
     number, corners = rasterize(landmarks, model.triangles, field, field, facing(landmarks, model.triangles) > 0)
     return whole - interpolate(least[..., None], model.triangles, number, corners)
@@ -70,9 +74,13 @@ def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
     """How far each landmark is of a nose, or a mouth, that is seen from below or above in one of two faces alone."""
     pitch, wanted = (euler_angles(face.rotation)[:, 1:2] for face in (source, target))
     tilted = _ramp((wanted - pitch).abs(), _TILT)
-    opened = [(face.shape[:, 14] - face.shape[:, 13]).norm(dim=1, keepdim=True) for face in (source, target)]
-    gaping = _ramp((opened[0] - opened[1]).abs(), _GAPES)
+    gaping = _ramp((_opened(source) - _opened(target)).abs(), _GAPES)
     return tilted * torch.maximum(_within(_NOSE, model), gaping * _within(_MOUTH, model))
+
+
+def _opened(face: Placement) -> Tensor:
+    """How far apart lips are ``(1, 1)``, in distances between the outer eye corners."""
+    return (face.shape[:, 14] - face.shape[:, 13]).norm(dim=1, keepdim=True)
 
 
 def _within(oval: tuple[float, float, float], model: FaceModel) -> Tensor:

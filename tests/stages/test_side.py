@@ -77,6 +77,22 @@ def test_a_mouth_that_is_open_in_one_of_two_tilted_faces_stays_the_targets():
     assert seen[0, 0, y, x] < 0.05
 
 
+def screaming(amount):
+    return (MODEL.mean + amount * MODEL.expression[MODEL.names.index("jawOpen")]) * (0.36 * SIZE) + SIZE / 2
+
+
+def test_a_scream_leaves_mouth_and_chin_to_a_shut_mouth_but_not_to_another_scream():
+    grey = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    source, shut = prepare(grey, screaming(0.9), MODEL), face()[None]
+    seen = kept_side([source], place(MODEL.mean, shut), shut, SIZE, MODEL)
+    assert max(at(seen, 0.0, number) for number in (0, 17, 200)) < 0.05
+    assert min(at(seen, 0.0, number) for number in (1, 50, 280, 10)) > 0.95
+    open_too = screaming(0.9)[None]
+    assert kept_side([source], place(MODEL.mean, open_too), open_too, SIZE, MODEL).min() == 1
+    # The other way round the inside of the mouth is drawn, and all of the lips.
+    assert kept_side([view()], place(MODEL.mean, open_too), open_too, SIZE, MODEL).min() == 1
+
+
 def test_a_mask_of_a_turned_face_ends_where_its_side_is_not_drawn():
     yaw, points = 65.0, face(65.0)[None]
     frontal, profile = (GEOMETRY([seen], [1.0], points, SIZE).mask for seen in (view(), view(yaw)))
