@@ -16,12 +16,13 @@ from torch import Tensor
 
 from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
+from .ops.head_mesh import place
 from .ops.masks import smoothstep, subtract, union
 from .ops.thin import behind, bridged
 from .options import Range, check_ranges
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
-from .stages.eye_light import eyes_lit, source_whites, unusual_whites
+from .stages.eye_light import eyes_lit, unusual_whites
 from .stages.glasses_over import laid_over, unless_in_front
 from .stages.reenactment import Reenactment
 from .stages.sources import Source
@@ -170,7 +171,7 @@ def reenacted(one: FaceCrop, source: Source, models: Models, closest: bool = Fal
     views, weights = source.select(one.aim.pose, closest)
     side = one.target.shape[-1]
     drawn = models.reenactment(views, weights, one.points, side, surroundings=one.aim.beyond, picture=one.target)
-    whites = source_whites(views[max(range(len(views)), key=lambda number: weights[number])])
+    whites = views[max(range(len(views)), key=lambda number: weights[number])].whites
     glasses = _worn(views, weights, one.points, side)
     return replace(one, drawn=drawn, face=drawn.image, glasses=glasses, whites=whites)
 
@@ -213,8 +214,8 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
     result = models.blending(face, behind(one.target, front), whole, color)
     if one.whites is not None and models.blending.options.color:
-        lit = eyes_lit(result, face, one.target, one.points, one.whites, color, models.face_model)
-        result = torch.lerp(result, lit, models.blending.options.light * whole)
+        aim, lit = place(models.face_model.mean, one.points), models.blending.options.light * whole
+        result = eyes_lit(result, face, one.target, lit, aim, one.whites, color)
     result = torch.lerp(result, one.target, front)
     if one.inside is not None:  # the target's own teeth and eyes are in its light already
         result = torch.lerp(result, one.target, one.inside)
@@ -226,7 +227,7 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
 def matched(one: FaceCrop, models: Models) -> ColorMatch:
     """What a face that is reenacted and segmented is matched with, whites of the target's eyes included."""
     color = estimate_color_match(needed(one.face, "reenactment"), one.target, needed(one.mask, "segmentation"))
-    return replace(color, whites=unusual_whites(one.target, one.points, models.face_model))
+    return replace(color, whites=unusual_whites(one.target, place(models.face_model.mean, one.points)))
 
 
 def _worn(views: Sequence[View], weights: Sequence[float], landmarks: Tensor, size: int) -> Tensor | None:

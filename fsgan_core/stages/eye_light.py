@@ -11,20 +11,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
-from ..ops.face_model import FaceModel
 from ..ops.fineness import grained, softened
 from ..ops.flow import identity, sample
-from ..ops.head_mesh import Placement, place
+from ..ops.head_mesh import Placement, points
 from ..ops.masks import smoothstep
 from ..ops.relighting import at_lightness, relit, saturation
 from .eyes import Eye, white_of
-from .openings import LEFT, RIGHT, RINGS
+from .openings import LEFT, RIGHT
 from .views import View
 
 _CHEEKS = {RIGHT: (50, 101, 118, 117, 119, 100, 205), LEFT: (280, 330, 347, 346, 348, 329, 425)}
 """Points of the skin below each eye: what of the light the eye gets too."""
-_COARSE = 64
-"""Side to which a crop is reduced before its skin is looked at."""
+_SKIN = 0.03
+"""How far around each skin is looked at, in distances between the outer eye corners."""
 _USUAL, _TINT = (0.38, 0.31), 0.5
 """Lightness of whites over that of the skin below them (OKLab, 492 eyes of portraits: 0.14 off), and their share of its
 saturation, which cheeks and lids throw onto them."""
@@ -46,60 +45,50 @@ _SOFT = 0.014
 
 def source_whites(view: View) -> Tensor:
     """OKLab of a view's whites, right and left, and how far its eyes are seen from the front: ``(2, 4)``."""
-    usual, beyond = _whites(view.levels[0], view.landmarks, view.placement)
+    usual, beyond = _whites(view.levels[0], view.placement)
     return functional.pad(_added(usual, beyond), (0, 1), value=_frontal(view.placement))
 
 
-def unusual_whites(picture: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:
+def unusual_whites(picture: Tensor, face: Placement) -> Tensor:
     """How whites differ from what they usually are, seen against the skin below them: ``(1, 2, 3)``.
 
     Of lightness and saturation; nought where none is seen. To be measured once a track.
 
     Args:
         picture: ``(1, 3, H, W)`` in [0, 1].
-        landmarks: ``(1, 478, 3)`` in its pixels.
-        model: the face model.
+        face: the one in it.
     """
-    return _whites(picture, landmarks, place(model.mean, landmarks))[1][None]
+    return _whites(picture, face)[1][None]
 
 
 def eyes_lit(
-    picture: Tensor,
-    face: Tensor,
-    target: Tensor,
-    landmarks: Tensor,
-    whites: Tensor,
-    color: ColorMatch,
-    model: FaceModel,
+    blended: Tensor, drawn: Tensor, target: Tensor, mask: Tensor, face: Placement, whites: Tensor, color: ColorMatch
 ) -> Tensor:
     """A blended picture with what is between its lids lit like the target's eyes; not in faces seen from their side.
 
     Args:
-        picture: ``(1, 3, S, S)`` in [0, 1].
-        face: ``(1, 3, S, S)`` before it was blended.
+        blended: ``(1, 3, S, S)`` in [0, 1].
+        drawn: ``(1, 3, S, S)`` the face before it was blended.
         target: ``(1, 3, S, S)``.
-        landmarks: ``(1, 478, 3)`` in pixels of all three.
-        whites: ``(2, 4)`` of the face; see :func:`source_whites`.
-        color: what the face was matched with.
-        model: the face model.
+        mask: ``(1, 1, S, S)`` how far eyes may be lit.
+        face: the target's, in pixels of all of them.
+        whites: ``(2, 4)`` of the face drawn; see :func:`source_whites`.
+        color: what it was matched with.
     """
-    placement, result = place(model.mean, landmarks), picture.clone()
+    share = _frontal(face) * float(whites[:, 3].amin())
+    if share == 0:
+        return blended
+    eyes, result = _eyes(face), blended.clone()
+    wanted = _added(_usual(target, face, eyes), color.whites[0].to(blended))
     blur, noise, grain = color.fineness.unbind(1)
-    wanted = _added(_usual(target, landmarks, placement), color.whites[0].to(picture))
-    share = _frontal(placement) * whites[:, 3]
-    for number, region in enumerate(_CHEEKS):
-        ring = landmarks[0, list(RINGS[region]), :2]
-        low, high = ring.amin(0).floor().int().tolist(), ring.amax(0).ceil().int().tolist()
-        (left, right), (top, bottom) = ((max(0, low[i]), min(picture.shape[3 - i], high[i])) for i in (0, 1))
-        if right - left < 3 or bottom - top < 3:
-            continue
-        part = (..., slice(top, bottom), slice(left, right))
-        own, (before, after) = face[part], (x[number, :3].view(1, 3, 1, 1) for x in (whites, wanted))
-        own = softened(own, torch.ones_like(own[:, :1]), blur)
-        lit = grained(_relit(own, before, after), target[part], noise, grain)
-        places = identity(bottom - top, right - left, own) + own.new_tensor((left, top))[:, None, None]
-        cover = share[number] * Eye(placement, region).opening(places[0], _SOFT)
-        result[part] = torch.lerp(picture[part], lit.clamp(0, 1), cover[None, None])
+    for eye, before, after in zip(eyes, whites[:, :3, None, None], wanted[..., None, None], strict=True):
+        part = eye.window(blended)
+        own = softened(drawn[part], mask[part], blur)
+        if min(own.shape[2:]) > 1:
+            lit = grained(_relit(own, before[None], after[None]), target[part], noise, grain).clamp(0, 1)
+            corner = own.new_tensor((part[2].start, part[1].start))[:, None, None]
+            cover = eye.opening(identity(own.shape[2], own.shape[3], own)[0] + corner, _SOFT)
+            result[part] = torch.lerp(blended[part], lit, share * cover * mask[part])
     return result
 
 
@@ -111,27 +100,32 @@ def _relit(eye: Tensor, before: Tensor, after: Tensor) -> Tensor:
     return oklab_to_srgb(at_lightness(torch.minimum(lab[:, :1], lightness + _BRIGHTEST), saturation(lab)))
 
 
-def _whites(picture: Tensor, landmarks: Tensor, placement: Placement) -> tuple[Tensor, Tensor]:
+def _eyes(face: Placement) -> list[Eye]:
+    return [Eye(face, region) for region in _CHEEKS]
+
+
+def _whites(picture: Tensor, face: Placement) -> tuple[Tensor, Tensor]:
     """What whites usually are in such light, and how far they are not, as far as they are seen; ``(2, 3)`` each."""
-    usual, found = _usual(picture, landmarks, placement), []
-    for number, region in enumerate(_CHEEKS):
-        eye = Eye(placement, region)
+    eyes, found = _eyes(face), []
+    usual = _usual(picture, face, eyes)
+    for eye, expected in zip(eyes, usual, strict=True):
         colour, share = white_of(picture, eye)
         lab = srgb_to_oklab(colour)
-        beyond = torch.cat((lab[:, :1], saturation(lab)), 1)[0, :, 0, 0] - usual[number]
+        beyond = torch.cat((lab[:, :1], saturation(lab)), 1)[0, :, 0, 0] - expected
         most = beyond.new_tensor(_MOST)
         seen = min(1.0, 4 * share) * _open(eye)
         found.append(seen * (beyond.new_tensor(_BELIEVED) * beyond).clamp(-most, most))
     return usual, torch.stack(found)
 
 
-def _usual(picture: Tensor, landmarks: Tensor, placement: Placement) -> Tensor:
+def _usual(picture: Tensor, face: Placement, eyes: list[Eye]) -> Tensor:
     """Lightness and saturation ``(2, 3)`` of whites between such lids, in such light as is on the skin below them."""
-    coarse = functional.adaptive_avg_pool2d(picture, _COARSE)
-    scale = landmarks.new_tensor([coarse.shape[-1] / picture.shape[-1], coarse.shape[-2] / picture.shape[-2]])
-    places = landmarks[:, torch.tensor(tuple(_CHEEKS.values())), :2] * scale
-    skin = srgb_to_oklab(sample(coarse, places.permute(0, 3, 1, 2))).median(3, keepdim=True).values
-    shade = [1 - _SHADE * (1 - _open(Eye(placement, region))) for region in _CHEEKS]
+    places = points(face)[0, torch.tensor(tuple(_CHEEKS.values())).flatten(), :2]
+    steps = torch.linspace(-1, 1, 5, device=places.device)
+    around = float(face.scale) * _SKIN * torch.cartesian_prod(steps, steps)
+    colours = sample(picture, (places[:, None] + around).permute(2, 0, 1)[None]).mean(3).view(1, 3, 2, -1)
+    skin = srgb_to_oklab(colours).median(3, keepdim=True).values
+    shade = [1 - _SHADE * (1 - _open(eye)) for eye in eyes]
     lightness = (_USUAL[0] * skin[:, :1] + _USUAL[1]) * skin.new_tensor(shade).view(1, 1, 2, 1)
     return torch.cat((lightness, _TINT * saturation(skin)), 1)[0, :, :, 0].T
 

@@ -6,6 +6,8 @@ covers in the source is stretched from what is seen of the iris, and made up in 
 
 from __future__ import annotations
 
+from types import EllipsisType
+
 import torch
 from torch import Tensor
 
@@ -105,7 +107,7 @@ class Eye:
         ring, iris = list(RINGS[region]), IRISES[region]
         landmarks = points(face)[0, :, :2]
         self._turn, self._front = face.scale * face.rotation[0, :2, :2], face.scale**2
-        self._iris = landmarks[iris[0]]
+        self._iris, self._ring = landmarks[iris[0]], landmarks[ring]
         shape = self.beside_iris(landmarks.T).T
         corners = shape[[ring[0], ring[len(ring) // 2]]]
         upper, lower = opposite(RINGS[region])
@@ -126,6 +128,19 @@ class Eye:
         """Places of the eye ``(2, ...)`` as pixels."""
         turned = torch.einsum("ij,j...->i...", self._turn, places)
         return turned + self._iris.view(2, *[1] * (places.ndim - 1))
+
+    def window(self, picture: Tensor) -> tuple[EllipsisType, slice, slice]:
+        """The part of a picture ``(..., H, W)`` that holds it; empty where that is outside."""
+        height, width = picture.shape[-2:]
+        (left, top), (right, bottom) = (
+            self._ring.amin(0).floor().int().tolist(),
+            self._ring.amax(0).ceil().int().tolist(),
+        )
+        rows, columns = (
+            slice(max(0, low), max(0, low, min(high, size)))
+            for low, high, size in ((top, bottom, height), (left, right, width))
+        )
+        return ..., rows, columns
 
     @property
     def aperture(self) -> float:

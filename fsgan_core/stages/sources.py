@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from threading import Lock
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..ops.face_model import FaceModel
 from .appearance_map import AppearanceMap
+from .eye_light import source_whites
 from .segmentation import Segmenter
 from .views import View, prepare
 
@@ -46,7 +48,8 @@ class Source:
 
     def _made(self, number: int, model: FaceModel, device: torch.device) -> View:
         landmarks = torch.from_numpy(self.appearance.landmarks[number]).to(device)
-        return prepare(self.appearance.views[number], landmarks, model, self._segmentation, self._delight)
+        view = prepare(self.appearance.views[number], landmarks, model, self._segmentation, self._delight)
+        return replace(view, whites=source_whites(view))
 
     def view(self, number: int) -> View:
         """The view made of a picture, by its number in the map."""

@@ -36,6 +36,7 @@ class View:
             a silhouette a small error of the landmarks would show the background.
         trust: ``(1, 478)`` in [0, 1]: ``visibility``, or how near ``safe`` is on the face where that is more.
         shown: what is face around the face, if it was looked for.
+        whites: ``(2, 4)`` of its eyes, if they were measured; see :mod:`~fsgan_core.stages.eye_light`.
     """
 
     levels: tuple[Tensor, ...]
@@ -45,6 +46,7 @@ class View:
     safe: Tensor
     trust: Tensor
     shown: Shown | None = None
+    whites: Tensor | None = None
 
 
 def prepare(

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from fsgan_core.ops.color import ColorMatch, srgb_to_oklab
+from fsgan_core.ops.geometry import rotation_matrix
+from fsgan_core.ops.head_mesh import place
 from fsgan_core.stages.eye_light import eyes_lit, source_whites, unusual_whites
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.views import prepare
@@ -52,8 +54,9 @@ def as_image(pixels):
 def lit(source, target, color=NOTHING, points=None):
     points = landmarks() if points is None else points
     view, crop = prepare(source, landmarks(), MODEL), as_image(target)
-    color = replace(color, whites=unusual_whites(crop, landmarks()[None], MODEL))
-    return eyes_lit(torch.zeros_like(crop), as_image(source), crop, points[None], source_whites(view), color, MODEL)
+    color = replace(color, whites=unusual_whites(crop, place(MODEL.mean, landmarks()[None])))
+    drawn, face = as_image(source), place(MODEL.mean, points[None])
+    return eyes_lit(torch.zeros_like(crop), drawn, crop, torch.ones_like(crop[:, :1]), face, source_whites(view), color)
 
 
 def lightness(image, place):
@@ -101,5 +104,12 @@ def test_between_closed_lids_nothing_is_changed():
 
 
 def test_whites_that_are_not_seen_are_taken_for_usual():
-    closed = landmarks(1.1)[None]
-    assert unusual_whites(as_image(picture(DARK)), closed, MODEL).abs().max() < 1e-3
+    closed = place(MODEL.mean, landmarks(1.1)[None])
+    assert unusual_whites(as_image(picture(DARK)), closed).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(("yaw", "changed"), [(20, True), (70, False)])
+def test_eyes_seen_from_their_side_stay_as_they_are_blended(yaw, changed):
+    middle = torch.tensor([SIZE / 2, SIZE / 2, 0.0])
+    turned = (landmarks() - middle) @ rotation_matrix(torch.tensor([[yaw, 0.0, 0.0]]))[0].mT + middle
+    assert bool(lit(picture(PALE), picture(DARK), points=turned).any()) is changed
