@@ -28,15 +28,15 @@ BUNDLED = OPEN / "alignment.safetensors"
 """The network that follows a face along a clip: it moves little, and so steadily."""
 FITTING = OPEN / "fitting.safetensors"
 """The same trained on to lay drawings onto pictures: it moves more, and would follow noise along a clip."""
-LOOKS = 2
+LOOKS = 3
 """How often a drawing is laid onto a picture: what is left after a first look is small, and found more exactly."""
 _LID = (0.7, 1.1)
 """Distance from the middle of an eye, in its widths, up to which it moves as a whole, and from which it does not."""
 _ALIKE = (0.5, 0.8)
 """The narrower opening of an eye over the wider one, up to which it moves as a whole, and from which it does not."""
-_STRANGE = (0.395, 0.45)
+_STRANGE = (0.385, 0.44)
 """Unlikeness of drawing and picture, mean of before and after the shift, from which they may show two people, and from
-which they do: frames of one person come to 0.40 at most, of two to 0.42 at least (docs/training.md)."""
+which they do: frames of one person come to 0.39 at most, of two to 0.41 at least (docs/training.md)."""
 _EDGE = 5
 """Width in cells of the shift over which it fades out beyond the face."""
 

@@ -32,7 +32,7 @@ from .refinement import Pairs, augmented, drawn, plain, stored
 from .run_files import save_half
 from .segmentation import started
 
-WEIGHTS = {"structure": 1.0, "expression": 0.04}
+WEIGHTS = {"structure": 1.0, "expression": 0.12}
 """Of 1 - SSIM in the face and of landmarks in pixels, after the last look."""
 EARLY = 0.3
 """Of 1 - SSIM after the looks before."""
