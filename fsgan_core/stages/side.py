@@ -31,10 +31,15 @@ _TILT = (20.0, 34.0)
 what is seen of it from below is not seen from the front."""
 _GAPES = (0.15, 0.3)
 """The same for a mouth then: by how much more it is open in one of them, in distances between the outer eye corners."""
+_STEEP = (33.0, 39.0)
+"""Degrees that the source looks up or down from which on a mouth is left to the target then whether it is open or not:
+of a scream from below landmarks find the lips nearly shut."""
+_BROWS = (0.1, 0.18)
+"""Heights above the eyes from which on brows and forehead are left to the target then, and wholly are."""
 _SHOUTS = (0.18, 0.27)
 """The same at any pose, where it is the source's that is more open: its skin is stretched, its tongue may lie over its
 chin."""
-_NOSE, _MOUTH, _CHIN = (0.25, 0.25, 0.28), (0.8, 0.42, 0.27), (0.9, 0.42, 0.3)
+_NOSE, _CHIN = (0.25, 0.25, 0.28), (0.9, 0.42, 0.3)
 """Ovals on the middle of the mean face: y, half their width and height."""
 _TWIN = 0.8
 """What the mirrored half of a face is worth relative to the place itself."""
@@ -75,7 +80,10 @@ def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
     pitch, wanted = (euler_angles(face.rotation)[:, 1:2] for face in (source, target))
     tilted = _ramp((wanted - pitch).abs(), _TILT)
     gaping = _ramp((_opened(source) - _opened(target)).abs(), _GAPES)
-    return tilted * torch.maximum(_within(_NOSE, model), gaping * _within(_MOUTH, model))
+    steep = _ramp(pitch.abs(), _STEEP)
+    mouth = torch.maximum(gaping, steep) * _within(_CHIN, model)
+    brows = steep * _ramp(-model.mean[None, :, 1], _BROWS)
+    return tilted * torch.maximum(_within(_NOSE, model), torch.maximum(mouth, brows))
 
 
 def _opened(face: Placement) -> Tensor:

@@ -77,6 +77,14 @@ def test_a_mouth_that_is_open_in_one_of_two_tilted_faces_stays_the_targets():
     assert seen[0, 0, y, x] < 0.05
 
 
+@pytest.mark.parametrize(("pitch", "least", "most"), [(25.0, 0.9, 1.01), (45.0, -0.01, 0.05)])
+def test_of_a_source_from_steeply_below_only_eyes_and_cheeks_are_drawn(pitch, least, most):
+    grey, points = np.full((SIZE, SIZE, 3), 128, np.uint8), face()[None]
+    seen = kept_side([prepare(grey, face(0.0, pitch), MODEL)], place(MODEL.mean, points), points, SIZE, MODEL)
+    assert all(least <= at(seen, 0.0, number) <= most for number in (0, 17, 9, 66))
+    assert min(at(seen, 0.0, number) for number in (145, 374, 50, 280)) > 0.9
+
+
 def screaming(amount):
     return (MODEL.mean + amount * MODEL.expression[MODEL.names.index("jawOpen")]) * (0.36 * SIZE) + SIZE / 2
 
