@@ -49,7 +49,8 @@ def far_apart(poses: Floats, views: Floats) -> str:
     if ours > theirs:
         which = "the source" if len(views) == 1 else "the nearest source picture"
         turned = f"{which} is turned {ours:.0f} degrees away from the camera, the target only {theirs:.0f}"
-        return f"{turned}, so that half of the face is guessed or stays the target's; choose a source picture that looks at the camera"
+        guessed = "half of the face is guessed or stays the target's"
+        return f"{turned}, so that {guessed}; choose a source picture that looks at the camera"
     turned = "is turned" if len(poses) == 1 else "turns up to"
     turned = f"the target {turned} {gaps.min(1).max():.0f} degrees away from the nearest source picture"
     return f"{turned}, so that half of the face is guessed; add source pictures that look that way"
