@@ -63,11 +63,8 @@ def with_skin_beyond(mask: Tensor, views: Sequence[View], weights: Sequence[floa
     Returns:
         ``(1, 1, F, F)``, nowhere below the mask; the same where nobody looked for what is face.
     """
-    known = [(view, weight, layer) for view, weight, layer in zip(views, weights, layers, strict=True) if view.shown]
-    if not known:
-        return mask
     share = torch.zeros_like(mask)
-    for view, weight, layer in known:
+    for view, weight, layer in zip(views, weights, layers, strict=True):
         if view.shown is not None:
             scale = view.levels[0].shape[-1] / layer.picture.shape[-1]
             share = share + weight * view.shown.at(scale * layer.flow)
