@@ -34,7 +34,7 @@ from .layers import Anchor, Layer
 from .merging import SOFT, aligned, merged
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
 from .side import kept_side
-from .surroundings import laid, surroundings_flow
+from .surroundings import laid, surroundings_flow, surroundings_motion
 from .views import View
 from .warping import warp
 
@@ -183,10 +183,11 @@ class FlowReenactor:
         folds = torch.stack([share * layer.unfolded for layer, share in zip(layers, weights, strict=True)]).sum(0)
         image = creased(image, folds, float(target.scale), picture, landmarks)
         if surroundings:
-            around = surroundings_flow(layers[main], target, (field, size))
+            motion = surroundings_motion(layers[main], target)
             if self.wanted is not None and refined is not None and refined.alike is not None and refined.alike > 0:
-                shifted = laid(around, layers[main], image, self.wanted[1], self.wanted[0], window)
-                around = torch.lerp(around, shifted, refined.alike)
+                shifted = laid(motion, layers[main], image, self.wanted[1], self.wanted[0], window)
+                motion = torch.lerp(motion, shifted, refined.alike)
+            around = surroundings_flow(layers[main], motion, size)
             head = contour(target.shape, target) * (size / field)
             image = torch.lerp(continued(layers[main].picture, around, head), image, mask)
         steps = max(layer.steps for layer in layers)

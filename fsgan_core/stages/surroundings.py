@@ -20,24 +20,23 @@ from .warping import carried
 
 _HARDLY = 0.05
 """Pixels of motion that nobody misses."""
-_CALM = 7
+_CALM = 5
 """Width in cells over which a found shift is averaged twice: hair would come out curled, and straight lines wavy."""
 _EDGE = 0.1
 """Share of a window's side over which a shift found in it fades out towards its border."""
 
 
-def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -> Tensor:
-    """Flow of what moves along with the head, in pixels of the layer's picture.
+def surroundings_motion(layer: Layer, target: Placement) -> Tensor:
+    """How far beside each place of the field what moves along with the head is found in the view.
 
     Args:
         layer: a warped view.
         target: the face wanted, in pixels of the field.
-        sizes: sides of the field and of the result in pixels.
 
     Returns:
-        ``(1, 2, size, size)``.
+        ``(1, 2, F, F)`` pixels of the field.
     """
-    field, size = sizes
+    field = layer.flow.shape[-1]
     before, after = head_rings(layer.start, target)
     rings = ring_triangles(after.device)
     draw, grid = rasterize(after, rings, field, field), identity(field, field, after)
@@ -45,19 +44,23 @@ def surroundings_flow(layer: Layer, target: Placement, sizes: tuple[int, int]) -
     inside = torch.maximum((draw[0] >= 0)[:, None].float(), layer.near)
     inside = 1 - box_max(1 - inside, 3)
     motion = (carried(before[..., :2], rings, draw, grid) - grid) * inside
-    if layer.own:
-        motion = _held(motion, layer)
-    return layer.base.flow(identity(size, size, after) * (field / size) + resize(motion, size, size))
+    return _held(motion, layer) if layer.own else motion
 
 
-def laid(around: Tensor, layer: Layer, image: Tensor, wanted: Tensor, aligner: Aligner, window: Window) -> Tensor:
-    """The flow of surroundings, shifted so that hair, ears and neck lie where the target's picture shows them.
+def surroundings_flow(layer: Layer, motion: Tensor, size: int) -> Tensor:
+    """A motion of :func:`surroundings_motion` as flow ``(1, 2, size, size)`` in pixels of the layer's picture."""
+    grid = identity(size, size, motion) * (motion.shape[-1] / size)
+    return layer.base.flow(grid + resize(motion, size, size))
+
+
+def laid(motion: Tensor, layer: Layer, image: Tensor, wanted: Tensor, aligner: Aligner, window: Window) -> Tensor:
+    """A motion of surroundings, shifted so that hair, ears and neck lie where the target's picture shows them.
 
     The rings follow the head's turn, not the neck, nor hair that hangs; and where the outline of a face is seen to be
     depends on these as much as on the face.
 
     Args:
-        around: ``(1, 2, S, S)``, see :func:`surroundings_flow`.
+        motion: ``(1, 2, F, F)``, see :func:`surroundings_motion`.
         layer: the warped view.
         image: ``(1, 3, S, S)`` the face drawn, already where it belongs.
         wanted: ``(1, 3, T, T)`` the same crop as the target shows it.
@@ -65,23 +68,22 @@ def laid(around: Tensor, layer: Layer, image: Tensor, wanted: Tensor, aligner: A
         window: of the face, in pixels of the field.
 
     Returns:
-        ``(1, 2, S, S)``.
+        ``(1, 2, F, F)``.
     """
-    field, size = layer.flow.shape[-1], around.shape[-1]
-    scale = size / field
-    flow = sample(around, window.places(WINDOW, around) * scale)
-    face = window.look(layer.mask, 1.0)
-    drawn = torch.lerp(sample(layer.picture, flow), window.look(image, scale), face)
-    pictures = drawn, window.look(wanted, wanted.shape[-1] / field)
-    ours, theirs = (halved(one.mean(1, keepdim=True)) for one in pictures)
-    shift = aligner(ours, theirs, halved(lies_within(flow, layer.picture.shape[-2], layer.picture.shape[-1])))
-    cells, side = shift.shape[-1], window.side * scale
-    places = identity(cells, cells, shift)
-    inward = torch.minimum(places, cells - places).amin(1, keepdim=True)
-    shift = _calm(shift, 1 - halved(halved(face))) * smoothstep(inward / (_EDGE * cells))
-    grid = identity(size, size, around)
-    inside = (grid - grid.new_tensor((window.left, window.top))[:, None, None] * scale) * (cells / side)
-    return compose(around, grid + sample(shift, inside) * (side / WINDOW))
+    field, places = motion.shape[-1], window.places(WINDOW, motion)
+    flow = layer.base.flow(places + sample(motion, places))
+    face, theirs = (window.look(one.mean(1, keepdim=True), one.shape[-1] / field) for one in (image, wanted))
+    cover = window.look(layer.mask, 1.0)
+    ours = torch.lerp(sample(layer.picture, flow).mean(1, keepdim=True), face, cover)
+    seen = lies_within(flow, layer.picture.shape[-2], layer.picture.shape[-1])
+    shift = aligner(halved(ours), halved(theirs), halved(seen))
+    cells = shift.shape[-1]
+    grid = identity(cells, cells, shift)
+    inward = torch.minimum(grid, cells - grid).amin(1, keepdim=True)
+    shift = _calm(shift, 1 - halved(halved(cover))) * smoothstep(inward / (_EDGE * cells))
+    places = identity(field, field, motion)
+    inside = (places - places.new_tensor((window.left, window.top))[:, None, None]) * (cells / window.side)
+    return compose(places + motion, places + sample(shift, inside) * (window.side / WINDOW)) - places
 
 
 def _calm(shift: Tensor, outside: Tensor) -> Tensor:

@@ -209,7 +209,7 @@ def test_what_is_around_a_reenacted_face_is_laid_onto_the_target_too(portrait, m
     moved_by = 0.02 * (right - left) * np.clip(away / 0.05, 0, 1) * np.clip((0.4 - away) / 0.1, 0, 1)
     target = cv2.remap(frame, x + moved_by, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     laid_on = crops(portrait, face.landmarks[0], [target])
-    monkeypatch.setattr(reenactment, "laid", lambda around, *_: around)
+    monkeypatch.setattr(reenactment, "laid", lambda motion, *_: motion)
     left_alone = crops(portrait, face.landmarks[0], [target])
     box, side = laid_on.records[0].crop, laid_on.frame.shape[0]
     real, amount = (cv2.resize(one[box[1] : box[3], box[0] : box[2]], (side, side)) for one in (target, moved_by))

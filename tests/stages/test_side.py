@@ -12,7 +12,7 @@ from fsgan_core.stages.layers import Anchor
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
 from fsgan_core.stages.side import kept_side
-from fsgan_core.stages.surroundings import surroundings_flow
+from fsgan_core.stages.surroundings import surroundings_flow, surroundings_motion
 from fsgan_core.stages.views import prepare
 from fsgan_core.stages.warping import warp
 
@@ -154,9 +154,10 @@ def test_a_head_that_moves_in_a_tight_picture_leaves_its_border_in_place():
     frame = np.full((SIZE, SIZE, 3), 128, np.uint8)
     source = prepare(frame, face() + shift, MODEL)
     points = (face() + shift + torch.tensor([0.0, 12.0, 0.0]))[None]
-    goal, sizes = place(MODEL.mean, points), (SIZE, SIZE)
-    layer = warp(source, goal, sizes, MODEL, Anchor(1.0, 0.0, 0.0))
-    free, held = (surroundings_flow(replace(layer, own=own), goal, sizes) for own in (False, True))
+    goal = place(MODEL.mean, points)
+    layer = warp(source, goal, (SIZE, SIZE), MODEL, Anchor(1.0, 0.0, 0.0))
+    layers = (replace(layer, own=own) for own in (False, True))
+    free, held = (surroundings_flow(one, surroundings_motion(one, goal), SIZE) for one in layers)
     assert free.min() < -4 and held.min() > -1.5 and held.max() < SIZE + 1.5
     face_there = layer.near.expand_as(held) > 0
     assert torch.equal(free[face_there], held[face_there])
