@@ -213,7 +213,7 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     whole = bridged(mask)
     front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
     result = models.blending(face, behind(one.target, front), whole, color)
-    if one.whites is not None and models.blending.options.color:
+    if one.whites is not None and not models.official and models.blending.options.color:
         aim, lit = place(models.face_model.mean, one.points), models.blending.options.light * whole
         result = eyes_lit(result, face, one.target, lit, aim, one.whites, color)
     result = torch.lerp(result, one.target, front)

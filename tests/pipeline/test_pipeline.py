@@ -22,7 +22,7 @@ from fsgan_core.pipeline import (
     reenact_crops,
     swap,
 )
-from fsgan_core.stages.blending import PoissonBlender
+from fsgan_core.stages.blending import PLAIN_POISSON, PoissonBlender
 from fsgan_core.stages.completion import SmoothCompleter
 from fsgan_core.stages.detection import Detections
 from fsgan_core.stages.landmarks import Landmarks
@@ -262,9 +262,7 @@ def test_the_inside_of_the_mouth_follows_the_option():
     x, y = np.rint(landmarks[0, [13, 14], :2].mean(0)).astype(int)
     inside = {}
     for name in ("auto", "source", "target"):
-        models = replace(
-            MODELS, blending=lambda source, target, mask, color=None: torch.where(mask > 0, source, target)
-        )
+        models = replace(MODELS, blending=PoissonBlender(PLAIN_POISSON))
         (result,) = swap(Still(frame), [face], [source_map()], models, SwapOptions(inside=name))
         inside[name] = np.abs(result.frame[y, x].astype(int) - frame[y, x]).max()
     assert inside["target"] <= 1 and inside["auto"] <= 1 < inside["source"]
