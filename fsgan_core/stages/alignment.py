@@ -36,7 +36,7 @@ _ALIKE = (0.5, 0.8)
 """The narrower opening of an eye over the wider one, up to which it moves as a whole, and from which it does not."""
 _STRANGE = (0.385, 0.44)
 """Unlikeness of drawing and picture, mean of before and after the shift, from which they may show two people, and from
-which they do: frames of one person come to 0.39 at most, of two to 0.41 at least (docs/training.md)."""
+which they do: frames of one person come to 0.38 at most, of two to 0.41 at least (docs/training.md)."""
 _EDGE = 5
 """Width in cells of the shift over which it fades out beyond the face."""
 
