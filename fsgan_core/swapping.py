@@ -214,8 +214,9 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
     result = models.blending(face, behind(one.target, front), whole, color)
     if one.whites is not None and not models.official and models.blending.options.color:
-        aim, lit = place(models.face_model.mean, one.points), models.blending.options.light * whole
-        result = eyes_lit(result, face, one.target, lit, aim, one.whites, color)
+        options, aim = models.blending.options, place(models.face_model.mean, one.points)
+        match = color.eased(options.fineness)
+        result = eyes_lit(result, face, one.target, options.light * whole, aim, one.whites, match)
     result = torch.lerp(result, one.target, front)
     if one.inside is not None:  # the target's own teeth and eyes are in its light already
         result = torch.lerp(result, one.target, one.inside)

@@ -103,6 +103,10 @@ class ColorMatch:
         """Return one mapping for all items, ``(1, 3)``: estimate on some frames of a track, apply to every frame."""
         return ColorMatch(**{name: value.mean(0, keepdim=True) for name, value in vars(self).items()})
 
+    def eased(self, share: float) -> ColorMatch:
+        """The same with a share in [0, 1] of the blur and of the grain; colours stay."""
+        return replace(self, fineness=self.fineness * self.fineness.new_tensor((share, share, 1)))
+
     def moved(self, lab: Tensor) -> Tensor:
         """Map OKLab colours ``(B, 3, H, W)``."""
         return relit(lab, *(x[..., None, None] for x in (self.source, self.target, self.gain)))

@@ -174,11 +174,10 @@ def match_appearance(
     """
     if not options.color and options.fineness == 0:
         return _lit(source, target, mask, None, options.light)
-    match = color or estimate_color_match(source, target, mask)
+    match = (color or estimate_color_match(source, target, mask)).eased(options.fineness)
     blur, share, size = match.fineness.unbind(1)
-    face = softened(source, mask, options.fineness * blur)
-    face = _lit(face, target, mask, match if options.color else None, options.light)
-    return grained(face, target, options.fineness * share, size)
+    face = _lit(softened(source, mask, blur), target, mask, match if options.color else None, options.light)
+    return grained(face, target, share, size)
 
 
 def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None, light: float) -> Tensor:

@@ -91,9 +91,9 @@ def torn(flow: Tensor, still: Tensor, number: Tensor, gap: float, model: FaceMod
         gap: degrees between the two poses.
         model: the face model.
     """
-    turned = smoothstep(flow.new_tensor((gap - _TURN[0]) / (_TURN[1] - _TURN[0])))
-    if not turned:
+    if gap <= _TURN[0]:
         return None
+    turned = smoothstep(flow.new_tensor((gap - _TURN[0]) / (_TURN[1] - _TURN[0])))
     mask = (number >= 0)[:, None].to(flow.dtype)
     front = mask * _nose(model)[number.clamp_min(0)][:, None]
     size, box = flow.shape[-1], bounding_boxes(front)[0].tolist()
@@ -110,6 +110,7 @@ def _torn(flow: Tensor, still: Tensor, mask: Tensor, front: Tensor) -> tuple[Ten
     """The fields of an :class:`Outline` around a nose; ``mask`` and ``front`` say where the face and the nose are."""
     away = torch.cat((1 - box_max(1 - front, _AWAY), mask * (1 - box_max(front, _AWAY)))) > 0
     ends, known = spread((flow - still).expand(2, -1, -1, -1), away, _REACH)
+    ends, _ = spread(ends, known, 1)  # where the share fades out
     inside = box_mean(front, 3)
     meet, step = known.all(0, keepdim=True) * mask, still[0, 0, 0, 1] - still[0, 0, 0, 0]
     hidden = meet * ((ends[1:] - ends[:1]) * _outward(inside)).sum(1, keepdim=True) / step

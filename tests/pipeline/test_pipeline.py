@@ -22,7 +22,7 @@ from fsgan_core.pipeline import (
     reenact_crops,
     swap,
 )
-from fsgan_core.stages.blending import PLAIN_POISSON, PoissonBlender
+from fsgan_core.stages.blending import PLAIN_POISSON, BlendOptions, PoissonBlender
 from fsgan_core.stages.completion import SmoothCompleter
 from fsgan_core.stages.detection import Detections
 from fsgan_core.stages.landmarks import Landmarks
@@ -30,7 +30,7 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowReenactor
 from fsgan_core.stages.segmentation import MeshSegmenter
 from fsgan_core.streams import Frames, Still
-from fsgan_core.swapping import Aim, FaceCrop, SwapOptions, UserMask, blended, reenacted
+from fsgan_core.swapping import Aim, FaceCrop, SwapOptions, UserMask, blended, matched, reenacted
 
 MODEL = load_face_model()
 WIDTH, HEIGHT = 220, 160
@@ -268,6 +268,19 @@ def test_the_inside_of_the_mouth_follows_the_option():
     assert inside["target"] <= 1 and inside["auto"] <= 1 < inside["source"]
 
 
+def test_eyes_take_over_as_much_of_the_target_s_fineness_as_the_face():
+    points = torch.from_numpy(face_at(32, 32))[None] * 4
+    target, face = (torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(n)) for n in range(2))
+    aim = Aim(np.zeros((256, 256, 3), np.uint8), points[0].numpy(), np.zeros(3, np.float32))
+    one = FaceCrop(aim, (0, 0, 256, 256), target, points, mask=torch.ones(1, 1, 256, 256), face=face)
+    lit = replace(one, whites=torch.tensor([[0.8, 0.0, 0.0, 1.0]] * 2))
+    color = replace(matched(one, MODELS), fineness=torch.tensor([[2.0, 0.5, 0.02]]))
+    crisp, plain = MODELS.with_blending(BlendOptions(fineness=0)), color.eased(0)
+    results = [blended(lit, models, match).blended for models in (MODELS, crisp) for match in (color, plain)]
+    assert torch.equal(results[2], results[3]) and not torch.equal(results[0], results[1])
+    assert not torch.equal(results[2], blended(one, crisp, color).blended)
+
+
 def test_the_target_s_own_mouth_is_not_tinted_with_the_face():
     """They are in its light already: what matches the face must not change them."""
     target = torch.full((1, 3, 64, 64), 0.5)
@@ -319,7 +332,8 @@ def test_glasses_fade_as_views_without_them_come_to_count(wearing, opacity):
         def drawn(self, landmarks, size):
             return torch.ones(1, 4, size, size)
 
-    views = [SimpleNamespace(shown=SimpleNamespace(glasses=Glasses() if n in wearing else None)) for n in (0, 1)]
+    worn = [Glasses() if number in wearing else None for number in (0, 1)]
+    views = [SimpleNamespace(shown=SimpleNamespace(glasses=one), whites=None) for one in worn]
     source = SimpleNamespace(select=lambda pose, closest: (views, [0.5, 0.5]))
     drawn = replace(MODELS, reenactment=lambda *_, **__: SimpleNamespace(image=torch.zeros(1, 3, 8, 8)))
     aim = Aim(np.zeros((8, 8, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))

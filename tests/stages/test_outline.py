@@ -55,3 +55,12 @@ def test_a_field_is_torn_on_the_far_side_alone_and_not_at_a_small_turn():
     assert share.max() > 0.9 and share[..., x:].max() > 0.9
     assert share[..., : x - 4].max() < 0.05
     assert outline(6.0) is None and outline(9.0).share.max() < 0.1
+
+
+@pytest.mark.parametrize("yaw", [-40.0, 30.0, 45.0])
+def test_a_nose_goes_on_beyond_its_outline_as_far_as_it_is_drawn_there(yaw):
+    torn = outline(yaw)
+    for dim in (2, 3):
+        jump = torn.nose.diff(dim=dim).norm(dim=1, keepdim=True)
+        drawn = (torn.share > 0.02).to(jump.dtype).unfold(dim, 2, 1).amin(-1)
+        assert (jump * drawn).max() < 2 * SIZE / FIELD
