@@ -127,7 +127,7 @@ def variant(words: str, device: str | torch.device = "cpu") -> Variant:
 
 def ablation(models: Models, options: SwapOptions | None = None) -> tuple[Variant, ...]:
     """The paper's four: reenactment alone, with completion, with blending, with both; the segmentation stays."""
-    plain: dict[str, Any] = {"completion": _incomplete, "blending": _pasted}
+    plain: dict[str, Any] = {"completion": _incomplete, "blending": _Pasted()}
     parts: tuple[tuple[str, tuple[str, ...]], ...] = (
         *(("Gr", ("completion", "blending")), ("Gr+Gc", ("blending",)), ("Gr+Gb", ("completion",)), ("Gr+Gc+Gb", ())),
     )
@@ -177,8 +177,15 @@ def _incomplete(image: torch.Tensor, confidence: torch.Tensor, mask: torch.Tenso
     return image
 
 
-def _pasted(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, color: Any = None) -> torch.Tensor:
-    return torch.lerp(target, source, mask)
+class _Pasted:
+    """A blender that only lays the face on, eyes included."""
+
+    options = BlendOptions(color=False)
+
+    def __call__(
+        self, source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, color: Any = None
+    ) -> torch.Tensor:
+        return torch.lerp(target, source, mask)
 
 
 def _classic(target: Clip, face: FaceSequence, source: AppearanceMap, models: Models) -> Iterator[Rendered]:
