@@ -83,8 +83,8 @@ def eyes_lit(
     blur, noise, grain = color.fineness.unbind(1)
     for eye, before, after in zip(eyes, whites[:, :3, None, None], wanted[..., None, None], strict=True):
         part = eye.window(blended)
-        own = softened(drawn[part], mask[part], blur)
-        if min(own.shape[2:]) > 1:
+        if min(mask[part].shape[2:]) > 1:
+            own = softened(drawn[part], mask[part], blur)
             lit = grained(_relit(own, before[None], after[None]), target[part], noise, grain).clamp(0, 1)
             corner = own.new_tensor((part[2].start, part[1].start))[:, None, None]
             cover = eye.opening(identity(own.shape[2], own.shape[3], own)[0] + corner, _SOFT)

@@ -173,7 +173,7 @@ class FlowReenactor:
             lacking = lacking + share * layer.missing
         mask = box_mean(layers[0].mask, 3)
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
-        face = face * kept_side(views, target, landmarks * (field / size), field, self.model)
+        face = face * kept_side(views, weights, target, landmarks * (field / size), field, self.model)
         face = with_skin_beyond(face, views, weights, layers)
         fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, SOFT))
         mask, face, confidence, openings, lacking = resize(torch.cat(fields, 1), size, size).clamp(0, 1).split(1, 1)

@@ -45,11 +45,19 @@ _TWIN = 0.8
 """What the mirrored half of a face is worth relative to the place itself."""
 
 
-def kept_side(views: Sequence[View], target: Placement, landmarks: Tensor, field: int, model: FaceModel) -> Tensor:
-    """How much of a turned face is drawn and not left to the target.
+def kept_side(
+    views: Sequence[View],
+    weights: Sequence[float],
+    target: Placement,
+    landmarks: Tensor,
+    field: int,
+    model: FaceModel,
+) -> Tensor:
+    """How much of a face is drawn and not left to the target.
 
     Args:
         views: views of the source.
+        weights: one a view, sum 1.
         target: the face wanted.
         landmarks: ``(1, 478, 3)`` the same in pixels of the field.
         field: side F of the field in pixels.
@@ -59,24 +67,26 @@ def kept_side(views: Sequence[View], target: Placement, landmarks: Tensor, field
         ``(1, 1, F, F)`` in [0, 1]; 1 where a view shows enough, and beside the face.
     """
     turns = [_ramp(angle(view.placement.rotation, target.rotation), _TURN) for view in views]
-    shouts = [_ramp(_opened(view.placement) - _opened(target), _SHOUTS) for view in views]
+    opened = torch.cat([_ramp(_opened(view.placement) - _opened(target), _SHOUTS) for view in views])
+    shout = opened.new_tensor(weights) @ opened
     whole = landmarks.new_ones(1, 1, field, field)
-    if min(max(turn.item(), shout.item()) for turn, shout in zip(turns, shouts, strict=True)) == 0:
+    if shout.item() == 0 and min(turn.item() for turn in turns) == 0:
         return whole
     wanted = vertex_facing(landmarks, model.triangles).clamp_min(0.2)
     side = _ramp(model.mean[None, :, 2], (_FRONT, _BACK))
     least = torch.ones_like(side)
-    for view, turn, shout in zip(views, turns, shouts, strict=True):
+    for view, turn in zip(views, turns, strict=True):
         own = vertex_facing(view.landmarks, model.triangles).clamp_min(0)
         shown = torch.maximum(own, _TWIN * own[:, model.mirror]) / wanted
-        lost = torch.maximum(side * turn * (1 - _ramp(shown, (_THIN, _THICK))), shout * _within(_CHIN, model))
+        lost = side * turn * (1 - _ramp(shown, (_THIN, _THICK)))
         least = torch.minimum(least, torch.maximum(lost, _tilted(view.placement, target, model)))
+    least = torch.maximum(least, shout * _within(_CHIN, model))
     number, corners = rasterize(landmarks, model.triangles, field, field, facing(landmarks, model.triangles) > 0)
     return whole - interpolate(least[..., None], model.triangles, number, corners)
 
 
 def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
-    """How far each landmark is of a nose, or a mouth, that is seen from below or above in one of two faces alone."""
+    """How far each landmark is of a nose, mouth or brow that is seen from below or above in one of two faces alone."""
     pitch, wanted = (euler_angles(face.rotation)[:, 1:2] for face in (source, target))
     tilted = _ramp((wanted - pitch).abs(), _TILT)
     gaping = _ramp((_opened(source) - _opened(target)).abs(), _GAPES)
