@@ -117,6 +117,15 @@ def test_module_is_the_program() -> None:
     assert "no such file.png" in done.stderr
 
 
+def test_who_reads_its_lines_may_stop_reading() -> None:
+    words = [sys.executable, "-m", "fsgan_core", "weights", "list"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout and running.stderr
+        running.stdout.close()
+        assert running.stderr.read() == ""
+    assert running.returncode == 1
+
+
 def test_debug_adds_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "nothing.png", "--debug"]) == 1
     lines = capsys.readouterr().err.splitlines()

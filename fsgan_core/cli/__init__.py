@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ending_tidily():
             args.run(args)
+            sys.stdout.flush()
     except argparse.ArgumentError as error:
         args.parser.error(str(error))
     except (KeyboardInterrupt, Told) as stop:
@@ -64,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stop, Told):
             raise
         return status
+    except BrokenPipeError:
+        # Who read the lines, such as head, has enough; what is still to be flushed at the end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (FSGANError, ValueError, OSError) as error:
         return _failed(args, str(error))
     except ModuleNotFoundError as error:
