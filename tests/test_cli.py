@@ -126,6 +126,15 @@ def test_who_reads_its_lines_may_stop_reading() -> None:
     assert running.returncode == 1
 
 
+def test_another_broken_pipe_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(_: argparse.Namespace) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("fsgan_core.cli.inspect.run", broken)
+    assert main(["inspect", "a.png"]) == 1
+    assert "Broken pipe" in capsys.readouterr().err
+
+
 def test_debug_adds_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "nothing.png", "--debug"]) == 1
     lines = capsys.readouterr().err.splitlines()

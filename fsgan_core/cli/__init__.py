@@ -65,10 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stop, Told):
             raise
         return status
-    except BrokenPipeError:
-        # Who read the lines, such as head, has enough; what is still to be flushed at the end goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError as error:
+        return 1 if _unread() else _failed(args, str(error))
     except (FSGANError, ValueError, OSError) as error:
         return _failed(args, str(error))
     except ModuleNotFoundError as error:
@@ -77,6 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind = type(error).__name__
         return _failed(args, f"{kind}: {error}; this is a defect, --debug shows where")
     return 0
+
+
+def _unread() -> bool:
+    """Whether nobody reads the lines any more, such as ``head`` that has enough: then what is left goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 class Words(argparse.HelpFormatter):
