@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _unread() -> bool:
     """Whether nobody reads the lines any more, such as ``head`` that has enough: then what is left goes nowhere."""
     try:
-        sys.stdout.flush()
+        print(flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
