@@ -192,12 +192,15 @@ def segmented(one: FaceCrop, models: Models) -> FaceCrop:
 
 
 def completed(one: FaceCrop, models: Models, inside: Literal["auto", "source", "target"] = "auto") -> FaceCrop:
-    """Fill what the source does not show; the inside of mouth and eyes may come from the target."""
+    """Fill what the source does not show; where the inside of mouth and eyes comes from the target is noted.
+
+    It is laid over what is blended: matched with the face its lips and teeth would be lit twice.
+    """
     drawn, mask = needed(one.drawn, "reenactment"), needed(one.mask, "segmentation")
     face = models.completion(drawn.image, drawn.confidence, mask)
     nothing = torch.zeros_like(drawn.missing)
     of_target = {"auto": drawn.missing, "source": nothing, "target": drawn.openings}[inside]
-    return replace(one, face=torch.lerp(face, one.target, of_target), inside=of_target)
+    return replace(one, face=face, inside=of_target)
 
 
 def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> FaceCrop:

@@ -31,7 +31,7 @@ from .evidence import Window, gather
 from .features import feature_layer
 from .fringe import bare, with_skin_beyond
 from .layers import Anchor, Layer
-from .merging import SOFT, aligned, merged
+from .merging import aligned, merged
 from .refinement import Refined, Refiner, adapted_refiner, bundled_refiner
 from .side import kept_side
 from .surroundings import laid, surroundings_flow, surroundings_motion
@@ -175,7 +175,7 @@ class FlowReenactor:
         face = mask * bare(views, weights, landmarks * (field / size), field, self.model)
         face = face * kept_side(views, weights, target, landmarks * (field / size), field, self.model)
         face = with_skin_beyond(face, views, weights, layers)
-        fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, SOFT))
+        fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, 3))
         mask, face, confidence, openings, lacking = resize(torch.cat(fields, 1), size, size).clamp(0, 1).split(1, 1)
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
             image, painted = refined.painted(image, size / field)

@@ -30,7 +30,7 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowReenactor
 from fsgan_core.stages.segmentation import MeshSegmenter
 from fsgan_core.streams import Frames, Still
-from fsgan_core.swapping import Aim, FaceCrop, SwapOptions, UserMask, blended, matched, reenacted
+from fsgan_core.swapping import Aim, FaceCrop, SwapOptions, UserMask, blended, completed, matched, reenacted, segmented
 
 MODEL = load_face_model()
 WIDTH, HEIGHT = 220, 160
@@ -266,6 +266,19 @@ def test_the_inside_of_the_mouth_follows_the_option():
         (result,) = swap(Still(frame), [face], [source_map()], models, SwapOptions(inside=name))
         inside[name] = np.abs(result.frame[y, x].astype(int) - frame[y, x]).max()
     assert inside["target"] <= 1 and inside["auto"] <= 1 < inside["source"]
+
+
+def test_a_target_s_mouth_does_not_count_in_what_matches_the_face():
+    """Its lips would be lit twice, and take teeth along."""
+    shape = MODEL.mean + 0.9 * MODEL.expression[MODEL.names.index("jawOpen")]
+    wide = (shape * 144 + torch.tensor([128.0, 128, 0])).numpy().astype(np.float32)
+    aim = Aim(np.full((256, 256, 3), (255, 0, 0), np.uint8), wide, np.zeros(3, np.float32))
+    one = FaceCrop(aim, (0, 0, 256, 256), torch.ones(1, 3, 256, 256), torch.from_numpy(wide)[None])
+    (source,) = [MODELS.source(source_map(), 0.0)]
+    one = segmented(reenacted(one, source, MODELS), MODELS)
+    auto, own = (completed(one, MODELS, inside) for inside in ("auto", "source"))
+    assert torch.equal(auto.face, own.face) and auto.inside.max() > 0.9 and own.inside.max() == 0
+    assert (auto.inside <= one.drawn.openings + 1e-5).all()
 
 
 def test_eyes_take_over_as_much_of_the_target_s_fineness_as_the_face():
