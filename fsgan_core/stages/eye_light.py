@@ -45,7 +45,7 @@ _SEEN = 0.4
 """How much white both eyes of a source have to show together for their light to be wholly known."""
 _DARKER, _BRIGHTER = 0.75, 1.4
 """Least and most of the lightness that an eye has when it is relit with its skin: hats and brows shade eyes as well."""
-_SHADE = 0.4
+_SHADE = 0.2
 """How much darker whites are between lids that are nearly shut, whose lashes hang over them."""
 _NARROW, _OPEN = 0.12, 0.26
 """Apertures up to which no white is seen between lashes, and from which on it is."""
