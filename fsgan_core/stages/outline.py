@@ -1,8 +1,9 @@
 """The far outline of a turned nose, beyond which the cheek behind it begins.
 
 From one to the other places jump, over the wing and the crease beside it, which the source shows and the nose hides
-now. A coarse, continuous field would pass over all that within a pixel and show it as a second outline. So the field
-is torn there: nose and cheek go on as they are a little away from the outline, and are joined as colours.
+now. A coarse, continuous field would pass over all that within a pixel and show it as a second outline. So where places
+jump from one pixel to the next the field is torn between these two: what is seen on either side keeps its own places,
+each goes on as it is beyond the outline, and they are joined as colours.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample, spread
 from ..ops.masks import bounding_boxes, smoothstep
-from ..ops.pooling import box_max, box_mean
+from ..ops.pooling import box_mean
 
 _BASE, _TOP, _BOTTOM, _WIDE = -0.105, 0.0, 0.525, 0.26
 """Depth on the mean face (distances between the outer eye corners) before which the nose is, and where it is there."""
-_AWAY, _REACH = 3, 4
-"""Side in pixels of the field of the square within which nothing of the other part may lie for a place to count as
-away from the outline, and how far beyond each part goes on."""
-_HIDDEN = (0.5, 2.0)
-"""Pixels of the field hidden behind an outline from which on it begins to be torn, and wholly is."""
+_REACH = 2
+"""How many pixels of the field each part goes on beyond its first one outside."""
+_HIDDEN = (0.8, 2.2)
+"""Pixels of the field hidden from one pixel to the next from which on an outline begins to be torn, and wholly is: a
+wing that is seen foreshortened loses less, and is drawn."""
 _TURN = (8.0, 14.0)
 """The same in degrees of pose gap."""
 _SHARP = 3.0
@@ -108,15 +109,15 @@ def torn(flow: Tensor, still: Tensor, number: Tensor, gap: float, model: FaceMod
 
 def _torn(flow: Tensor, still: Tensor, mask: Tensor, front: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The fields of an :class:`Outline` around a nose; ``mask`` and ``front`` say where the face and the nose are."""
-    away = torch.cat((1 - box_max(1 - front, _AWAY), mask * (1 - box_max(front, _AWAY)))) > 0
-    ends, known = spread((flow - still).expand(2, -1, -1, -1), away, _REACH)
-    ends, _ = spread(ends, known, 1)  # where the share fades out
+    parts = torch.cat((front, mask * (1 - front))) > 0
+    ends, reached = spread((flow - still).expand(2, -1, -1, -1), parts, 1)
     inside = box_mean(front, 3)
-    meet, step = known.all(0, keepdim=True) * mask, still[0, 0, 0, 1] - still[0, 0, 0, 0]
+    meet, step = reached.all(0, keepdim=True) * mask, still[0, 0, 0, 1] - still[0, 0, 0, 0]
     hidden = meet * ((ends[1:] - ends[:1]) * _outward(inside)).sum(1, keepdim=True) / step
     hidden, near = box_mean(torch.cat((hidden, meet), 1), 3).split(1, 1)
     much = smoothstep((hidden / near.clamp_min(1e-3) - _HIDDEN[0]) / (_HIDDEN[1] - _HIDDEN[0]))
-    return ends[:1] + still, ends[1:] + still, inside, box_mean(meet * much, 3)
+    ends, _ = spread(ends, reached, _REACH)
+    return ends[:1] + still, ends[1:] + still, inside, much
 
 
 def _nose(model: FaceModel) -> Tensor:
