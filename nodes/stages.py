@@ -155,7 +155,7 @@ class CompleteFaces(host.Node):
             node_id="FSGAN_CompleteFaces",
             display_name="Complete Faces",
             category=CATEGORY,
-            description="Fill what no view of the source shows, and decide whose mouth interior and eyes are seen.",
+            description="Fill what no view of the source shows, and say whose mouth interior and eyes to blend in.",
             search_aliases=["inpaint face", "fsgan"],
             inputs=[_crops(), widgets.inside()],
             outputs=_outputs("The completed faces"),
