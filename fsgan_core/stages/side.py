@@ -29,6 +29,8 @@ _TURN = (20.0, 45.0)
 _TILT = (18.0, 24.0)
 """Degrees of pitch between two faces up to which a nose is drawn from the source, and from which on it is not at all:
 what is seen of it from below is not seen from the front. Few, so that few noses are half and half."""
+_TIPPED = (12.0, 20.0)
+"""The same of the steeper of the two: between two faces that both look nearly straight a nose can be drawn."""
 _GAPES = (0.15, 0.3)
 """The same for a mouth then: by how much more it is open in one of them, in distances between the outer eye corners."""
 _STEEP = (33.0, 39.0)
@@ -88,7 +90,7 @@ def kept_side(
 def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
     """How far each landmark is of a nose, mouth or brow that is seen from below or above in one of two faces alone."""
     pitch, wanted = (euler_angles(face.rotation)[:, 1:2] for face in (source, target))
-    tilted = _ramp((wanted - pitch).abs(), _TILT)
+    tilted = _ramp((wanted - pitch).abs(), _TILT) * _ramp(torch.maximum(pitch.abs(), wanted.abs()), _TIPPED)
     gaping = _ramp((_opened(source) - _opened(target)).abs(), _GAPES)
     steep = _ramp(pitch.abs(), _STEEP)
     mouth = torch.maximum(gaping, steep) * _within(_CHIN, model)

@@ -66,6 +66,8 @@ def test_a_nose_seen_from_below_or_above_in_one_face_alone_stays_the_targets(pit
         assert least <= seen[0, 0, y, x] <= most
     near = face(0.0, 15.0)[None]
     assert kept([view()], near).min() == 1
+    grey = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    assert at(kept([prepare(grey, face(0.0, -11.0), MODEL)], face(0.0, 11.0)[None]), 0.0, 5) > 0.99
 
 
 def test_a_mouth_that_is_open_in_one_of_two_tilted_faces_stays_the_targets():
