@@ -19,6 +19,7 @@ from ..ops.flow import lies_within
 from ..ops.pooling import box_max
 from ..stages.appearance_map import AppearanceMap
 from ..stages.candidates import sharpness
+from ..stages.colored_light import colored
 from ..stages.delighting import from_mean
 from ..stages.frontal import Frontal
 from ..stages.open_segmentation import OpenSegmenter
@@ -42,6 +43,8 @@ _BEYOND = 0.15
 """Share of the face that lies beyond the picture's border."""
 _LIGHT, _BOTH = 0.22, 0.25
 """Difference of the halves in lightness (OKLab), and share of the face on which both have to be seen."""
+_COLORED = 0.025
+"""Saturation that coloured lamps add on average (:mod:`~fsgan_core.stages.colored_light`)."""
 _YAW, _PITCH = 40.0, 30.0
 """Degrees from which on much of the face is not seen, or too flat."""
 _SMALL, _BLURRED = 80.0, 0.006
@@ -55,6 +58,7 @@ _WORDS = {
     "glasses": ("wears glasses", "fine wires are taken off, other frames go along", "without glasses"),
     "forehead": ("has hair, a hat or a hand over the brow", "the forehead stays the target's", "with a bare brow"),
     "light": ("is in hard light from one side", "its shadows come along in part", "in even light"),
+    "colored": ("is in light of several colours", "some of them come along", "in light of one colour"),
     "tilted": ("looks far up or down", "the face is seen too flat to be drawn well", "that looks at the camera"),
     "small": (f"has a face of less than {_SMALL:.0f} px", "the result is soft", "with a larger face"),
     "blurred": ("is blurred", "so is the result", "that is sharp"),
@@ -85,6 +89,11 @@ class _Front:
     place: Tensor
     rims: float
     beyond: float
+
+    @property
+    def bare(self) -> Tensor:
+        """``(1, 1, N, N)`` in [0, 1], how well each place shows skin."""
+        return self.skin * self.seen * (1 - self.hidden)
 
 
 def told_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: Models) -> list[str]:
@@ -124,6 +133,8 @@ def _faults(source: AppearanceMap, number: int, models: Models) -> Iterator[str]
         yield "cut"
     if _difference(front) > _LIGHT:
         yield "light"
+    if colored(front.lab, front.bare, Frontal.of(models.face_model, _SIDE)) > _COLORED:
+        yield "colored"
     if abs(yaw) > _YAW:
         yield "aside"
     if abs(pitch) > _PITCH:
@@ -155,7 +166,7 @@ def _covers(front: _Front, models: Models) -> Iterator[str]:
 
 def _difference(front: _Front) -> float:
     """Difference of the halves in lightness; 0 where too little of the face is seen on both."""
-    half, both = from_mean(front.lab, front.skin * front.seen * (1 - front.hidden))
+    half, both = from_mean(front.lab, front.bare)
     return 2 * _mean(half[:, :1].abs(), both) if both.sum() > _BOTH * front.skin.sum() else 0.0
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 DARK = 0.03
 """Lightness added to every other, so that ratios of black are not infinite."""
-_GREY = 0.02
+_GREY = 0.04
 """Saturation of skin below which its hue says little, and differences stay what they were."""
 _MOST = 2.5
 """Details in a shadow are raised so many times at most, for there is noise in them; in light that is 15 times."""

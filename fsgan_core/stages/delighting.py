@@ -1,4 +1,4 @@
-"""Hard light taken off a source's picture: what is lit on one side only, cast shadows, shine.
+"""Hard light taken off a source's picture: what is lit on one side only, cast shadows, shine, coloured lamps.
 
 Blending gives a face its target's light, but only what changes slowly across a face. The edge of a nose's shadow or a
 glint on a brow would stay and shine in a room where nothing shines.
@@ -18,6 +18,8 @@ from ..ops.color import oklab_to_srgb, srgb_to_oklab
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
 from ..ops.lowpass import lowpass, weighted_lowpass
+from ..ops.relighting import at_lightness, saturation
+from .colored_light import departing
 from .cropping import square_box
 from .frontal import Frontal
 
@@ -56,11 +58,13 @@ def delighted(image: Tensor, landmarks: Tensor, seen: Tensor, model: FaceModel, 
     lab, skin = srgb_to_oklab(frontal.seen(image, landmarks)), frontal.skin * frontal.spread(seen[..., None])
     gain, shift = _evened(lab, skin)
     shift = shift - _shine(gain * lab + shift, skin)
+    tint = departing(gain * lab + shift, skin, frontal)
     points = landmarks - landmarks.new_tensor((left, top, 0))
-    change = _carried(strength * torch.cat((gain - 1, shift), 1), frontal, points, (bottom - top, right - left))
+    change = _carried(strength * torch.cat((gain - 1, shift, tint), 1), frontal, points, (bottom - top, right - left))
     part = image[..., top:bottom, left:right]
     colours = srgb_to_oklab(part)
-    lit = oklab_to_srgb(colours + change[:, :1] * colours + change[:, 1:])
+    lit = colours + change[:, :1] * colours + change[:, 1:4]
+    lit = oklab_to_srgb(at_lightness(lit[:, :1], saturation(lit) - change[:, 4:]))
     result = image.clone()
     result[..., top:bottom, left:right] = torch.where(change.abs().amax(1, keepdim=True) > 1e-3, lit, part)
     return result

@@ -45,6 +45,13 @@ def lit_from_a_side(source: AppearanceMap) -> AppearanceMap:
     return with_picture(source, dark)
 
 
+def lit_by_two_lamps(source: AppearanceMap) -> AppearanceMap:
+    """The upper half of the face in blue light, the lower in orange."""
+    nose = int(source.landmarks[0, 4, 1])
+    lamps = np.where(np.arange(len(source.views[0]))[:, None] < nose, (0.55, 0.8, 1.0), (1.0, 0.75, 0.4))
+    return with_picture(source, (source.views[0] * lamps[:, None]).astype(np.uint8))
+
+
 def blurred(source: AppearanceMap) -> AppearanceMap:
     return with_picture(source, cv2.GaussianBlur(source.views[0], (0, 0), 3).astype(np.uint8))
 
@@ -80,6 +87,7 @@ def test_each_fault_is_told_and_no_other(bare: AppearanceMap, models: Models) ->
         "in front of the face": wearing(bare, 2, 152),
         "over the brow": wearing(bare, 10, 105),
         "hard light": lit_from_a_side(bare),
+        "light of several colours": lit_by_two_lamps(bare),
         "is blurred": blurred(bare),
         "less than 80 px": smaller(bare),
         "far aside": turned(bare, -45, 0),

@@ -1,0 +1,67 @@
+"""Coloured lamps, seen by how far the colour of a face's skin departs from its usual one.
+
+Flushed cheeks, a pale brow and a shaved chin of one person differ little in saturation; where they differ more, two
+lamps of different colours or something bright beside the face are at work. Lips and brows have colours of their own and
+follow the skin around them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..ops.landmarks import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
+from ..ops.lowpass import lowpass, weighted_lowpass
+from ..ops.pooling import summed
+from ..ops.relighting import saturation
+from .frontal import Frontal
+
+_FINE, _AROUND = 0.012, 0.016
+"""Standard deviations of low-passes, in sides of the frontal face: of what is looked at; by which lips and brows are
+widened; what surrounds them is three times as far."""
+_NATURAL, _HUED, _LEAST = 0.025, 0.2, 0.005
+"""How far skin departs without coloured lamps in saturation, at most; as a share of its usual saturation; at least. Of
+what departs further at most as much again is left."""
+_DIM = 0.1
+"""Lightness whose saturation counts half: there is noise in the dark."""
+
+
+def departing(lab: Tensor, skin: Tensor, frontal: Frontal) -> Tensor:
+    """What coloured lamps add to a face's saturation.
+
+    Args:
+        lab: ``(1, 3, N, N)`` OKLab of the frontal face.
+        skin: ``(1, 1, N, N)`` in [0, 1], how well each place shows skin.
+        frontal: which places those are.
+
+    Returns:
+        ``(1, 2, N, N)`` what to take off :func:`~fsgan_core.ops.relighting.saturation`.
+    """
+    features, tint, side = _features(frontal), saturation(lab), lab.shape[-1]
+    bare = skin * (1 - features)
+    trusted = bare * lab[:, :1] / (lab[:, :1] + _DIM)
+    around = weighted_lowpass(tint, trusted.clamp_min(1e-6), 3 * _AROUND * side, side)
+    tint = torch.lerp(tint, around, features)
+    local = weighted_lowpass(tint, trusted.clamp_min(1e-4), _FINE * side, side)
+    usual, weight = local, bare
+    for _ in range(5):
+        usual = summed(local * weight, (2, 3)) / summed(weight, (2, 3)).clamp_min(1e-6)
+        weight = bare / (1 + ((local - usual) / _NATURAL).square().sum(1, keepdim=True))
+    away, hue = (torch.linalg.vector_norm(part, dim=1, keepdim=True) for part in (local - usual, usual))
+    natural = (_HUED * hue).clamp(_LEAST, _NATURAL)
+    beyond = (away - natural).clamp_min(0)
+    return (beyond - natural * torch.tanh(beyond / natural)) / away.clamp_min(1e-6) * (local - usual)
+
+
+def colored(lab: Tensor, skin: Tensor, frontal: Frontal) -> float:
+    """How coloured the light of a face is: the mean of what :func:`departing` finds on its skin."""
+    found = torch.linalg.vector_norm(departing(lab, skin, frontal), dim=1, keepdim=True)
+    weight = skin * (1 - _features(frontal)) * lab[:, :1] / (lab[:, :1] + _DIM)
+    return float((found * weight).sum() / weight.sum().clamp_min(1))
+
+
+def _features(frontal: Frontal) -> Tensor:
+    """Lips and brows of a frontal face, and a little around them, ``(1, 1, N, N)`` in [0, 1]."""
+    marked = torch.zeros_like(frontal.model.mean[None, :, :1])
+    marked[:, [*LIPS_OUTER, *LIPS_INNER, *RIGHT_BROW, *LEFT_BROW]] = 1
+    return (8 * lowpass(frontal.spread(marked), _AROUND * frontal.side, frontal.side)).clamp(max=1)
