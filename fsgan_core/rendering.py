@@ -1,11 +1,9 @@
-"""Frames of a clip drawn at the same time: how many, in which threads, and what one has to wait for in another."""
+"""Frames of a clip drawn at the same time: how many, and in which threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -13,9 +11,7 @@ import torch
 
 from .faces import FaceSequence
 from .models import Models
-from .ops.color import ColorMatch
 from .streams import mapped
-from .swapping import Aim, DrawnFace
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -93,44 +89,11 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(setting)
 
 
-class TrackColor:
-    """The colours that a track's first frame was matched with, kept for all later ones.
-
-    Frames may be drawn at the same time if they begin in order: later ones wait for the first.
-    """
-
-    def __init__(self, face: FaceSequence) -> None:
-        self._first = int((face.scores > 0).argmax())
-        self._frame = face.track.start + self._first
-        self._color: Future[ColorMatch] = Future()
-
-    def kept(self, row: int, aim: Aim, draw: Callable[[Aim], DrawnFace]) -> DrawnFace:
-        """Draw the face in a row of its track."""
-        if row != self._first:
-            return draw(replace(aim, color=self._color.result()))
-        face = draw(aim)
-        self._color.set_result(face.color)
-        return face
-
-    def end(self, index: int) -> None:
-        """A frame of the clip is through. If it was to give the colours and has failed, nobody waits forever."""
-        if index == self._frame:
-            self._color.cancel()  # Colours that are there stay.
-
-
 @contextmanager
-def giving(colors: Sequence[TrackColor], index: int, stages: Sequence[Models] = ()) -> Iterator[None]:
-    """While a frame of the clip is drawn, for which later ones wait.
-
-    Args:
-        colors: of the tracks, some of which may have their first face in it; see :meth:`TrackColor.end`.
-        index: of the frame.
-        stages: of the frame's faces; see :meth:`~fsgan_core.models.Models.end`.
-    """
+def ending(stages: Sequence[Models]) -> Iterator[None]:
+    """While a frame of the clip is drawn, for which later ones wait: its stages end with it, even if it fails."""
     try:
         yield
     finally:
-        for color in colors:
-            color.end(index)
         for one in stages:
             one.end()

@@ -104,7 +104,6 @@ class FaceCrop:
             :func:`reenacted`; :func:`segmented` leaves them out where the target has something in front of the eyes.
         whites: ``(2, 4)`` those of the source's eyes, measured by :func:`reenacted`.
         blended: ``(1, 3, S, S)`` made by :func:`blended`.
-        color: colours that it was matched with.
     """
 
     aim: Aim
@@ -118,7 +117,6 @@ class FaceCrop:
     glasses: Tensor | None = None
     whites: Tensor | None = None
     blended: Tensor | None = None
-    color: ColorMatch | None = None
 
     @property
     def patch(self) -> Patch:
@@ -139,13 +137,11 @@ class DrawnFace:
 
     Attributes:
         patch: the finished crop and where it belongs.
-        color: the colours it was matched with, to be kept along the track.
         steps: steps taken.
         seen: share of the face that source pixels show.
     """
 
     patch: Patch
-    color: ColorMatch
     steps: int
     seen: float
 
@@ -155,8 +151,8 @@ def swap_face(aim: Aim, source: Source, models: Models, options: SwapOptions | N
     options = options or SwapOptions()
     one = reenacted(cropped(aim, models, options.margin), source, models, options.closest)
     one = blended(completed(segmented(one, models), models, options.inside), models)
-    drawn, color = needed(one.drawn, "reenactment"), needed(one.color, "blending")
-    return DrawnFace(one.patch, color, drawn.steps, seen(drawn))
+    drawn = needed(one.drawn, "reenactment")
+    return DrawnFace(one.patch, drawn.steps, seen(drawn))
 
 
 def cropped(aim: Aim, models: Models, margin: float) -> FaceCrop:
@@ -225,7 +221,7 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
         result = torch.lerp(result, one.target, one.inside)
     if one.glasses is not None:
         result = laid_over(result, one.glasses, color)
-    return replace(one, blended=result, color=color)
+    return replace(one, blended=result)
 
 
 def matched(one: FaceCrop, models: Models) -> ColorMatch:

@@ -6,7 +6,7 @@ In this order, with the same options, they give the pixels of Swap Face (Image).
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..fsgan_core.words import plural
 from . import host, pictures, widgets
@@ -16,6 +16,10 @@ from .reports import listed
 from .sources import source_map, steps
 from .swap import user_masks
 from .types import Faces, ModelSet, stages
+
+if TYPE_CHECKING:
+    from ..fsgan_core.models import Models
+    from ..fsgan_core.ops.color import ColorMatch
 
 CATEGORY = "FSGAN/step by step"
 
@@ -191,17 +195,31 @@ class BlendFaces(host.Node):
 
     @classmethod
     def execute(cls, crops: Crops, blending: str, **given: Any) -> host.io.NodeOutput:
-        """Blend every face; its colours are those of its first frame."""
-        from ..fsgan_core.rendering import rendered
-        from ..fsgan_core.swapping import blended, matched
+        """Blend every face; its colours are measured on several frames of its track."""
+        from ..fsgan_core.swapping import blended
 
         loaded = widgets.blended(crops.models, blending, given)
         ready = crops.through("Reenact Faces", "Segment Faces")
-        first = {one.track: one.crop for one in reversed(ready.faces)}
-        found = rendered(lambda one: matched(one, loaded), first.values(), ready.threads)
-        colors = dict(zip(first, found, strict=True))
+        colors = _colors(ready, loaded)
         done = ready.staged(lambda one: blended(one.crop, loaded, colors[one.track]))
         return host.io.NodeOutput(done, done.shown("blended"))
+
+
+def _colors(ready: Crops, models: Models) -> dict[int, ColorMatch]:
+    """Colours of every track, as a whole swap measures them."""
+    from ..fsgan_core.ops.color import ColorMatch
+    from ..fsgan_core.pipeline.track_colors import measured_rows
+    from ..fsgan_core.rendering import rendered
+    from ..fsgan_core.swapping import matched
+
+    tracks: dict[int, dict[int, Placed]] = defaultdict(dict)
+    for one in ready.faces:
+        tracks[one.track][one.frame] = one
+    chosen = [crops[frame] for crops in tracks.values() for frame in measured_rows(list(crops), models)]
+    found: dict[int, list[ColorMatch]] = defaultdict(list)
+    for one, match in zip(chosen, rendered(lambda one: matched(one.crop, models), chosen, ready.threads), strict=True):
+        found[one.track].append(match)
+    return {track: ColorMatch.usual(matches) for track, matches in found.items()}
 
 
 class CompositeFaces(host.Node):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -24,6 +25,8 @@ _PLAIN = 0.03
 """Variety of saturation that any skin may have."""
 _BLACK, _VIVID = 0.002, 0.99
 """Quantiles of a face's lightness and of its differences in saturation that are taken for its extremes."""
+_DIM = 0.8
+"""Share of the lightness that was measured below which a frame is darker, not only another of the same clip."""
 _NOSTRILS = 0.75
 """Share of the skin's lightness below which any face may have something."""
 
@@ -99,13 +102,26 @@ class ColorMatch:
     fineness: Tensor
     whites: Tensor = field(default_factory=lambda: torch.zeros(1, 2, 3))
 
-    def mean(self) -> ColorMatch:
-        """Return one mapping for all items, ``(1, 3)``: estimate on some frames of a track, apply to every frame."""
-        return ColorMatch(**{name: value.mean(0, keepdim=True) for name, value in vars(self).items()})
+    @staticmethod
+    def usual(matches: Sequence[ColorMatch]) -> ColorMatch:
+        """One mapping for a track, ``(1, 3)``, of those of some of its frames: the median of each value."""
+        values = {name: torch.cat([vars(match)[name] for match in matches]) for name in vars(matches[0])}
+        return ColorMatch(**{name: value.quantile(0.5, 0, keepdim=True) for name, value in values.items()})
 
     def eased(self, share: float) -> ColorMatch:
         """The same with a share in [0, 1] of the blur and of the grain; colours stay."""
         return replace(self, fineness=self.fineness * self.fineness.new_tensor((share, share, 1)))
+
+    def dimmed(self, skin: Tensor, mask: Tensor) -> ColorMatch:
+        """The same for a frame that is much darker than those that were measured, as in a fade: so are its blacks.
+
+        Args:
+            skin: ``(B, 3, H, W)`` OKLab, the light in the frame.
+            mask: ``(B, 1, H, W)`` the face.
+        """
+        usual = (skin[:, :1] * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1e-6)
+        share = (usual / (_DIM * self.target[:, 0]).clamp_min(1e-3)).clamp(0, 1)
+        return replace(self, bounds=torch.stack((share * self.bounds[:, 0], self.bounds[:, 1].expand_as(share)), 1))
 
     def moved(self, lab: Tensor) -> Tensor:
         """Map OKLab colours ``(B, 3, H, W)``."""

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from ..faces import FaceSequence
 from ..heads import HEAD
 from ..models import Models
-from ..rendering import TrackColor, at_once, giving, largest, rendered, span
+from ..rendering import at_once, ending, largest, rendered, span
 from ..reshaping import reshaped, reshaped_mask, shaped_like
 from ..stages.appearance_map import AppearanceMap
 from ..stages.compositing import composite
 from ..streams import Clip, Frame
 from ..swapping import Aim, SwapOptions, UserMask, swap_face
 from .results import FaceRecord, Rendered, angles
+from .track_colors import measured, track_colors
 
 
 def swap(
@@ -48,11 +49,23 @@ def swap(
     if len(sources) not in (1, len(faces)):
         raise ValueError(f"found {len(sources)} sources for {len(faces)} faces; give one, or one for each face")
     along = models.along(target, faces)
-    colors = [TrackColor(face) for face in faces]
     options = options or SwapOptions()
     ready = [models.source(source, options.delight) for source in sources]
     shapes = _shapes(faces, sources, models, options.face_shape)
     bend = partial(reshaped_mask, before=faces, after=shapes, models=models)
+
+    def aims(index: int, frame: Frame) -> list[Aim | None]:
+        shown, mask = reshaped(frame, index, faces, shapes, models), _mask(user_mask, index, bend)
+        rows = [face.row(index) for face in faces]
+        return [
+            None if row is None else Aim(shown, shape.landmarks[row], face.poses[row], mask)
+            for face, shape, row in zip(faces, shapes, rows, strict=True)
+        ]
+
+    margin = max(options.margin, HEAD if options.face_shape else 0)
+    threads = at_once(models, span(faces), margin * largest(faces))
+    measure = [partial(measured, source=source, models=models, options=options) for source in ready]
+    colors = track_colors(target, faces, aims, measure, models, threads)
 
     def begun() -> Iterator[tuple[int, Frame, list[Models]]]:
         """Frames, with the stages of the faces in each, which are handed out in order."""
@@ -63,24 +76,21 @@ def swap(
     def draw(item: tuple[int, Frame, list[Models]]) -> Rendered:
         index, frame, stages = item
         patches, records, wanted = [], [], []
-        with giving(colors, index, stages):
-            shown = reshaped(frame, index, faces, shapes, models)
-            mask = _mask(user_mask, index, bend)
-            for track, (face, shape) in enumerate(zip(faces, shapes, strict=True)):
-                row = face.row(index)
-                wanted.append(None if row is None else shape.landmarks[row])
-                if row is None:
+        with ending(stages):
+            given = aims(index, frame)
+            for track, (face, aim) in enumerate(zip(faces, given, strict=True)):
+                wanted.append(aim.landmarks if aim else None)
+                if aim is None:
                     records.append(FaceRecord(track, "no_face", reason=face.absence(index)))
                     continue
-                aim = Aim(shown, shape.landmarks[row], face.poses[row], mask)
-                source, given = ready[track % len(ready)], stages[track]
-                drawn = colors[track].kept(row, aim, partial(swap_face, source=source, models=given, options=options))
+                aim = replace(aim, color=colors[track])
+                drawn = swap_face(aim, ready[track % len(ready)], stages[track], options)
                 patches.append(drawn.patch)
                 records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
+        shown = next((aim.frame for aim in given if aim), frame)
         return Rendered(composite(shown, patches), tuple(records), frame, tuple(wanted))
 
-    margin = max(options.margin, HEAD if options.face_shape else 0)
-    yield from rendered(draw, begun(), at_once(models, span(faces), margin * largest(faces)))
+    yield from rendered(draw, begun(), threads)
 
 
 def _mask(

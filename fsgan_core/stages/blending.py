@@ -190,7 +190,7 @@ def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None,
     ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
     skin = torch.lerp(ours, theirs, light)
     lab = relit(srgb_to_oklab(source), before, skin, gain)
-    face = oklab_to_srgb(match.bounded(lab, skin) if match else lab)
+    face = oklab_to_srgb(match.dimmed(skin, mask).bounded(lab, skin) if match else lab)
     return limit_border_detail(face, target, mask, light)
 
 

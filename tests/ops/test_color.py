@@ -5,6 +5,7 @@ from skimage.color import rgb2lab
 from skimage.color.colorconv import xyz_from_rgb
 
 from fsgan_core.ops.color import (
+    ColorMatch,
     apply_color_match,
     estimate_color_match,
     linear_to_srgb,
@@ -72,8 +73,10 @@ def test_an_empty_mask_changes_nothing():
 
 
 def test_one_match_for_a_track_maps_a_color_the_same_in_every_frame():
-    match = estimate_color_match(colors(4, seed=1), colors(4, seed=2), torch.ones(4, 1, 24, 24)).mean()
+    each = [estimate_color_match(colors(seed=one), colors(seed=one + 9), torch.ones(1, 1, 24, 24)) for one in range(3)]
+    match = ColorMatch.usual(each)
     assert match.gain.shape == (1, 3)
+    assert torch.equal(match.gain, torch.cat([one.gain for one in each]).median(0, keepdim=True).values)
     frames = colors(6, seed=3)
     frames[:, :, 0, 0] = torch.tensor([0.6, 0.4, 0.3])
     mapped = apply_color_match(frames, match)[:, :, 0, 0]

@@ -1,10 +1,9 @@
 """Frames drawn at the same time: the same pixels, and what becomes of failures, settings and threads."""
 
 import threading
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,9 +24,8 @@ from fsgan_core import (
 from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.networks.ms_res_unet import MultiScaleResUNet, MultiScaleResUNetConfig
 from fsgan_core.pipeline import ReenactOptions
-from fsgan_core.rendering import TrackColor, at_once, giving, largest, one_thread, rendered, span
+from fsgan_core.rendering import at_once, largest, one_thread, rendered, span
 from fsgan_core.stages.official import LearnedCompleter
-from fsgan_core.swapping import Aim
 
 
 @pytest.fixture(autouse=True)
@@ -143,37 +141,6 @@ def test_a_stage_that_fails_is_heard_of_and_nothing_hangs(models, frames, person
     with pytest.raises(MemoryError, match="no room"):
         list(swap(Frames(frames, Fraction(25)), person, [source], replace(models, blending=failing)))
     assert threading.active_count() == before
-
-
-def test_later_frames_of_a_track_take_the_colours_of_the_first_that_shows_the_face(frames, person):
-    face = replace(person[0], scores=np.array((0, 1, 1, 1), np.float32))
-    aim, colors = Aim(frames[0], face.landmarks[0], face.poses[0]), TrackColor(face)
-    first = colors.kept(1, aim, lambda given: SimpleNamespace(color=("first", given.color)))
-    assert first.color == ("first", None)
-    assert colors.kept(2, aim, lambda given: given.color) == ("first", None)
-
-
-@pytest.mark.parametrize("begun", [True, False])
-def test_where_the_first_frame_fails_later_ones_do_not_wait_for_it(begun, frames, person):
-    """Neither if the face itself could not be drawn, nor if its turn never came in that frame."""
-    aim, colors = Aim(frames[0], person[1].landmarks[0], person[1].poses[0]), TrackColor(person[1])
-
-    def fail(given=None):
-        raise MemoryError("no room")
-
-    with pytest.raises(MemoryError), giving([colors], 2):
-        if begun:
-            colors.kept(0, aim, fail)
-        fail()
-    with pytest.raises(CancelledError):
-        colors.kept(1, aim, fail)
-
-
-def test_colours_that_were_given_stay(frames, person):
-    aim, colors = Aim(frames[0], person[0].landmarks[0], person[0].poses[0]), TrackColor(person[0])
-    with giving([colors], 0):
-        colors.kept(0, aim, lambda given: SimpleNamespace(color="first"))
-    assert colors.kept(1, aim, lambda given: given.color) == "first"
 
 
 def test_how_many_are_drawn_at_the_same_time(models):

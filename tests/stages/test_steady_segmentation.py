@@ -11,7 +11,7 @@ import torch
 
 from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.models import Models
-from fsgan_core.rendering import giving
+from fsgan_core.rendering import ending
 from fsgan_core.stages.steady_segmentation import SegmentedTrack
 from fsgan_core.streams import Frames
 
@@ -57,7 +57,7 @@ def test_where_a_frame_fails_later_ones_do_not_wait_for_it(begun):
     track = SegmentedTrack(Counting())
     stages = replace(Models.load(), segmentation=track.next())
     later = track.next()
-    with pytest.raises(MemoryError), giving([], 0, [stages]):
+    with pytest.raises(MemoryError), ending([stages]):
         if begun:
             stages.segmentation(torch.zeros_like(IMAGE), POINTS)
         raise MemoryError
