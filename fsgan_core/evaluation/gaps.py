@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from math import hypot
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..faces import FaceSequence
 from ..ops.controls import Controls
+from ..ops.face_model import FaceModel
+from ..ops.head_mesh import place
 from ..stages.appearance_map import AppearanceMap
+from ..stages.side import doubtful_eyes
 
 Floats = NDArray[np.float32]
 
@@ -73,6 +77,17 @@ def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
         return ""
     said = "the source's mouth is much wider open than the target's: lips and chin are stretched or stay the target's"
     return f"{said}; choose a picture with a shut mouth"
+
+
+def told_eyes(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
+    """What to say of a target whose own eyes stay, by :func:`~fsgan_core.stages.side.doubtful_eyes`."""
+    theirs = [torch.from_numpy(face.landmarks[face.scores > 0]).to(model.mean) for face in faces]
+    wanted = place(model.mean, torch.cat(theirs or [model.mean[:0, None]]))
+    views = torch.from_numpy(source.landmarks).to(model.mean)
+    doubts = torch.cat([doubtful_eyes(place(model.mean, view), wanted) for view in views.split(1)], 1)
+    if not len(doubts) or (doubts.amin(1) > 0.5).float().mean() < _SHARE:
+        return ""
+    return "the target keeps its own eyes: they are nearly shut, or seen from where the source does not show eyes"
 
 
 def overturned(controls: Controls) -> str:

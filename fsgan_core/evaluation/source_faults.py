@@ -26,7 +26,7 @@ from ..stages.open_segmentation import OpenSegmenter
 from ..stages.visibility import visibility
 from ..streams import Frame
 from .crops import Floats, box_of, cut, image_of, in_crop
-from .gaps import told_gap, told_mouth, told_size
+from .gaps import told_eyes, told_gap, told_mouth, told_size
 
 _SIDE, _EDGE = 128, 13
 """Side of the frontal face that is looked at, and of the square around a place that lies in it: outlines are unsure."""
@@ -99,8 +99,9 @@ class _Front:
 def told_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: Models) -> list[str]:
     """What to say of a source and the faces it is to be put onto: one note for each cause."""
     turned, small, mouth = told_gap(faces, source.poses), told_size(faces, source), told_mouth(faces, source)
+    eyes = told_eyes(faces, source, models.face_model)
     besides = {*(_TURNED if turned else ()), *(_TOO_SMALL if small else ())}
-    return [*told_source(source, models, besides), *filter(None, (turned, small, mouth))]
+    return [*told_source(source, models, besides), *filter(None, (turned, small, mouth, eyes))]
 
 
 def told_source(source: AppearanceMap, models: Models, besides: Collection[str] = ()) -> list[str]:

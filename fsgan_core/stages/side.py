@@ -1,8 +1,10 @@
 """What a source saw edge-on, distorted or not at all: the side of a turned head, a nose from below, a shut mouth.
 
 A cheek that a frontal picture shows in a few pixels would be stretched over half of a profile, and nostrils over the
-bridge of a nose; the chin under a scream is pressed together, and a tongue may lie over it. A swap leaves such places
-to the target, whose skin fits its hair, ear and light, and whose form a nose or mouth has in any case.
+bridge of a nose; the chin under a scream is pressed together, and a tongue may lie over it; lids that nearly close, or
+an eye seen from elsewhere, are no natural eye. A swap leaves such places to the target, whose skin fits its hair, ear
+and light, and whose form a nose or mouth has in any case. What one face does not show, the other gives, and eyes are
+kept whole.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from ..ops.geometry import angle, euler_angles
 from ..ops.head_mesh import Placement
 from ..ops.masks import smoothstep
 from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
+from .openings import LEFT, RIGHT, RINGS
 from .views import View
 
 _FRONT, _BACK = 0.08, 0.38
@@ -24,6 +27,9 @@ _FRONT, _BACK = 0.08, 0.38
 whatever it looks like, and behind which it is side."""
 _THICK, _THIN = 0.6, 0.3
 """Pixels of the source, across the slant, for a pixel of the result: enough; too few."""
+_PROFILE, _WELL = (45.0, 65.0), 1.8
+"""Degrees by which the target is turned further aside from which on nothing is front any more, and is not at all: of a
+cheek in profile the front shows its folds, as smudges; and how many times as much is enough then."""
 _TURN = (20.0, 45.0)
 """Degrees between the two poses up to which nothing is left to the target, and from which on all that is too thin."""
 _TILT = (18.0, 24.0)
@@ -34,15 +40,28 @@ _TIPPED = (12.0, 20.0)
 _GAPES = (0.15, 0.3)
 """The same for a mouth then: by how much more it is open in one of them, in distances between the outer eye corners."""
 _STEEP = (33.0, 39.0)
-"""Degrees that the source looks up or down from which on a mouth is left to the target then whether it is open or not:
-of a scream from below landmarks find the lips nearly shut."""
+"""Degrees that one of them looks up or down from which on a mouth is left to the target then whether it is open or
+not: of a scream from below landmarks find the lips nearly shut; and of such a source all that is pressed together
+between brows and chin."""
 _BROWS = (0.1, 0.18)
 """Heights above the eyes from which on brows and forehead are left to the target then, and wholly are."""
 _SHOUTS = (0.18, 0.27)
 """The same at any pose, where it is the source's that is more open: its skin is stretched, its tongue may lie over its
 chin."""
-_NOSE, _CHIN = (0.22, 0.25, 0.26), (0.9, 0.42, 0.3)
+_ASIDE, _LOOKS = (45.0, 60.0), (28.0, 38.0)
+"""Degrees of yaw between two faces up to which eyes are drawn from the source, and from which on they are not at all;
+and the steeper one's of pitch, where it is ``_TILT`` from the other's."""
+_SLIT, _CLOSING = (0.12, 0.18), (0.05, 0.12)
+"""The same for lids that come together: how high the opening wanted is for its width, and by how much the source's is
+higher."""
+_LIDS = ((159, 386), (145, 374), (33, 362), (133, 263))
+"""Middles of the upper and lower lids and corners of both eyes, from left to right."""
+_NOSE, _CHIN, _MIDDLE = (0.22, 0.25, 0.26), (0.9, 0.42, 0.3), (0.5, 0.5, 0.6)
 """Ovals on the middle of the mean face: y, half their width and height."""
+_EYE = (0.23, 0.105)
+"""Half the width and height of ovals around the eyes, lids and their folds included."""
+_FADING = (1.0, 1.35)
+"""Where ovals end: fading, in their own sizes."""
 _TWIN = 0.8
 """What the mirrored half of a face is worth relative to the place itself."""
 
@@ -72,30 +91,70 @@ def kept_side(
     opened = torch.cat([_ramp(_opened(view.placement) - _opened(target), _SHOUTS) for view in views])
     shout = opened.new_tensor(weights) @ opened
     whole = landmarks.new_ones(1, 1, field, field)
-    if shout.item() == 0 and min(turn.item() for turn in turns) == 0:
+    eyes = torch.stack([doubtful_eyes(view.placement, target) for view in views])
+    if shout.item() == 0 and eyes.amin() == 0 and min(turn.item() for turn in turns) == 0:
         return whole
     wanted = vertex_facing(landmarks, model.triangles).clamp_min(0.2)
-    side = _ramp(model.mean[None, :, 2], (_FRONT, _BACK))
-    least = torch.ones_like(side)
-    for view, turn in zip(views, turns, strict=True):
-        own = vertex_facing(view.landmarks, model.triangles).clamp_min(0)
-        shown = torch.maximum(own, _TWIN * own[:, model.mirror]) / wanted
-        lost = side * turn * (1 - _ramp(shown, (_THIN, _THICK)))
-        least = torch.minimum(least, torch.maximum(lost, _tilted(view.placement, target, model)))
+    least = torch.ones_like(wanted)
+    for view, turn, eye in zip(views, turns, eyes, strict=True):
+        side = turn * _edge_on(view, target, wanted, model)
+        tilted = _tilted(view.placement, target, model)
+        least = torch.minimum(least, torch.maximum(torch.maximum(side, tilted), eye * _around_eyes(model)))
     least = torch.maximum(least, shout * _within(_CHIN, model))
     number, corners = rasterize(landmarks, model.triangles, field, field, facing(landmarks, model.triangles) > 0)
     return whole - interpolate(least[..., None], model.triangles, number, corners)
 
 
+def doubtful_eyes(source: Placement, target: Placement) -> Tensor:
+    """How far a source's eyes are none for a target: seen from elsewhere, or open where the target's lids close.
+
+    Args:
+        source: a face of the source, as it is seen.
+        target: B faces wanted.
+
+    Returns:
+        ``(B, 1)`` in [0, 1], for both eyes together.
+    """
+    before, after = (euler_angles(face.rotation)[:, :2] for face in (source, target))
+    (turned, tilted), steeper = (before - after).abs().split(1, 1), torch.maximum(before.abs(), after.abs())[:, 1:]
+    doubt = torch.maximum(_ramp(turned, _ASIDE), _ramp(tilted, _TILT) * _ramp(steeper, _LOOKS))
+    high, low = (_lids_apart(face) for face in (source, target))
+    closing = (1 - _ramp(low, _SLIT)) * _ramp(high - low, _CLOSING)
+    return torch.maximum(doubt, closing.amax(1, keepdim=True))
+
+
+def _edge_on(view: View, target: Placement, wanted: Tensor, model: FaceModel) -> Tensor:
+    """How far each landmark ``(1, P)`` lies aside and is shown in too few pixels; facing ``wanted`` in the target."""
+    before, after = (euler_angles(face.rotation)[:, :1].abs() for face in (view.placement, target))
+    profile = _ramp(after - before, _PROFILE)
+    own = vertex_facing(view.landmarks, model.triangles).clamp_min(0)
+    shown = torch.maximum(own, _TWIN * own[:, model.mirror]) / wanted
+    side = torch.maximum(_ramp(model.mean[None, :, 2], (_FRONT, _BACK)), profile)
+    return side * (1 - _ramp(shown / (1 + (_WELL - 1) * profile), (_THIN, _THICK)))
+
+
 def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
     """How far each landmark is of a nose, mouth or brow that is seen from below or above in one of two faces alone."""
     pitch, wanted = (euler_angles(face.rotation)[:, 1:2] for face in (source, target))
-    tilted = _ramp((wanted - pitch).abs(), _TILT) * _ramp(torch.maximum(pitch.abs(), wanted.abs()), _TIPPED)
-    gaping = _ramp((_opened(source) - _opened(target)).abs(), _GAPES)
-    steep = _ramp(pitch.abs(), _STEEP)
-    mouth = torch.maximum(gaping, steep) * _within(_CHIN, model)
-    brows = steep * _ramp(-model.mean[None, :, 1], _BROWS)
-    return tilted * torch.maximum(_within(_NOSE, model), torch.maximum(mouth, brows))
+    steeper = torch.maximum(pitch.abs(), wanted.abs())
+    gaping = torch.maximum(_ramp((_opened(source) - _opened(target)).abs(), _GAPES), _ramp(steeper, _STEEP))
+    brows = torch.maximum(_ramp(-model.mean[None, :, 1], _BROWS), _within(_MIDDLE, model))
+    parts = torch.maximum(_within(_NOSE, model), gaping * _within(_CHIN, model))
+    parts = torch.maximum(parts, _ramp(pitch.abs(), _STEEP) * brows)
+    return _ramp((wanted - pitch).abs(), _TILT) * _ramp(steeper, _TIPPED) * parts
+
+
+def _lids_apart(face: Placement) -> Tensor:
+    """Height of both eyes' openings over their width, ``(1, 2)``."""
+    upper, lower, left, right = face.shape[:, _LIDS, :2].unbind(1)
+    return (lower - upper)[..., 1] / (right - left).norm(dim=2).clamp_min(1e-3)
+
+
+def _around_eyes(model: FaceModel) -> Tensor:
+    """How far landmarks ``(1, P)`` of the mean face lie around its eyes."""
+    middles = (model.mean[list(RINGS[region])].mean(0) for region in (RIGHT, LEFT))
+    away = [torch.hypot(*((model.mean - middle)[:, :2] / model.mean.new_tensor(_EYE)).T) for middle in middles]
+    return 1 - _ramp(torch.stack(away).amin(0)[None], _FADING)
 
 
 def _opened(face: Placement) -> Tensor:
@@ -104,10 +163,10 @@ def _opened(face: Placement) -> Tensor:
 
 
 def _within(oval: tuple[float, float, float], model: FaceModel) -> Tensor:
-    """How far landmarks of the mean face lie in an oval on its middle, ``(1, P)``: 1 inside, 0 a third further out."""
+    """How far landmarks of the mean face lie in an oval on its middle, ``(1, P)``: 1 inside."""
     y, width, height = oval
     away = torch.hypot(model.mean[None, :, 0] / width, (model.mean[None, :, 1] - y) / height)
-    return 1 - _ramp(away, (1.0, 1.35))
+    return 1 - _ramp(away, _FADING)
 
 
 def _ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:

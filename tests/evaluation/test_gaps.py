@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from fsgan_core.cli.quality import tell_of_gaps
-from fsgan_core.evaluation.gaps import far_apart, overturned, told_mouth, told_size
+from fsgan_core.evaluation.gaps import far_apart, overturned, told_eyes, told_mouth, told_size
 from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.ops.controls import Controls
+from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.stages.appearance_map import AppearanceMap
+from fsgan_core.stages.pose import load_face_model
 
 
 def seen(yaws, scores=None):
@@ -86,6 +89,20 @@ def test_a_small_source_is_told_by_the_size_it_is_drawn_at(ours, told, capsys):
 def test_an_open_mouth_is_told_where_the_targets_is_much_less(ours, theirs, told):
     person = replace(source(0), landmarks=shaped(100, ours))
     assert bool(told_mouth([replace(seen([0]), landmarks=shaped(100, theirs))], person)) == told
+
+
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "blink", "told"),
+    [(0, 0, 0, False), (0, 0, 1, True), (35, 20, 0, False), (65, 0, 0, True), (0, 40, 0, True)],
+)
+def test_a_target_that_keeps_its_own_eyes_is_told(yaw, pitch, blink, told):
+    model = load_face_model()
+    lids = [model.names.index("eyeBlink_L"), model.names.index("eyeBlink_R")]
+    shape = model.mean + blink * model.expression[lids].sum(0)
+    turned = 100 * shape @ rotation_matrix(torch.tensor([[float(yaw), float(pitch), 0.0]]))[0].T
+    person = replace(source(0), landmarks=100 * model.mean[None].numpy())
+    assert bool(told_eyes([replace(seen([0]), landmarks=turned[None].numpy())], person, model)) == told
+    assert not told_eyes([replace(seen([0], [0]), landmarks=turned[None].numpy())], person, model)
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,11 @@ def test_a_second_view_from_that_side_or_a_small_turn_keep_all_of_it():
     assert kept([view(), view(60.0)], face(65.0)[None]).min() == 1
 
 
-@pytest.mark.parametrize("pitch", [-38.0, 38.0])
+@pytest.mark.parametrize("pitch", [-31.0, 31.0])
 def test_a_nose_seen_from_below_or_above_in_one_face_alone_stays_the_targets(pitch):
     points = face(0.0, pitch)[None]
     seen = kept([view()], points)
-    for number, least, most in ((1, -1e-6, 0.01), (5, -1e-6, 0.01), (13, 0.99, 1.0), (50, 0.99, 1.0), (280, 0.99, 1.0)):
+    for number, least, most in ((1, -1e-6, 0.02), (5, -1e-6, 0.02), (13, 0.99, 1.0), (50, 0.99, 1.0), (280, 0.99, 1.0)):
         x, y = points[0, number, :2].long().tolist()
         assert least <= seen[0, 0, y, x] <= most
     near = face(0.0, 15.0)[None]
@@ -80,11 +80,51 @@ def test_a_mouth_that_is_open_in_one_of_two_tilted_faces_stays_the_targets():
 
 
 @pytest.mark.parametrize(("pitch", "least", "most"), [(25.0, 0.9, 1.01), (45.0, -0.01, 0.05)])
-def test_of_a_source_from_steeply_below_only_eyes_and_cheeks_are_drawn(pitch, least, most):
+def test_of_a_source_from_steeply_below_nothing_between_brows_and_chin_is_drawn(pitch, least, most):
     grey, points = np.full((SIZE, SIZE, 3), 128, np.uint8), face()[None]
     seen = kept([prepare(grey, face(0.0, pitch), MODEL)], points)
-    assert all(least <= at(seen, 0.0, number) <= most for number in (0, 17, 9, 66))
-    assert min(at(seen, 0.0, number) for number in (145, 374, 50, 280)) > 0.9
+    assert all(least <= at(seen, 0.0, number) <= most for number in (0, 17, 9, 66, 145, 374, 205, 425))
+    assert min(at(seen, 0.0, number) for number in (172, 397)) > 0.9
+
+
+EYES = (133, 145, 33, 362, 374, 263)
+"""Corners and middles of the lower lids, on the picture's left and right."""
+
+
+@pytest.mark.parametrize(("yaw", "whole"), [(40.0, True), (65.0, False)])
+def test_an_eye_of_a_profile_stays_the_targets(yaw, whole):
+    seen, near = kept([view()], face(yaw)[None]), EYES[:3]
+    assert all((at(seen, yaw, number) > 0.95) == whole for number in near)
+    assert whole or max(at(seen, yaw, number) for number in near) < 0.02
+    both = kept([view(), view(yaw)], face(yaw)[None])
+    assert min(at(both, yaw, number) for number in near) > 0.95
+
+
+@pytest.mark.parametrize("yaw", [-65.0, 65.0])
+def test_a_cheek_in_profile_stays_the_targets_and_its_nose_does_not(yaw):
+    seen, side = kept([view()], face(yaw)[None]), -1 if yaw > 0 else 1
+    assert at(seen, yaw, {-1: 187, 1: 411}[side]) < 0.5 < 0.95 < at(seen, yaw, 1)
+    # What a profile shows of its own cheek is enough for a face that looks at the camera.
+    assert at(kept([view(yaw)], face()[None]), 0.0, {-1: 50, 1: 280}[side]) > 0.95
+
+
+def closing(amount, eyes="LR"):
+    names = [MODEL.names.index(f"eyeBlink_{eye}") for eye in eyes]
+    return (MODEL.mean + amount * MODEL.expression[names].sum(0)) * (0.36 * SIZE) + SIZE / 2
+
+
+def test_eyes_that_close_stay_the_targets_whole_and_do_so_gradually():
+    centre = [at(kept([view()], closing(blink)[None]), 0.0, 145) for blink in torch.linspace(0, 1, 21)]
+    steps = -np.diff(centre)
+    assert centre[0] > 0.99 and centre[-1] < 0.01 and steps.min() > -1e-3 and steps.max() < 0.5
+    shut = kept([view()], closing(1.0)[None])
+    assert max(at(shut, 0.0, number) for number in EYES) < 0.02
+    assert min(at(shut, 0.0, number) for number in (66, 296, 50, 280, 1)) > 0.95
+    # The one of two that winks takes the other along, and a source whose own are shut needs nobody's.
+    one = kept([view()], closing(1.0, "L")[None])
+    assert max(at(one, 0.0, number) for number in EYES) < 0.02
+    grey = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    assert kept([prepare(grey, closing(1.0), MODEL)], closing(1.0)[None]).min() == 1
 
 
 def screaming(amount):
@@ -110,7 +150,7 @@ def test_a_scream_leaves_mouth_and_chin_to_a_shut_mouth_but_not_to_another_screa
 def test_a_mask_of_a_turned_face_ends_where_its_side_is_not_drawn():
     yaw, points = 65.0, face(65.0)[None]
     frontal, profile = (GEOMETRY([seen], [1.0], points, SIZE).mask for seen in (view(), view(yaw)))
-    assert at(frontal, yaw, NOSE[-1]) > 0.95
+    assert at(frontal, yaw, NOSE[-1]) > 0.85
     assert frontal.sum() < 0.9 * profile.sum()
 
 
