@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .lowpass import weighted_lowpass
-from .masks import erode
+from .masks import erode, surrounding
 
 _LUMA = (0.299, 0.587, 0.114)
 _WINDOW = 320
@@ -61,9 +61,11 @@ def softened(image: Tensor, mask: Tensor, blur: Tensor) -> Tensor:
     """
     if not (blur > _LEAST).any():
         return image
-    inside = (mask > 0).to(image.dtype)
-    soft = blurred(torch.cat((torch.where(mask > 0, image, 0), inside), 1), blur)
-    return torch.where(inside > 0, soft[:, :-1] / soft[:, -1:].clamp_min(1e-4), image)
+    part, result = surrounding(mask, 1), image.clone()  # beyond a pixel around there is nothing to blur with
+    face, inside = image[part], (mask[part] > 0).to(image.dtype)
+    soft = blurred(torch.cat((torch.where(inside > 0, face, 0), inside), 1), blur)
+    result[part] = torch.where(inside > 0, soft[:, :-1] / soft[:, -1:].clamp_min(1e-4), face)
+    return result
 
 
 def grained(image: Tensor, target: Tensor, share: Tensor, size: Tensor) -> Tensor:

@@ -26,11 +26,15 @@ def lowpass(values: Tensor, sigma: Tensor | float, grid: int = 64, shape: tuple[
         ``(B, C, H, W)``, or of the shape given.
     """
     height, width = values.shape[-2:]
-    cells = F.adaptive_avg_pool2d(values, (min(height, grid), min(width, grid)))
+    cells = (
+        F.adaptive_avg_pool2d(values, (min(height, grid), min(width, grid))) if max(height, width) > grid else values
+    )
     sigma = torch.as_tensor(sigma, dtype=values.dtype, device=values.device).expand(len(values))
     rows, columns = shape or (height, width)
     vertical = _kernel(rows, cells.shape[-2], sigma / height)
-    return vertical @ cells @ _kernel(columns, cells.shape[-1], sigma / width).mT
+    square = (rows, height) == (columns, width)
+    horizontal = vertical if square else _kernel(columns, cells.shape[-1], sigma / width)
+    return vertical @ cells @ horizontal.mT
 
 
 def weighted_lowpass(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import EllipsisType
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,6 +11,9 @@ from torch import Tensor
 from .lowpass import face_size, lowpass
 
 _REFERENCE = 256
+
+Part = tuple[EllipsisType, slice, slice]
+"""An index of pictures ``(..., H, W)``: some rows and columns."""
 
 
 def soft_erosion(mask: Tensor, kernel: int = 21, threshold: float = 0.6, iterations: int = 1) -> Tensor:
@@ -96,6 +101,22 @@ def bounding_boxes(mask: Tensor) -> Tensor:
         sides.append((line.argmax(-1), (length - line.flip(-1).argmax(-1)) * line.amax(-1)))
     (left, right), (top, bottom) = sides
     return torch.stack((left, top, right, bottom), -1)
+
+
+def surrounding(mask: Tensor, margin: int = 0) -> Part:
+    """The part of pictures ``(..., H, W)`` that holds all of a mask ``(B, 1, H, W)`` > 0, and some pixels around.
+
+    All of them if the mask is empty.
+    """
+    height, width = mask.shape[-2:]
+    left, top, right, bottom = bounding_boxes(mask.amax(0, keepdim=True))[0].tolist()
+    if right == 0:
+        left, top, right, bottom = 0, 0, width, height
+    rows, columns = (
+        slice(max(0, low - margin), min(size, high + margin))
+        for low, high, size in ((top, bottom, height), (left, right, width))
+    )
+    return ..., rows, columns
 
 
 def _cone(size: int) -> Tensor:

@@ -16,7 +16,7 @@ from ..ops.border_detail import limit_border_detail
 from ..ops.color import ColorMatch, apply_color_match, estimate_color_match, oklab_to_srgb, srgb_to_oklab, widened
 from ..ops.fineness import grained, softened
 from ..ops.light import border_membrane, low_frequencies
-from ..ops.masks import erode, feather
+from ..ops.masks import Part, erode, feather, surrounding
 from ..ops.multiband import multiband_blend
 from ..ops.poisson import Mode, mixed_membrane, poisson_blend
 from ..ops.relighting import relit
@@ -177,7 +177,8 @@ def match_appearance(
     match = (color or estimate_color_match(source, target, mask)).eased(options.fineness)
     blur, share, size = match.fineness.unbind(1)
     face = _lit(softened(source, mask, blur), target, mask, match if options.color else None, options.light)
-    return grained(face, target, share, size)
+    part = surrounding(mask, 2)  # as far as grain is looked for
+    return _with(face, part, grained(face[part], target[part], share, size))
 
 
 def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None, light: float) -> Tensor:
@@ -186,12 +187,21 @@ def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None,
         return source
     if light == 0 and match:
         return apply_color_match(source, match)
-    before, theirs = low_frequencies(source, target, mask)
+    part = surrounding(mask)
+    before, theirs = (low[part] for low in low_frequencies(source, target, mask))
     ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
     skin = torch.lerp(ours, theirs, light)
-    lab = relit(srgb_to_oklab(source), before, skin, gain)
-    face = oklab_to_srgb(match.dimmed(skin, mask).bounded(lab, skin) if match else lab)
+    lab = relit(srgb_to_oklab(source[part]), before, skin, gain)
+    lab = match.dimmed(skin, mask[part]).bounded(lab, skin) if match else lab
+    face = _with(source, part, oklab_to_srgb(lab))
     return limit_border_detail(face, target, mask, light)
+
+
+def _with(image: Tensor, part: Part, values: Tensor) -> Tensor:
+    """The picture with other values in a part of it."""
+    result = image.clone()
+    result[part] = values
+    return result
 
 
 def _overlay(face: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import sample
-from ..ops.masks import bounding_boxes, smoothstep
+from ..ops.masks import smoothstep, surrounding
 from ..ops.mesh import unevenness, vertex_facing
 from .views import View
 from .visibility import facing_camera
@@ -20,7 +20,7 @@ _OWN = 0.8
 _ASTRAY = (0.02, 0.06)
 """Distances on the mean face, in those between the outer eye corners, from which on a composed flow is less and not at
 all believed."""
-_HARDLY = 0.05
+HARDLY = 0.05
 """Levels of detail that nobody misses."""
 _SOFTER, _OWN_SOFTER = (0.8, 1.3, 3.0), (0.3, 2.6, 4.5)
 """Unevenness up to which pixels are drawn as they are, and beyond which each doubling takes so many more levels of
@@ -78,15 +78,14 @@ def followed(composed: Tensor, direct: Tensor) -> Tensor:
     return torch.lerp(composed, direct, smoothstep((astray - _ASTRAY[0]) / (_ASTRAY[1] - _ASTRAY[0])))
 
 
-def looked_up(picture: Tensor, flow: Tensor, blur: Tensor, mode: str = "bilinear") -> Tensor:
+def looked_up(picture: Tensor, flow: Tensor, blur: Tensor | None, mode: str = "bilinear") -> Tensor:
     """Sample a picture ``(1, 3, h, w)`` with a flow ``(1, 2, H, W)``, leaving out levels of detail ``(1, 1, H, W)``."""
-    image, blurred = sample(picture, flow, mode), blur > _HARDLY
-    if not blurred.any():
+    image = sample(picture, flow, mode)
+    if blur is None or not bool((blur > HARDLY).any()):
         return image
-    left, top, right, bottom = bounding_boxes(blurred)[0].tolist()
-    box = (..., slice(top, bottom), slice(left, right))
+    box = surrounding(blur > HARDLY)
     flow, blur = flow[box], blur[box]
-    levels = min(math.ceil(float(blur.max()) - _HARDLY), int(math.log2(min(picture.shape[-2:]))))
+    levels = min(math.ceil(float(blur.max()) - HARDLY), int(math.log2(min(picture.shape[-2:]))))
     for level in range(1, levels + 1):
         picture, flow = functional.avg_pool2d(picture, 2), flow / 2
         image[box] = torch.lerp(image[box], sample(picture, flow, mode), (blur - level + 1).clamp(0, 1))

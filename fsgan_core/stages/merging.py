@@ -8,14 +8,17 @@ import torch
 from torch import Tensor
 
 from ..ops.flow import identity, resize, sample
+from ..ops.masks import surrounding
 from ..ops.pooling import box_mean, halved
 from .alignment import Aligner
 from .layers import Layer
-from .lookup import looked_up
+from .lookup import HARDLY, looked_up
 from .refinement import Refined
 
 SOFT = 5
 """Over how many pixels of the field a weight is averaged, so that no hard edge shows."""
+_BESIDE = 5
+"""Pixels of the field beside those where a view counts at which it may count once weights are averaged and shifted."""
 
 
 def aligned(
@@ -78,13 +81,14 @@ def merged(
 
 
 def _look_up(picture: Tensor, flow: Tensor, blur: Tensor, weight: Tensor, size: int) -> Tensor:
-    """Sample a view at the result's resolution, only in the rows where it counts."""
-    rows = (weight > 1e-3).any(-1).any(1)[0].nonzero()[:, 0]
-    image = picture.new_zeros(1, 3, size, size)
-    if not len(rows):
+    """Sample a view at the result's resolution, only around where it counts."""
+    image, counts = picture.new_zeros(1, 3, size, size), weight > 1e-3
+    if not bool(counts.any()):
         return image
-    field = flow.shape[-1]
-    low, high = max(0, int(rows[0]) - 4) * size // field, min(field, int(rows[-1]) + 5) * size // field
-    places, blur = resize(torch.cat((flow, blur), 1), size, size)[:, :, low:high].split((2, 1), 1)
-    image[:, :, low:high] = looked_up(picture, places, blur, "bicubic")
+    field, around = flow.shape[-1], surrounding(counts, _BESIDE)[1:]
+    rows, columns = (slice(side.start * size // field, -(-side.stop * size // field)) for side in around)
+    part = (..., rows, columns)
+    places = resize(flow, size, size)[part]
+    fine = resize(blur, size, size)[part] if bool((blur > HARDLY).any()) else None
+    image[part] = looked_up(picture, places, fine, "bicubic")
     return image

@@ -25,6 +25,7 @@ from ..networks.flow_net import (
     merge,
 )
 from ..networks.low_rank import Factors, adapted
+from ..ops.masks import bounding_boxes
 from ..weights.checkpoint import OPEN, load_weights
 from .evidence import Evidence, Window
 from .open_networks import load_own
@@ -86,9 +87,7 @@ class Refined:
             the new picture and ``(1, 1, S, S)`` how far it is paint, in [0, 1].
         """
         size = image.shape[-1]
-        left, top = self.window.left * scale, self.window.top * scale
-        right, bottom = (int(corner + self.window.side * scale) + 1 for corner in (left, top))
-        box = (max(0, int(left)), max(0, int(top)), min(size, right), min(size, bottom))
+        box = self._doubted(size, scale)
         if box[0] >= box[2] or box[1] >= box[3]:
             return image, torch.zeros_like(image[:, :1])
         paint, light = (
@@ -103,6 +102,19 @@ class Refined:
         result[..., rows, columns] = image[..., rows, columns] * gain.exp() + colour
         painted[..., rows, columns] = cover
         return result, painted
+
+    def _doubted(self, size: int, scale: float) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of what may change in a picture of some size."""
+        cells, far = self.doubts.paint.shape[-1], 0.0
+        if self.shift is not None:
+            far = float(self.shift.abs().max()) / WINDOW
+        box = bounding_boxes(torch.maximum(self.doubts.paint, self.doubts.light))[0].tolist()
+        corners = (self.window.left, self.window.top) * 2
+        left, top, right, bottom = (
+            scale * (corner + self.window.side * min(max((edge + out) / cells + far * out, 0.0), 1.0))
+            for corner, edge, out in zip(corners, box, (-1, -1, 1, 1), strict=True)
+        )
+        return max(0, int(left)), max(0, int(top)), min(size, int(right) + 1), min(size, int(bottom) + 1)
 
     def _spread(self, values: Tensor, box: tuple[int, int, int, int], scale: float) -> Tensor:
         """Fields of the window ``(1, C, n, n)`` in a box of a picture, 0 beyond the window."""
