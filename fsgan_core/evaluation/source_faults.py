@@ -179,7 +179,7 @@ def _seen_from_front(view: Frame, landmarks: Floats, models: Models) -> _Front:
     hidden, rims = torch.zeros_like(frontal.face, dtype=picture.dtype), 0.0
     if isinstance(segment, OpenSegmenter):
         hidden = 1 - frontal.seen(segment(picture, points), points)
-        rims = float(segment.lenses(picture, points).belief.mean())
+        rims = float(segment.lenses(picture, points)[0].belief.mean())
     seen = frontal.face * (frontal.spread(visibility(points, model)[..., None]) > 0.5)
     places = frontal.spread(torch.from_numpy(landmarks)[None, :, :2].to(models.device))
     known = lies_within(places, *view.shape[:2])

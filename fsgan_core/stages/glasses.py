@@ -17,11 +17,12 @@ from ..ops.flow import identity, sample
 from ..ops.geometry import inverse_2x2
 from ..ops.masks import bounding_boxes, smoothstep
 from ..ops.pooling import box_max
+from .dark_lenses import both_dark, broad, darkness, decided, tints
 from .lenses import Lenses, LensTracer
 
 _Part = tuple[EllipsisType, slice, slice]
-_LINE = 7
-"""Pixels of the network's square that no rim is wider than."""
+_BESIDE = 7
+"""Pixels around the part of the network's square that is looked at."""
 _ROUNDS, _STEP = 8, 7
 """How often a line that is hardly seen is followed from where it is surely seen, and in squares of how many pixels."""
 _ACROSS, _TOP, _BOTTOM = 0.95, -0.32, 0.3
@@ -38,8 +39,6 @@ _NEWS = 0.2
 """How much a frame counts in what is hidden as a rule."""
 _KEPT, _ALIKE = 0.7, 0.6
 """How much of what was seen before is kept at most, and by how much it may differ to be kept at all."""
-_CLEAR = (0.35, 0.5)
-"""Mean share of both lenses that is hidden: clear; tinted."""
 _SURE = (0.75, 0.95)
 """How much of a place behind a clear lens is hidden if nothing, and if something, is in front of the lens."""
 
@@ -67,11 +66,13 @@ class Seen:
         hidden: ``(B, 1, S, S)`` how much of each pixel is not face.
         share: ``(B, 1, 1, 1)`` how much of the part between the eyes is hidden, as a rule.
         landmarks: ``(B, 478, 3)`` pixels.
+        tint: ``(B, 2)`` how much of each lens is hidden, as a rule; None before glasses are seen.
     """
 
     hidden: Tensor
     share: Tensor
     landmarks: Tensor
+    tint: Tensor | None = None
 
 
 class Glasses:
@@ -88,7 +89,8 @@ class Glasses:
         """Lines around the eyes that are hardly seen are believed if glasses are worn; the rest is decided.
 
         Lines are followed from where they are surely seen (hysteresis, Canny 1986), so that an iris is none, and rims
-        all around their lenses. What is hidden in parts behind clear lenses, as lids are, is face.
+        all around their lenses. What is hidden in parts behind clear lenses, as lids are, is face. If one lens is dark,
+        both are, and hide what is behind them.
 
         Args:
             hidden: ``(B, 1, S, S)`` how much of each pixel is not face, in [0, 1].
@@ -107,7 +109,7 @@ class Glasses:
             share = torch.lerp(before.share, share, _NEWS)
         sure = _worn(share)
         if not sure.any():
-            return hidden, Seen(hidden, share, look.landmarks)
+            return hidden, Seen(hidden, share, look.landmarks, before.tint if before else None)
         if before is not None:
             hidden = hidden.clone()
             hidden[part] = torch.lerp(hidden[part], self._steadied(hidden, look, before, part), zone[part])
@@ -115,15 +117,26 @@ class Glasses:
         lenses = self.traced(hidden, look.pictures, look.landmarks)
         rim, within = lenses.drawn(identity(size, size, hidden)[part])
         found = torch.lerp(seen, _followed(seen), (zone * ((y > _TOP) & (y < _BOTTOM)))[part])
-        found = torch.maximum(_cleared(found, seen, within), rim)
+        tint = tints(hidden, inside, lenses)
+        if before is not None and before.tint is not None:
+            tint = torch.lerp(before.tint, tint, _NEWS)
+        clear, tinted = _cleared(found, seen, within), darkness(tint)
+        if tinted.any():
+            whole = both_dark(hidden, inside, lenses, self.traced.plane(look.landmarks))
+            clear = torch.lerp(clear, torch.maximum(found, whole[part]), tinted)
+        found = torch.maximum(clear, rim)
         result = hidden.clone()
         result[part] = torch.lerp(seen, found, zone[part] * sure)
-        return result, Seen(hidden, share, look.landmarks)
+        return result, Seen(hidden, share, look.landmarks, tint)
 
-    def lenses(self, hidden: Tensor, look: Look) -> Lenses:
-        """The rims; nothing is believed of them where no glasses are worn. Arguments as for :meth:`kept_whole`."""
+    def lenses(self, hidden: Tensor, look: Look) -> tuple[Lenses, Tensor]:
+        """The rims, and their :func:`~fsgan_core.stages.dark_lenses.tints`.
+
+        Nothing is believed of them where no glasses are worn. Arguments as for :meth:`kept_whole`.
+        """
         found = self.traced(hidden, look.pictures, look.landmarks)
-        return replace(found, belief=found.belief * _worn(hidden_share(hidden, look.prior))[..., 0])
+        worn = _worn(hidden_share(hidden, look.prior))[..., 0]
+        return replace(found, belief=found.belief * worn), tints(hidden, look.prior[:, :1], found)
 
     def _steadied(self, hidden: Tensor, look: Look, before: Seen, part: _Part) -> Tensor:
         """What is hidden in a part, drawn to what was before where that is much alike; a hand is seen at once."""
@@ -139,27 +152,23 @@ class Glasses:
 def _around(zone: Tensor) -> _Part:
     """The part of pictures in which a zone ``(B, 1, S, S)`` lies, and a little more."""
     left, top, right, bottom = bounding_boxes(zone.amax(0, keepdim=True))[0].tolist()
-    return (..., slice(max(0, top - _LINE), bottom + _LINE), slice(max(0, left - _LINE), right + _LINE))
+    return (..., slice(max(0, top - _BESIDE), bottom + _BESIDE), slice(max(0, left - _BESIDE), right + _BESIDE))
 
 
 def _followed(hidden: Tensor) -> Tensor:
     """What is hidden, decided, with lines that are hardly seen where they go on from others."""
-    decided = (3 * (hidden - 0.5) + 0.5).clamp(0, 1)
-    broad = box_max(1 - box_max(1 - hidden, _LINE), _LINE)
-    line = ((hidden - broad - 0.1) / 0.22).clamp(0, 1)
-    joined = torch.minimum(line, decided)
+    sure = decided(hidden)
+    line = ((hidden - broad(hidden) - 0.1) / 0.22).clamp(0, 1)
+    joined = torch.minimum(line, sure)
     for _ in range(_ROUNDS):
         joined = torch.minimum(box_max(joined, _STEP), line)
-    return torch.maximum(joined, decided)
+    return torch.maximum(joined, sure)
 
 
 def _cleared(found: Tensor, hidden: Tensor, within: Tensor) -> Tensor:
     """What was found ``(B, 1, H, W)`` without what is half hidden within clear lenses ``(B, 2, H, W)``."""
-    share = (within * hidden).sum((1, 2, 3)) / within.sum((1, 2, 3)).clamp_min(1)
-    clear = 1 - smoothstep((share - _CLEAR[0]) / (_CLEAR[1] - _CLEAR[0]))
     surely = smoothstep((hidden - _SURE[0]) / (_SURE[1] - _SURE[0]))
-    lens = within.amax(1, keepdim=True) * clear[:, None, None, None]
-    return torch.lerp(found, torch.minimum(found, surely), lens)
+    return torch.lerp(found, torch.minimum(found, surely), within.amax(1, keepdim=True))
 
 
 def _worn(share: Tensor) -> Tensor:

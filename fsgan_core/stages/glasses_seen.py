@@ -10,10 +10,9 @@ from torch import Tensor
 from ..ops.flow import identity
 from ..ops.masks import smoothstep
 from ..ops.pooling import box_max
+from .dark_lenses import darkness
 from .lenses import Lenses
 
-_TINT = (0.3, 0.45)
-"""Share of a lens that is hidden: clear; dark."""
 _TO_RIM, _FRAME = 0.2, 0.25
 """How far a dark lens goes beyond what is well within its rim, and glasses beyond the rims (usual lenses)."""
 _DIFFERENT = (0.02, 0.07)
@@ -65,26 +64,28 @@ class Covered:
     known: Tensor
 
 
-def seen_glasses(crop: Covered, mesh: Tensor, lenses: Lenses) -> SeenGlasses:
-    """What is seen of glasses; lenses are dark if most of one is hidden, and what looks like skin is no line.
+def seen_glasses(crop: Covered, mesh: Tensor, lenses: Lenses, tints: Tensor) -> SeenGlasses:
+    """What is seen of glasses; what looks like skin is no line.
 
     Args:
         crop: the picture.
         mesh: ``(1, 1, S, S)`` where the face's mesh is.
         lenses: in pixels of the crop.
+        tints: ``(1, 2)`` how much the network sees each hide.
     """
     size, half = crop.picture.shape[-1], float(lenses.axes[..., 0].norm(dim=-1).amax())
     rims, within = (crop.known * drawn for drawn in lenses.drawn(identity(size, size, crop.picture)))
     differs = box_max((crop.picture - crop.cleared).abs().amax(1, keepdim=True), 3)
     line = smoothstep((differs - _DIFFERENT[0]) / (_DIFFERENT[1] - _DIFFERENT[0]))
     hidden = crop.known * (1 - crop.share)
-    tints = (within * hidden).sum((2, 3)) / within.sum((2, 3)).clamp_min(1)
-    tint = smoothstep((tints.amax() - _TINT[0]) / (_TINT[1] - _TINT[0]))
+    tint = darkness(tints)
     inner = within.amax(1, keepdim=True)
     dark = tint * crop.known * box_max(inner, _side(_TO_RIM * half))
     near = box_max(torch.maximum(rims, inner), _side(_FRAME * half))
     hidden = torch.maximum(hidden * (1 - crop.thin * (1 - line)), dark)
-    soiled = torch.lerp(tints, 1 - tints, tint) * (within.sum((2, 3)).amin() > 0)
+    area = within.sum((2, 3))
+    spots = (within * hidden).sum((2, 3)) / area.clamp_min(1) * (area.amin() > 0)
+    soiled = torch.lerp(spots, 1 - tints, tint[..., 0, 0])
     return SeenGlasses(
         crop.picture, hidden, torch.maximum(rims, dark), near, crop.known * mesh, _worse(lenses, soiled[0].tolist())
     )

@@ -69,11 +69,14 @@ class OpenSegmenter:
         return ((face - _CERTAIN) / (1 - 2 * _CERTAIN)).clamp(0, 1), seen
 
     @torch.inference_mode()
-    def lenses(self, images: Tensor, landmarks: Tensor) -> Lenses:
-        """The rims of glasses in crops, believed where some are worn; arguments as for :meth:`shares`."""
+    def lenses(self, images: Tensor, landmarks: Tensor) -> tuple[Lenses, Tensor]:
+        """The rims of glasses in crops, believed where some are worn, and how much each lens hides ``(B, 2)``.
+
+        Arguments as for :meth:`shares`.
+        """
         square, shares, look = self._answer(images, landmarks)
-        found = self._glasses.lenses(1 - shares[:, FACE : FACE + 1], look)
-        return found.moved(square.matrix, square.centre - square.matrix.sum(2) * (square.size / 2))
+        found, tints = self._glasses.lenses(1 - shares[:, FACE : FACE + 1], look)
+        return found.moved(square.matrix, square.centre - square.matrix.sum(2) * (square.size / 2)), tints
 
     @torch.inference_mode()
     def loose_hair(self, image: Tensor, landmarks: Tensor) -> Tensor:

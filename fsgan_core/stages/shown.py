@@ -77,10 +77,11 @@ def shown(image: Tensor, landmarks: Tensor, segmentation: Segmenter, model: Face
     if isinstance(segmentation, OpenSegmenter):
         eyewear = Eyewear.of(model, points)
         if cleared is not part or eyewear.dark(known * share + 1 - known):
-            size, lenses = (part.shape[-2], part.shape[-1]), segmentation.lenses(part, points)
+            size, (lenses, tints) = (part.shape[-2], part.shape[-1]), segmentation.lenses(part, points)
             if eyewear.stays(part, torch.lerp(part, cleared, known), known * whole + 1 - known, lenses):
                 crop = Covered(part, share, cleared, whole - bare, known)
-                glasses = WornGlasses.taken(seen_glasses(crop, resize(skin.inside, *size), lenses), points, model)
+                seen = seen_glasses(crop, resize(skin.inside, *size), lenses, tints)
+                glasses = WornGlasses.taken(seen, points, model)
                 worn = eyewear.around(size)
             # With rims goes the light that lenses throw onto the skin.
             cleared = torch.lerp(dulled(cleared, share, lenses), part, eyewear.openings(size))

@@ -99,6 +99,9 @@ def test_large_frames_keep_their_corners() -> None:
     assert kept[corner > 0].mean() > 0.8 > cut[corner > 0].mean() + 0.4
 
 
+CLEAR, DARK = torch.zeros(1, 2), torch.ones(1, 2)
+
+
 def lenses() -> Lenses:
     found = LensTracer(MODEL)(torch.zeros(1, 1, SIZE, SIZE), torch.full((1, 3, SIZE, SIZE), 0.5), face())
     return replace(found, radius=torch.ones_like(found.radius), belief=torch.ones_like(found.belief))
@@ -113,21 +116,22 @@ def covered(hidden: torch.Tensor, line: float = 0.1) -> Covered:
 
 def test_a_line_that_looks_like_skin_is_none() -> None:
     rim, mesh = lenses().drawn(identity(SIZE, SIZE, FRAME))[0], torch.ones(1, 1, SIZE, SIZE)
-    dark, skin = (seen_glasses(covered(rim, line), mesh, lenses()).hidden for line in (0.1, 0.69))
+    dark, skin = (seen_glasses(covered(rim, line), mesh, lenses(), CLEAR).hidden for line in (0.1, 0.69))
     assert dark[rim > 0.9].min() > 0.9 and skin[rim > 0.9].max() < 0.1
 
 
 def test_dark_lenses_reach_their_rims_and_a_torn_half_is_told() -> None:
     mesh, within = torch.ones(1, 1, SIZE, SIZE), lenses().drawn(identity(SIZE, SIZE, FRAME))[1]
     rim = lenses().drawn(identity(SIZE, SIZE, FRAME))[0]
-    both = seen_glasses(replace(covered(within.amax(1, keepdim=True)), thin=0 * mesh), mesh, lenses())
+    both = seen_glasses(replace(covered(within.amax(1, keepdim=True)), thin=0 * mesh), mesh, lenses(), DARK)
     assert both.hidden[rim > 0.9].mean() > 0.9 and both.worse == 0
     wrinkled = lenses().radius.clone()
     wrinkled[0, 1, ::2] += 0.1
     for side, radius in ((1, wrinkled), (-1, wrinkled.flip(1)), (0, lenses().radius)):
-        assert seen_glasses(covered(0 * mesh), mesh, replace(lenses(), radius=radius)).worse == side
+        assert seen_glasses(covered(0 * mesh), mesh, replace(lenses(), radius=radius), CLEAR).worse == side
     reflection = within[:, :1] * (within.cumsum(3)[:, :1] < 8)
-    assert seen_glasses(covered(reflection), mesh, lenses()).worse == -1
+    assert seen_glasses(covered(reflection), mesh, lenses(), CLEAR).worse == -1
+    assert seen_glasses(covered(reflection), mesh, lenses(), torch.tensor([[0.9, 0.6]])).worse == 1
 
 
 def test_one_pair_is_enough() -> None:
