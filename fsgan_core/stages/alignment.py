@@ -20,7 +20,7 @@ from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean, halved, summed
 from ..weights.checkpoint import OPEN
 from .open_networks import load_own
-from .openings import IRISES, LEFT, RIGHT, RINGS, openness
+from .openings import IRISES, RINGS, openness
 
 KIND = "alignment"
 """Kind of the weights, as their header names it."""
@@ -32,8 +32,9 @@ LOOKS = 3
 """How often a drawing is laid onto a picture: what is left after a first look is small, and found more exactly."""
 _LID = (0.7, 1.1)
 """Distance from the middle of an eye, in its widths, up to which it moves as a whole, and from which it does not."""
-_ALIKE = (0.5, 0.8)
-"""The narrower opening of an eye over the wider one, up to which it moves as a whole, and from which it does not."""
+_ALIKE, _ALIKE_STEADY = (0.35, 0.6), (0.5, 0.8)
+"""The narrower opening of an eye over the wider one, up to which it moves as a whole, and from which it does not; and
+of faces that follow each other in a clip."""
 _STRANGE = (0.385, 0.44)
 """Unlikeness of drawing and picture, mean of before and after the shift, from which they may show two people, and from
 which they do: frames of one person come to 0.38 at most, of two to 0.41 at least (docs/training.md)."""
@@ -98,7 +99,9 @@ def after(first: Tensor, second: Tensor) -> Tensor:
     return second + sample(first, identity(size, size, first) + second * (size / WINDOW))
 
 
-def landed(points: Tensor, shift: Tensor, cells: float, mean: Tensor, shapes: tuple[Tensor, Tensor]) -> Tensor:
+def landed(
+    points: Tensor, shift: Tensor, cells: float, mean: Tensor, shapes: tuple[Tensor, Tensor], steady: bool = False
+) -> Tensor:
     """Landmarks of a drawn face, moved to where the picture shows what was drawn there; depth stays.
 
     Args:
@@ -107,35 +110,48 @@ def landed(points: Tensor, shift: Tensor, cells: float, mean: Tensor, shapes: tu
         cells: cells of ``shift`` per pixel.
         mean: ``(P, 3)`` the mean face.
         shapes: ``(1, P, 3)`` canonical landmarks of the face that is drawn, and of the picture's.
+        steady: see :func:`eyes_as_one`.
     """
     places = points[..., :2]
-    motion = eyes_as_one(found(places, shift, cells) - places, mean, *shapes)
+    motion = eyes_as_one(found(places, shift, cells) - places, mean, *shapes, steady)
     return torch.cat((places + motion, points[..., 2:]), -1)
 
 
-def eyes_as_one(motion: Tensor, mean: Tensor, drawn: Tensor, wanted: Tensor) -> Tensor:
+def eyes_as_one(motion: Tensor, mean: Tensor, drawn: Tensor, wanted: Tensor, steady: bool = False) -> Tensor:
     """A found motion in which an eye moves as a whole where it is not open as wide in both faces.
 
-    A lid that closes has no counterpart in a picture of an open eye, and the network drags it askew. An iris always
-    goes with its eye: where in it, it is seen better in the eye's own crop, and two eyes may look elsewhere.
+    A lid that closes has no counterpart in a picture of an open eye, and the network drags it askew. So what was found
+    around the eye is smoothed: by a shift that grows evenly along the eye and across it, and a bow of the lids.
 
     Args:
         motion: ``(1, P, 2)`` of landmarks, in any unit.
         mean: ``(P, 3)`` the mean face.
         drawn: ``(1, P, 3)`` canonical landmarks of the face that is drawn.
         wanted: the same of the picture.
+        steady: for landmarks held together along a clip: eyes move as a whole sooner, by one shift, and irises with
+            them. Where in an eye an iris is, is seen better in the eye's own crop, and two eyes may look elsewhere.
     """
-    for region in (RIGHT, LEFT):
+    low, high = _ALIKE_STEADY if steady else _ALIKE
+    for region, iris in IRISES.items():
         ring = list(RINGS[region])
         width = (mean[ring[0]] - mean[ring[len(ring) // 2]]).norm()
-        away = (mean - mean[ring].mean(0)).norm(dim=1) / width
-        near = 1 - smoothstep((away - _LID[0]) / (_LID[1] - _LID[0]))
+        beside = (mean - mean[ring].mean(0)) / width
+        near = 1 - smoothstep((beside.norm(dim=1) - _LID[0]) / (_LID[1] - _LID[0]))
         first, second = (openness(face, region) for face in (drawn, wanted))
         alike = torch.minimum(first, second) / torch.maximum(first, second).clamp_min(1e-6)
-        whole = near[:, None] * (1 - smoothstep((alike - _ALIKE[0]) / (_ALIKE[1] - _ALIKE[0])))
-        motion = torch.lerp(motion, (near / near.sum() @ motion)[:, None], whole)
-        motion[:, list(IRISES[region])] = motion[:, ring].mean(1, keepdim=True)
+        whole = near[:, None] * (1 - smoothstep((alike - low) / (high - low)))
+        motion = torch.lerp(motion, _smooth(motion, beside, near, 1 if steady else 4), whole)
+        if steady:
+            motion[:, list(iris)] = motion[:, ring].mean(1, keepdim=True)
     return motion
+
+
+def _smooth(motion: Tensor, places: Tensor, weights: Tensor, terms: int) -> Tensor:
+    """The motion ``(1, P, 2)`` nearest to one, of the form a + b x + c y + d x^2 or only the first terms of that."""
+    x, y = places[:, 0], places[:, 1]
+    basis = torch.stack((torch.ones_like(x), x, y, x.square())[:terms], 1)
+    weighted = (basis * weights[:, None]).mT
+    return basis @ torch.linalg.solve(weighted @ basis, weighted @ motion)
 
 
 def load_aligner(path: Path = BUNDLED, device: torch.device | str = "cpu") -> Aligner:

@@ -116,4 +116,5 @@ class Keyframes:
         known = torch.cat((key.points[..., :2], facing_camera(key.points, self.model)), -1)
         flow, shown = interpolate(known, triangles, number, weights).split((2, 1), 1)
         shift = self.aligner(sample(key.grey, flow), face.grey, shown * (number >= 0)[:, None])
-        return landed(face.points, shift / 2, shift.shape[-1] / SIDE, self.model.mean, (key.shape, face.shape))
+        cells, shapes = shift.shape[-1] / SIDE, (key.shape, face.shape)
+        return landed(face.points, shift / 2, cells, self.model.mean, shapes, steady=True)
