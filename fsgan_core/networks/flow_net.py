@@ -9,6 +9,7 @@ tone it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -182,7 +183,7 @@ class Painter(nn.Module):
     def forward(self, merged: Tensor, doubts: Doubt, geometry: Tensor) -> Painting:
         """Paint over a merged picture ``(B, 3, N, N)``."""
         parts = [functional.pixel_unshuffle(merged - 0.5, 2), *doubts]
-        levels = [self.stem(torch.cat((*parts, geometry) if self.config.geometry else parts, 1))]
+        levels = [self.stem(stacked((*parts, geometry) if self.config.geometry else parts))]
         for down in self.downs:
             levels.append(down(levels[-1]))
         x = levels[-1]
@@ -250,6 +251,11 @@ def covered(merged: Tensor, painting: Painting, doubts: Doubt) -> Tensor:
     size = merged.shape[-1]
     gain = enlarged(painting.light, size) * enlarged(doubts.light, size)
     return (merged * gain.exp() + painting.colour * painting.cover * enlarged(doubts.paint, size)).clamp(0, 1)
+
+
+def stacked(parts: Sequence[Tensor]) -> Tensor:
+    """Fields ``(B, C, h, w)`` as channels of one, in the order of memory in which convolutions want them."""
+    return torch.cat([part.permute(0, 2, 3, 1) for part in parts], 3).permute(0, 3, 1, 2)
 
 
 def enlarged(field: Tensor, size: int) -> Tensor:

@@ -115,17 +115,17 @@ def rasterize(
         number wins), and the barycentric coordinates ``(B, H, W, 3)``, 0 where there is none.
     """
     corners = vertices[:, triangles].flatten(0, 1)
-    first, count = _row_span(corners, height, width, keep)
-    alive = count.nonzero()[:, 0]
-    drawn = corners[alive]
-    triangle, step = _counted(count[alive])
-    triangle, row, column = _pixels(drawn, triangle, first[alive][triangle] + step, width)
-    owner = alive[triangle]
-    pixel = (owner // len(triangles) * height + row) * width + column
-    key = (_ordered(_depths(drawn, triangle, row, column)) << 32) | (owner % len(triangles))
+    edges, depths = _planes(corners)
+    first, count = _row_span(corners, edges[:, 6].abs(), height, width)
+    if keep is not None:
+        count = torch.where(keep.flatten(), count, 0)
+    triangle, step = _counted(count)
+    triangle, row, column = _pixels(corners, triangle, first[triangle] + step, width)
+    pixel = (triangle // len(triangles) * height + row) * width + column
+    key = (_ordered(_depth(depths[triangle], row, column)) << 32) | (triangle % len(triangles))
     number = key.new_full((len(vertices) * height * width,), _NOTHING).scatter_reduce(0, pixel, key, "amin")
     number = torch.where(number == _NOTHING, -1, number & 0xFFFFFFFF).view(-1, height, width)
-    return number, _barycentric(corners.view(len(vertices), -1, 3, 3), number)
+    return number, _barycentric(edges.view(len(vertices), -1, 7), number)
 
 
 def interpolate(values: Tensor, triangles: Tensor, number: Tensor, barycentric: Tensor) -> Tensor:
@@ -153,12 +153,28 @@ def _looked_up(rows: Tensor, number: Tensor) -> Tensor:
     return found.view(*number.shape, -1)
 
 
-def _barycentric(corners: Tensor, number: Tensor) -> Tensor:
-    """Barycentric coordinates ``(B, H, W, 3)`` of pixels in triangles ``(B, T, 3, 3)``, by their numbers."""
-    a, b, c = corners[..., :2].unbind(-2)
+def _planes(corners: Tensor) -> tuple[Tensor, Tensor]:
+    """What is needed of triangles ``(N, 3, 3)`` to draw them.
+
+    Returns:
+        ``(N, 7)`` x and y of the first corner, of the ways from it to the second and to the third, and twice the signed
+        area; ``(N, 5)`` depth of the pixel (0, 0) on the plane, what it grows by to the right and down, and the
+        triangle's least and largest.
+    """
+    a, b, c = corners.unbind(1)
     ab, ac = b - a, c - a
-    area = ab[..., :1] * ac[..., 1:] - ab[..., 1:] * ac[..., :1]
-    ax, ay, abx, aby, acx, acy, area = _looked_up(torch.cat((a, ab, ac, area), 2), number).unbind(3)
+    # Their cross product; of a triangle without area, which is not drawn, the rest is not finite.
+    normal = ab.roll(-1, 1) * ac.roll(-2, 1) - ab.roll(-2, 1) * ac.roll(-1, 1)
+    slope = normal[:, :2] / -normal[:, 2:]
+    right, down = (slope * (a[:, :2] - 0.5)).split(1, 1)
+    z = corners[..., 2]
+    depths = (a[:, 2:] - right - down, slope, z.amin(1, keepdim=True), z.amax(1, keepdim=True))
+    return torch.cat((a[:, :2], ab[:, :2], ac[:, :2], normal[:, 2:]), 1), torch.cat(depths, 1)
+
+
+def _barycentric(edges: Tensor, number: Tensor) -> Tensor:
+    """Barycentric coordinates ``(B, H, W, 3)`` of pixels in triangles ``(B, T, 7)``, by their numbers."""
+    ax, ay, abx, aby, acx, acy, area = _looked_up(edges, number).unbind(3)
     px = torch.arange(number.shape[2], device=number.device) + 0.5 - ax
     py = (torch.arange(number.shape[1], device=number.device) + 0.5)[:, None] - ay
     v = (px * acy - py * acx) / area
@@ -166,15 +182,12 @@ def _barycentric(corners: Tensor, number: Tensor) -> Tensor:
     return torch.where((number >= 0)[:, None], torch.stack((1 - v - w, v, w), 1), 0).permute(0, 2, 3, 1)
 
 
-def _row_span(corners: Tensor, height: int, width: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+def _row_span(corners: Tensor, area: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     """The first row of pixel centres that each triangle reaches, and how many it reaches; none beside the picture."""
-    first = (corners[..., 1].amin(1) - 0.5).ceil().clamp(0, height)
-    last = (corners[..., 1].amax(1) - 0.5).floor().clamp(-1, height - 1)
-    area, x = _area(corners).abs(), corners[..., 0]
-    drawn = (area > 1e-12) & (area < torch.inf)
-    drawn &= (x.amax(1) >= 0.5 - _SLACK) & (x.amin(1) <= width - 0.5 + _SLACK)
-    if keep is not None:
-        drawn &= keep.flatten()
+    (left, top), (right, bottom) = (ends.unbind(1) for ends in torch.aminmax(corners[..., :2], dim=1))
+    first = (top - 0.5).ceil().clamp(0, height)
+    last = (bottom - 0.5).floor().clamp(-1, height - 1)
+    drawn = (area > 1e-12) & (area < torch.inf) & (right >= 0.5 - _SLACK) & (left <= width - 0.5 + _SLACK)
     count = torch.where(drawn, last - first + 1, 0).nan_to_num(0).clamp_min(0)
     return first.nan_to_num(0).long(), count.long()
 
@@ -205,21 +218,10 @@ def _counted(count: Tensor) -> tuple[Tensor, Tensor]:
     return index, torch.arange(len(index), device=count.device) - (count.cumsum(0) - count)[index]
 
 
-def _depths(corners: Tensor, triangle: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """Depths of pixels on the planes of their triangles, within the triangles' own depths."""
-    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (corner.unbind(1) for corner in corners.unbind(1))
-    area = _area(corners)
-    right = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) / area
-    down = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) / area
-    plane = torch.stack((az - right * (ax - 0.5) - down * (ay - 0.5), right, down), 1)
-    near, far = corners[..., 2].amin(1), corners[..., 2].amax(1)
-    base, right, down, near, far = torch.cat((plane, near[:, None], far[:, None]), 1)[triangle].unbind(1)
+def _depth(planes: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Depths of pixels on the planes of their triangles ``(N, 5)``, within the triangles' own depths."""
+    base, right, down, near, far = planes.unbind(1)
     return torch.minimum(torch.maximum(base + right * column + down * row, near), far)
-
-
-def _area(corners: Tensor) -> Tensor:
-    a, b, c = corners[..., :2].unbind(1)
-    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
 
 
 def _ordered(depth: Tensor) -> Tensor:

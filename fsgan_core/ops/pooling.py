@@ -7,7 +7,7 @@ pixel of every square.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
@@ -25,9 +25,8 @@ def box_mean(values: Tensor, width: int) -> Tensor:
         ``(B, C, H, W)``.
     """
     for dim in (2, 3):
-        size = values.shape[dim]
-        inside = functional.avg_pool1d(values.new_ones(1, 1, size), width, 1, width // 2)
-        values = _along(values, width, dim, torch.add, 0.0) / (width * inside.view(-1, *[1] * (3 - dim)))
+        count = _within(values.shape[dim], width, values.dtype, values.device)
+        values = _along(values, width, dim, torch.add, 0.0) / count.view(-1, *[1] * (3 - dim))
     return values
 
 
@@ -42,6 +41,14 @@ def halved(values: Tensor) -> Tensor:
     """Values ``(B, C, H, W)`` of even sides at half the size: the mean of every four pixels."""
     rows = values[..., ::2, :] + values[..., 1::2, :]
     return (rows[..., ::2] + rows[..., 1::2]) / 4
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)  # or what is trained could not use it
+def _within(size: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """How many of ``width`` neighbours lie within a line of some size, at each of its places."""
+    place = torch.arange(size, device=device)
+    return ((place + width // 2).clamp(max=size - 1) - (place - width // 2).clamp_min(0) + 1).to(dtype)
 
 
 def _along(values: Tensor, width: int, dim: int, combine: Callable[[Tensor, Tensor], Tensor], beyond: float) -> Tensor:

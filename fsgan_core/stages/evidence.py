@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..networks.flow_net import CHANNELS, WINDOW
+from ..networks.flow_net import CHANNELS, WINDOW, stacked
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, points
@@ -140,7 +140,7 @@ def _geometry(source: Placement, target: Placement, window: Window, model: FaceM
     mask = (number >= 0)[:, None].float()
     parts = [mask, (regions == MOUTH)[:, None].float(), (regions > MOUTH)[:, None].float()]
     parts += [missing(source.shape, target.shape, regions), mask, _irises(vertices, size), drawn]
-    return torch.cat(parts, 1)
+    return stacked(parts)
 
 
 def _irises(vertices: Tensor, size: int) -> Tensor:
