@@ -70,6 +70,7 @@ class AlignmentNet(nn.Module):
         self.before = nn.ModuleList(Block(a) for a, _ in steps)
         self.after = nn.ModuleList(Block(a) for a, _ in steps)
         self.out = nn.Sequential(silent(nn.Conv2d(widths[0], 8, 3, 1, 1)), nn.PixelShuffle(2))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, drawn: Tensor, target: Tensor, cover: Tensor) -> Tensor:
         """The shift that brings a drawn face onto the target.

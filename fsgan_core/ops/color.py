@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .fineness import estimate_fineness
-from .pooling import summed
+from .pooling import length, summed
 from .relighting import DARK, at_lightness, bounded, relit, saturation
 
 _FINE = 256
@@ -196,7 +196,7 @@ def _bounds(image: Tensor, mask: Tensor) -> Tensor:
         if face.any():
             lab = colors[:, face]
             usual = lab.median(1, keepdim=True).values
-            beyond = torch.linalg.vector_norm(saturation(lab[None]) - saturation(usual[None]), dim=1)
+            beyond = length(saturation(lab[None]) - saturation(usual[None]))
             one[0] = torch.minimum(torch.quantile(lab[0], _BLACK), _NOSTRILS * usual[0, 0])
             one[1] = torch.quantile(beyond, _VIVID).clamp_min(_PLAIN)
     return bounds

@@ -17,6 +17,7 @@ from .color import oklab_to_srgb, srgb_to_oklab
 from .flow import resize
 from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 from .poisson import harmonic_fill
+from .pooling import length
 from .relighting import at_lightness, relit, saturation
 
 Fill = Callable[[Tensor, Tensor], Tensor]
@@ -158,7 +159,7 @@ def _usual(face: Tensor, weight: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
 def _lacking(local: Tensor, skin: Tensor) -> Tensor:
     """By what share the length of ``(B, C, h, w)`` is less than skin's, ``(B, 1, h, w)``; in grey skin none."""
-    ours, theirs = (torch.linalg.vector_norm(part, dim=1, keepdim=True) for part in (local, skin))
+    ours, theirs = (length(part) for part in (local, skin))
     return ((theirs - ours) / (theirs + _GREY)).clamp_min(0)
 
 

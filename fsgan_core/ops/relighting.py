@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .pooling import length
+
 DARK = 0.03
 """Lightness added to every other, so that ratios of black are not infinite."""
 _GREY = 0.04
@@ -56,10 +58,10 @@ def bounded(lab: Tensor, skin: Tensor, bounds: Tensor) -> Tensor:
     lightness = lab[:, :1] + _excess((darkest - lab[:, :1]).clamp_min(0), _BELOW * darkest)
     tint = saturation(skin)
     beyond = saturation(lab) - tint
-    hue = tint / torch.linalg.vector_norm(tint, dim=1, keepdim=True).clamp_min(1e-6)
+    hue = tint / length(tint).clamp_min(1e-6)
     greyer = hue * (hue * beyond).sum(1, keepdim=True).clamp(max=0)
     vivid = beyond - greyer
-    size = torch.linalg.vector_norm(vivid, dim=1, keepdim=True)
+    size = length(vivid)
     share = 1 - _excess((size - most).clamp_min(0), _BEYOND * most) / size.clamp_min(1e-6)
     return at_lightness(lightness, tint + greyer + share * vivid)
 

@@ -12,6 +12,7 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import sample
 from ..ops.masks import smoothstep, surrounding
 from ..ops.mesh import unevenness, vertex_facing
+from ..ops.pooling import length
 from .views import View
 from .visibility import facing_camera
 
@@ -74,7 +75,7 @@ def followed(composed: Tensor, direct: Tensor) -> Tensor:
 
     The last three channels say which place of the mean face it is.
     """
-    astray = (composed[:, -3:] - direct[:, -3:]).norm(dim=1, keepdim=True)
+    astray = length(composed[:, -3:] - direct[:, -3:])
     return torch.lerp(composed, direct, smoothstep((astray - _ASTRAY[0]) / (_ASTRAY[1] - _ASTRAY[0])))
 
 

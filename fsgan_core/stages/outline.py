@@ -17,7 +17,7 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample, spread
 from ..ops.masks import bounding_boxes, smoothstep
-from ..ops.pooling import box_mean
+from ..ops.pooling import box_mean, length
 
 _BASE, _TOP, _BOTTOM, _WIDE = -0.105, 0.0, 0.525, 0.26
 """Depth on the mean face (distances between the outer eye corners) before which the nose is, and where it is there."""
@@ -133,4 +133,4 @@ def _outward(inside: Tensor) -> Tensor:
     right = near[..., 1:-1, 2:] - near[..., 1:-1, :-2]
     down = near[..., 2:, 1:-1] - near[..., :-2, 1:-1]
     slope = -torch.cat((right, down), 1)
-    return slope / slope.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    return slope / length(slope).clamp_min(1e-3)

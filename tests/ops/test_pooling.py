@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fsgan_core.ops.pooling import box_max, box_mean, halved
+from fsgan_core.ops.pooling import box_max, box_mean, halved, length
 
 
 @pytest.mark.parametrize("width", [3, 5, 7])
@@ -20,3 +20,9 @@ def test_halved_is_the_mean_of_four() -> None:
     """Of any leading dimensions."""
     values = torch.rand(1, 2, 3, 8, 6, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(halved(values)[0], functional.avg_pool2d(values[0], 2))
+
+
+def test_lengths_are_those_of_the_norm() -> None:
+    """At every place, over the channels."""
+    values = torch.randn(2, 3, 5, 4)
+    torch.testing.assert_close(length(values), torch.linalg.vector_norm(values, dim=1, keepdim=True))

@@ -8,6 +8,7 @@ from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.ops.head_mesh import place, points
 from fsgan_core.ops.head_rings import head_reach, outline
 from fsgan_core.ops.landmarks import FACE_OVAL
+from fsgan_core.stages import merging
 from fsgan_core.stages.layers import Anchor
 from fsgan_core.stages.mouth import plain_mouth
 from fsgan_core.stages.openings import MOUTH, missing, openness
@@ -188,3 +189,14 @@ def test_the_outline_of_a_turned_face_holds_the_whole_face():
         assert (grown.max() > 1.1) == (yaw != 0)
         assert ring[:, 0].max() > vertices[0, :, 0].max() - 0.02 * SIZE
         assert ring[:, 0].min() < vertices[0, :, 0].min() + 0.02 * SIZE
+
+
+def test_views_are_looked_up_only_where_they_count(monkeypatch):
+    views = [prepare(picture(), face(yaw), MODEL) for yaw in (0.0, 25.0)]
+
+    def drawn():
+        return FlowReenactor(MODEL)(views, [0.6, 0.4], face(-15.0, jawOpen=0.4)[None], SIZE, surroundings=True).image
+
+    expected = drawn()
+    monkeypatch.setattr(merging, "_BESIDE", 1000)
+    torch.testing.assert_close(drawn(), expected, atol=1e-6, rtol=0)

@@ -128,6 +128,21 @@ def test_paint_stays_on_the_face_and_leaves_its_surroundings():
     assert (change * beyond).max() == 0
 
 
+@pytest.mark.parametrize("shift", [None, 10.0])
+def test_paint_is_computed_only_where_something_may_change(shift, monkeypatch):
+    refined = Refiner(network())(evidence(face(20.0, size=256)), Window.around(face(20.0, size=256)[None]))
+    if shift is not None:
+        refined = replace(refined, shift=torch.full((1, 2, 64, 64), shift))
+    image, scale = torch.rand(1, 3, 300, 300), 300 / 256
+    part = refined._doubted(300, scale)
+    drawn = refined.painted(image, scale)
+    assert (part[2] - part[0]) * (part[3] - part[1]) < 0.8 * 300 * 300
+    assert drawn[1].max() > 0.1
+    monkeypatch.setattr(Refined, "_doubted", lambda *_: (0, 0, 300, 300))
+    for one, other in zip(drawn, refined.painted(image, scale), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+
+
 def test_a_window_beyond_the_crop_is_cut():
     refined = Refiner(network())(evidence(face(size=256)), Window(-30.0, 70.0, 80.0))
     image, painted = refined.painted(torch.rand(1, 3, 100, 100), 1.0)
