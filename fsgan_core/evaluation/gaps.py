@@ -84,8 +84,8 @@ def told_eyes(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceM
     theirs = [torch.from_numpy(face.landmarks[face.scores > 0]).to(model.mean) for face in faces]
     wanted = place(model.mean, torch.cat(theirs or [model.mean[:0, None]]))
     views = torch.from_numpy(source.landmarks).to(model.mean)
-    doubts = torch.cat([doubtful_eyes(place(model.mean, view), wanted) for view in views.split(1)], 1)
-    if not len(doubts) or (doubts.amin(1) > 0.5).float().mean() < _SHARE:
+    doubts = torch.stack([doubtful_eyes(place(model.mean, view), wanted) for view in views.split(1)]).amin(0)
+    if not len(doubts) or (doubts.amax(1) > 0.5).float().mean() < _SHARE:
         return ""
     return "the target keeps its own eyes: they are nearly shut, or seen from where the source does not show eyes"
 

@@ -50,8 +50,8 @@ _SHOUTS = (0.18, 0.27)
 chin."""
 _ASIDE, _LOOKS = (45.0, 60.0), (28.0, 38.0)
 """Degrees of yaw between two faces up to which eyes are drawn from the source, and from which on they are not at all;
-and the steeper one's of pitch, where it is ``_TILT`` from the other's."""
-_SLIT, _CLOSING = (0.12, 0.18), (0.05, 0.12)
+where they are ``_TILT`` apart in it, the source's own; and where they are so in pitch, the steeper one's."""
+_SLIT, _CLOSING = (0.14, 0.2), (0.05, 0.12)
 """The same for lids that come together: how high the opening wanted is for its width, and by how much the source's is
 higher."""
 _LIDS = ((159, 386), (145, 374), (33, 362), (133, 263))
@@ -92,14 +92,15 @@ def kept_side(
     shout = opened.new_tensor(weights) @ opened
     whole = landmarks.new_ones(1, 1, field, field)
     eyes = torch.stack([doubtful_eyes(view.placement, target) for view in views])
-    if shout.item() == 0 and eyes.amin() == 0 and min(turn.item() for turn in turns) == 0:
+    if shout.item() == 0 and eyes.amin(0).amax() == 0 and min(turn.item() for turn in turns) == 0:
         return whole
     wanted = vertex_facing(landmarks, model.triangles).clamp_min(0.2)
     least = torch.ones_like(wanted)
     for view, turn, eye in zip(views, turns, eyes, strict=True):
         side = turn * _edge_on(view, target, wanted, model)
         tilted = _tilted(view.placement, target, model)
-        least = torch.minimum(least, torch.maximum(torch.maximum(side, tilted), eye * _around_eyes(model)))
+        lids = (eye.T * _around_eyes(model)).amax(0, keepdim=True)
+        least = torch.minimum(least, torch.maximum(torch.maximum(side, tilted), lids))
     least = torch.maximum(least, shout * _within(_CHIN, model))
     number, corners = rasterize(landmarks, model.triangles, field, field, facing(landmarks, model.triangles) > 0)
     return whole - interpolate(least[..., None], model.triangles, number, corners)
@@ -113,14 +114,15 @@ def doubtful_eyes(source: Placement, target: Placement) -> Tensor:
         target: B faces wanted.
 
     Returns:
-        ``(B, 1)`` in [0, 1], for both eyes together.
+        ``(B, 2)`` in [0, 1], right and left: a wink takes no open eye along, whose colour would change.
     """
     before, after = (euler_angles(face.rotation)[:, :2] for face in (source, target))
     (turned, tilted), steeper = (before - after).abs().split(1, 1), torch.maximum(before.abs(), after.abs())[:, 1:]
-    doubt = torch.maximum(_ramp(turned, _ASIDE), _ramp(tilted, _TILT) * _ramp(steeper, _LOOKS))
+    profile = torch.maximum(_ramp(turned, _ASIDE), _ramp(turned, _TILT) * _ramp(before[:, :1].abs(), _ASIDE))
+    doubt = torch.maximum(profile, _ramp(tilted, _TILT) * _ramp(steeper, _LOOKS))
     high, low = (_lids_apart(face) for face in (source, target))
     closing = (1 - _ramp(low, _SLIT)) * _ramp(high - low, _CLOSING)
-    return torch.maximum(doubt, closing.amax(1, keepdim=True))
+    return torch.maximum(doubt, closing)
 
 
 def _edge_on(view: View, target: Placement, wanted: Tensor, model: FaceModel) -> Tensor:
@@ -145,16 +147,16 @@ def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
 
 
 def _lids_apart(face: Placement) -> Tensor:
-    """Height of both eyes' openings over their width, ``(1, 2)``."""
+    """Height of the eyes' openings over their width, ``(B, 2)``, right and left."""
     upper, lower, left, right = face.shape[:, _LIDS, :2].unbind(1)
     return (lower - upper)[..., 1] / (right - left).norm(dim=2).clamp_min(1e-3)
 
 
 def _around_eyes(model: FaceModel) -> Tensor:
-    """How far landmarks ``(1, P)`` of the mean face lie around its eyes."""
-    middles = (model.mean[list(RINGS[region])].mean(0) for region in (RIGHT, LEFT))
-    away = [torch.hypot(*((model.mean - middle)[:, :2] / model.mean.new_tensor(_EYE)).T) for middle in middles]
-    return 1 - _ramp(torch.stack(away).amin(0)[None], _FADING)
+    """How far landmarks of the mean face lie around its right and left eye, ``(2, P)``."""
+    middles = torch.stack([model.mean[list(RINGS[region])].mean(0) for region in (RIGHT, LEFT)])
+    x, y, _ = (model.mean - middles[:, None]).unbind(2)
+    return 1 - _ramp(torch.hypot(x / _EYE[0], y / _EYE[1]), _FADING)
 
 
 def _opened(face: Placement) -> Tensor:
