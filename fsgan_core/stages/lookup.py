@@ -23,10 +23,10 @@ _ASTRAY = (0.02, 0.06)
 all believed."""
 HARDLY = 0.05
 """Levels of detail that nobody misses."""
-_SOFTER, _OWN_SOFTER = (0.8, 1.3, 3.0), (0.3, 2.6, 4.5)
+_SOFTER, _OWN_SOFTER = (0.5, 1.6, 3.0), (0.3, 2.6, 4.5)
 """Unevenness up to which pixels are drawn as they are, and beyond which each doubling takes so many more levels of
 detail away, and how many at most. In a face's own picture no blending hides that a brow goes on as a line."""
-_TURNING = (0.1, 0.25)
+_TURNING = (0.05, 0.15)
 """Growths of the cosine to the camera up to which a place does not count as turned into sight, and from which on it
 does."""
 _TURNED = 6.0
