@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .models import Models
 from .ops.color import ColorMatch, estimate_color_match
-from .ops.head_mesh import place
+from .ops.head_mesh import place, points
 from .ops.masks import smoothstep, subtract, union
 from .ops.thin import behind, bridged
 from .options import Range, check_ranges
@@ -42,7 +42,8 @@ class SwapOptions:
     """how much of the source's hard light is taken off its face: one-sided shading, cast shadows, shine; 0 keeps a
     large mark on one side as it is, such as a birthmark"""
     inside: Literal["auto", "source", "target"] = "auto"
-    """mouth interior and eyes: the source's where it shows enough (auto), always, or the target's"""
+    """mouth interior and eyes: the source's where it shows enough (auto), always and also when too wide open,
+    or the target's"""
     face_shape: Annotated[float, Range(0, 1)] = 0.0
     """how far the target's head takes on the source's proportions, and what is around it bends along"""
 
@@ -73,6 +74,8 @@ class Aim:
         pose: ``(3,)`` degrees.
         mask: the user's mask for this frame, if any.
         color: the track's colour match; estimated here when None.
+        shift: ``(1, 478, 3)`` how the landmarks drawn differ from the target's in canonical space, constant along a
+            track: landmarks of a source are found otherwise in its own picture than on the target's head.
     """
 
     frame: Frame
@@ -80,6 +83,7 @@ class Aim:
     pose: NDArray[np.float32]
     mask: UserMask | None = None
     color: ColorMatch | None = None
+    shift: Tensor | None = None
 
     @property
     def beyond(self) -> bool:
@@ -96,8 +100,10 @@ class FaceCrop:
         box: where the crop lies in the frame.
         target: ``(1, 3, S, S)`` the crop.
         points: ``(1, 478, 3)`` its landmarks in pixels of the crop.
+        wanted: ``(1, 478, 3)`` those that the source is drawn with.
         drawn: made by :func:`reenacted`.
         mask: ``(1, 1, S, S)`` made by :func:`segmented`.
+        whole: the same with a mouth of the source that is too wide open, which :func:`completed` takes if asked for.
         face: ``(1, 3, S, S)`` the source's face, made by :func:`reenacted` and without holes after :func:`completed`.
         inside: ``(1, 1, S, S)`` where mouth and eyes are the target's own, made by :func:`completed`.
         glasses: ``(1, 4, S, S)`` colours and opacity of those of the source that do not come off, if any, drawn by
@@ -110,8 +116,10 @@ class FaceCrop:
     box: Box
     target: Tensor
     points: Tensor
+    wanted: Tensor
     drawn: Reenactment | None = None
     mask: Tensor | None = None
+    whole: Tensor | None = None
     face: Tensor | None = None
     inside: Tensor | None = None
     glasses: Tensor | None = None
@@ -158,33 +166,34 @@ def swap_face(aim: Aim, source: Source, models: Models, options: SwapOptions | N
 def cropped(aim: Aim, models: Models, margin: float) -> FaceCrop:
     """Cut a square around the face; networks that were trained with a scale of their own get that."""
     box = square_box(aim.landmarks, models.crop_scale or margin)
-    target = crop(aim.frame, box).to(models.device)
-    return FaceCrop(aim, box, target, in_crop(aim.landmarks, box).to(models.device))
+    target, landmarks = crop(aim.frame, box).to(models.device), in_crop(aim.landmarks, box).to(models.device)
+    return FaceCrop(aim, box, target, landmarks, shifted(landmarks, aim.shift, models))
 
 
 def reenacted(one: FaceCrop, source: Source, models: Models, closest: bool = False) -> FaceCrop:
     """Draw the source's face with the target's landmarks, from the views around the target's pose."""
     views, weights = source.select(one.aim.pose, closest)
     side = one.target.shape[-1]
-    drawn = models.reenactment(views, weights, one.points, side, surroundings=one.aim.beyond, picture=one.target)
+    drawn = models.reenactment(views, weights, one.wanted, side, surroundings=one.aim.beyond, picture=one.target)
     whites = views[max(range(len(views)), key=lambda number: weights[number])].whites
-    glasses = _worn(views, weights, one.points, side)
+    glasses = _worn(views, weights, one.wanted, side)
     return replace(one, drawn=drawn, face=drawn.image, glasses=glasses, whites=whites)
 
 
 def segmented(one: FaceCrop, models: Models) -> FaceCrop:
     """Find the pixels that are exchanged: face in the target, drawn from the source, less or more the user's mask."""
     face, layer = models.segmentation(one.target, one.points), one.glasses
-    drawn = needed(one.drawn, "reenactment").mask
+    made = needed(one.drawn, "reenactment")
+    drawn = made.mask
     if layer is not None:
         layer, drawn = unless_in_front(layer, drawn, 1 - face, one.points, models.face_model)
-    mask = face * drawn
+    mask = face * (drawn if made.shouted is None else torch.cat((drawn, drawn + made.shouted), 1))
     if one.aim.mask is not None:
         by_hand = crop_mask(one.aim.mask.values, one.box).to(mask)
         mask = (union if one.aim.beyond else subtract)(mask, by_hand)
         if layer is not None and not one.aim.beyond:
             layer = torch.cat((layer[:, :3], subtract(layer[:, 3:], by_hand)), 1)
-    return replace(one, mask=mask, glasses=layer)
+    return replace(one, mask=mask[:, :1], whole=mask[:, -1:], glasses=layer)
 
 
 def completed(one: FaceCrop, models: Models, inside: Literal["auto", "source", "target"] = "auto") -> FaceCrop:
@@ -193,10 +202,11 @@ def completed(one: FaceCrop, models: Models, inside: Literal["auto", "source", "
     It is laid over what is blended: matched with the face its lips and teeth would be lit twice.
     """
     drawn, mask = needed(one.drawn, "reenactment"), needed(one.mask, "segmentation")
+    mask = one.whole if inside == "source" and one.whole is not None else mask
     face = models.completion(drawn.image, drawn.confidence, mask)
     nothing = torch.zeros_like(drawn.missing)
     of_target = {"auto": drawn.missing, "source": nothing, "target": drawn.openings}[inside]
-    return replace(one, face=face, inside=of_target)
+    return replace(one, face=face, mask=mask, inside=of_target)
 
 
 def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> FaceCrop:
@@ -213,7 +223,7 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
     result = models.blending(face, behind(one.target, front), whole, color)
     if one.whites is not None and not models.official and models.blending.options.color:
-        options, aim = models.blending.options, place(models.face_model.mean, one.points)
+        options, aim = models.blending.options, place(models.face_model.mean, one.wanted)
         match = color.eased(options.fineness)
         result = eyes_lit(result, face, one.target, options.light * whole, aim, one.whites, match)
     result = torch.lerp(result, one.target, front)
@@ -228,6 +238,14 @@ def matched(one: FaceCrop, models: Models) -> ColorMatch:
     """What a face that is reenacted and segmented is matched with, whites of the target's eyes included."""
     color = estimate_color_match(needed(one.face, "reenactment"), one.target, needed(one.mask, "segmentation"))
     return replace(color, whites=unusual_whites(one.target, place(models.face_model.mean, one.points)))
+
+
+def shifted(landmarks: Tensor, shift: Tensor | None, models: Models) -> Tensor:
+    """Landmarks ``(1, 478, 3)`` moved in canonical space; see :attr:`Aim.shift`."""
+    if shift is None:
+        return landmarks
+    face = place(models.face_model.mean, landmarks)
+    return points(replace(face, shape=face.shape + shift))
 
 
 def _worn(views: Sequence[View], weights: Sequence[float], landmarks: Tensor, size: int) -> Tensor | None:

@@ -6,6 +6,7 @@ In this order, with the same options, they give the pixels of Swap Face (Image).
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..fsgan_core.words import plural
@@ -19,7 +20,7 @@ from .types import Faces, ModelSet, stages
 
 if TYPE_CHECKING:
     from ..fsgan_core.models import Models
-    from ..fsgan_core.ops.color import ColorMatch
+    from ..fsgan_core.stages.sources import Source
 
 CATEGORY = "FSGAN/step by step"
 
@@ -117,8 +118,36 @@ class ReenactFaces(host.Node):
         loaded = stages(crops.models)
         person = source_map(source, loaded, host.Progress(steps(source)))
         ready = loaded.source(person, delight)
-        done = crops.staged(lambda one: reenacted(one.crop, ready, one.models, views == "closest"))
+        known = _measured(crops, ready, loaded, views == "closest")
+        done = known.staged(lambda one: reenacted(one.crop, ready, one.models, views == "closest"))
         return host.io.NodeOutput(done, done.shown("face"))
+
+
+def _measured(crops: Crops, source: Source, models: Models, closest: bool) -> Crops:
+    """Crops whose tracks have been measured, as a whole swap does."""
+    from ..fsgan_core.pipeline.track_matches import Sketch, measured_rows, sketched, track_match
+    from ..fsgan_core.rendering import rendered
+    from ..fsgan_core.swapping import SwapOptions, shifted
+
+    tracks: dict[int, dict[int, Placed]] = defaultdict(dict)
+    for one in crops.faces:
+        tracks[one.track][one.frame] = one
+    chosen = [ours[frame] for ours in tracks.values() if len(ours) > 1 for frame in measured_rows(list(ours), models)]
+    options, found = SwapOptions(closest=closest), defaultdict[int, list[Sketch]](list)
+    made = rendered(lambda one: sketched(one.crop, source, models, options), chosen, crops.threads)
+    for one, sketch in zip(chosen, made, strict=True):
+        found[one.track].append(sketch)
+    matches = {track: track_match(sketches, models, True) for track, sketches in found.items()}
+
+    def with_match(one: Placed) -> Placed:
+        if one.track not in matches:
+            return one
+        match = matches[one.track]
+        aim = replace(one.crop.aim, color=match.color, shift=match.shift)
+        wanted = shifted(one.crop.points, match.shift, models)
+        return replace(one, crop=replace(one.crop, aim=aim, wanted=wanted))
+
+    return replace(crops, faces=tuple(with_match(one) for one in crops.faces))
 
 
 class SegmentFaces(host.Node):
@@ -195,31 +224,13 @@ class BlendFaces(host.Node):
 
     @classmethod
     def execute(cls, crops: Crops, blending: str, **given: Any) -> host.io.NodeOutput:
-        """Blend every face; its colours are measured on several frames of its track."""
+        """Blend every face, in the colours of its track."""
         from ..fsgan_core.swapping import blended
 
         loaded = widgets.blended(crops.models, blending, given)
         ready = crops.through("Reenact Faces", "Segment Faces")
-        colors = _colors(ready, loaded)
-        done = ready.staged(lambda one: blended(one.crop, loaded, colors[one.track]))
+        done = ready.staged(lambda one: blended(one.crop, loaded))
         return host.io.NodeOutput(done, done.shown("blended"))
-
-
-def _colors(ready: Crops, models: Models) -> dict[int, ColorMatch]:
-    """Colours of every track, as a whole swap measures them."""
-    from ..fsgan_core.ops.color import ColorMatch
-    from ..fsgan_core.pipeline.track_colors import measured_rows
-    from ..fsgan_core.rendering import rendered
-    from ..fsgan_core.swapping import matched
-
-    tracks: dict[int, dict[int, Placed]] = defaultdict(dict)
-    for one in ready.faces:
-        tracks[one.track][one.frame] = one
-    chosen = [crops[frame] for crops in tracks.values() for frame in measured_rows(list(crops), models)]
-    found: dict[int, list[ColorMatch]] = defaultdict(list)
-    for one, match in zip(chosen, rendered(lambda one: matched(one.crop, models), chosen, ready.threads), strict=True):
-        found[one.track].append(match)
-    return {track: ColorMatch.usual(matches) for track, matches in found.items()}
 
 
 class CompositeFaces(host.Node):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import hypot
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..faces import FaceSequence
 from ..ops.controls import Controls
 from ..ops.face_model import FaceModel
-from ..ops.head_mesh import place
+from ..ops.head_mesh import Placement, place
 from ..stages.appearance_map import AppearanceMap
-from ..stages.side import doubtful_eyes
+from ..stages.side import doubtful_eyes, shouting
 
 Floats = NDArray[np.float32]
 
@@ -26,9 +27,6 @@ _SHARE = 0.2
 """Share of a clip's frames from which on that is worth a word."""
 _SOFT = 0.6
 """Source pixels a pixel of the target below which a swap is soft."""
-_LIPS, _OPEN, _LESS = (13, 14, 78, 308), 0.29, 0.4
-"""Landmarks inside the lips: the middle of both and the corners. The gap between them over their width: from where on a
-mouth is wide open, which smiles that show teeth are not, and up to which share of that another is much less open."""
 
 
 def pose_gap(views: Floats, pose: Floats) -> float:
@@ -69,23 +67,17 @@ def told_size(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
     return f"the source's face is {size:.0f} px long and drawn {needed:.0f} px long: soft; give a larger source"
 
 
-def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
-    """What to say of a mouth that is wide open in all views of the source where the target's is much less."""
-    ours = _opened(source.landmarks).min()
-    less = [theirs < _LESS * ours for face in faces for theirs in _opened(face.landmarks[face.scores > 0])]
-    if ours < _OPEN or not less or np.mean(less) < _SHARE:
+def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
+    """What to say of a source's mouth that is left out, by :func:`~fsgan_core.stages.side.shouting`."""
+    if not _often(shouting, faces, source, model):
         return ""
-    said = "the source's mouth is much wider open than the target's: lips and chin are stretched or stay the target's"
+    said = "the source's mouth is much wider open than the target's: lips and chin stay the target's"
     return f"{said}; choose a picture with a shut mouth"
 
 
 def told_eyes(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
     """What to say of a target whose own eyes stay, by :func:`~fsgan_core.stages.side.doubtful_eyes`."""
-    theirs = [torch.from_numpy(face.landmarks[face.scores > 0]).to(model.mean) for face in faces]
-    wanted = place(model.mean, torch.cat(theirs or [model.mean[:0, None]]))
-    views = torch.from_numpy(source.landmarks).to(model.mean)
-    doubts = torch.stack([doubtful_eyes(place(model.mean, view), wanted) for view in views.split(1)]).amin(0)
-    if not len(doubts) or (doubts.amax(1) > 0.5).float().mean() < _SHARE:
+    if not _often(doubtful_eyes, faces, source, model):
         return ""
     return "the target keeps its own eyes: they are nearly shut, or seen from where the source does not show eyes"
 
@@ -110,7 +102,15 @@ def _sizes(landmarks: Floats) -> Floats:
     return np.asarray(np.ptp(landmarks[..., :2], axis=1).max(1))
 
 
-def _opened(landmarks: Floats) -> Floats:
-    """How far mouths are open."""
-    upper, lower, left, right = landmarks[:, list(_LIPS), :2].swapaxes(0, 1)
-    return np.asarray(np.linalg.norm(upper - lower, axis=1) / np.linalg.norm(left - right, axis=1).clip(1e-6))
+def _often(
+    rule: Callable[[Placement, Placement], Tensor],
+    faces: Iterable[FaceSequence],
+    source: AppearanceMap,
+    model: FaceModel,
+) -> bool:
+    """Whether a rule of what is left to the target holds for all views of a source, in frames enough."""
+    theirs = [torch.from_numpy(face.landmarks[face.scores > 0]).to(model.mean) for face in faces]
+    wanted = place(model.mean, torch.cat(theirs or [model.mean[:0, None]]))
+    views = torch.from_numpy(source.landmarks).to(model.mean)
+    doubts = torch.stack([rule(place(model.mean, view), wanted) for view in views.split(1)]).amin(0).amax(1)
+    return bool(len(doubts)) and float((doubts > 0.5).float().mean()) >= _SHARE

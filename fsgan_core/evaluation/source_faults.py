@@ -98,8 +98,8 @@ class _Front:
 
 def told_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: Models) -> list[str]:
     """What to say of a source and the faces it is to be put onto: one note for each cause."""
-    turned, small, mouth = told_gap(faces, source.poses), told_size(faces, source), told_mouth(faces, source)
-    eyes = told_eyes(faces, source, models.face_model)
+    turned, small = told_gap(faces, source.poses), told_size(faces, source)
+    mouth, eyes = (told(faces, source, models.face_model) for told in (told_mouth, told_eyes))
     besides = {*(_TURNED if turned else ()), *(_TOO_SMALL if small else ())}
     return [*told_source(source, models, besides), *filter(None, (turned, small, mouth, eyes))]
 

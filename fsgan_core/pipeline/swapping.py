@@ -16,10 +16,11 @@ from ..rendering import at_once, ending, largest, rendered, span
 from ..reshaping import reshaped, reshaped_mask, shaped_like
 from ..stages.appearance_map import AppearanceMap
 from ..stages.compositing import composite
+from ..stages.sources import Source
 from ..streams import Clip, Frame
-from ..swapping import Aim, SwapOptions, UserMask, swap_face
+from ..swapping import Aim, SwapOptions, UserMask, cropped, swap_face
 from .results import FaceRecord, Rendered, angles
-from .track_colors import measured, track_colors
+from .track_matches import Sketch, sketched, track_matches
 
 
 def swap(
@@ -64,8 +65,12 @@ def swap(
 
     margin = max(options.margin, HEAD if options.face_shape else 0)
     threads = at_once(models, span(faces), margin * largest(faces))
-    measure = [partial(measured, source=source, models=models, options=options) for source in ready]
-    colors = track_colors(target, faces, aims, measure, models, threads)
+
+    def sketch(aim: Aim, source: Source) -> Sketch:
+        return sketched(cropped(aim, models, options.margin), source, models, options)
+
+    sketches = [partial(sketch, source=source) for source in ready]
+    matches = track_matches(target, faces, aims, sketches, models, threads)
 
     def begun() -> Iterator[tuple[int, Frame, list[Models]]]:
         """Frames, with the stages of the faces in each, which are handed out in order."""
@@ -83,10 +88,10 @@ def swap(
                 if aim is None:
                     records.append(FaceRecord(track, "no_face", reason=face.absence(index)))
                     continue
-                aim = replace(aim, color=colors[track])
-                drawn = swap_face(aim, ready[track % len(ready)], stages[track], options)
-                patches.append(drawn.patch)
-                records.append(FaceRecord(track, "swapped", drawn.patch.box, angles(aim.pose), drawn.steps, drawn.seen))
+                aim = replace(aim, color=matches[track].color, shift=matches[track].shift)
+                one = swap_face(aim, ready[track % len(ready)], stages[track], options)
+                patches.append(one.patch)
+                records.append(FaceRecord(track, "swapped", one.patch.box, angles(aim.pose), one.steps, one.seen))
         shown = next((aim.frame for aim in given if aim), frame)
         return Rendered(composite(shown, patches), tuple(records), frame, tuple(wanted))
 

@@ -72,6 +72,7 @@ class Reenactment:
         missing: ``(1, 1, S, S)`` the part of ``openings`` that is closed in the views and cannot come from them;
             ``image`` has there a mouth or an eye that is drawn.
         steps: number of steps taken.
+        shouted: ``(1, 1, S, S)`` what ``mask`` lacks because the source's mouth is too wide open there.
     """
 
     image: Tensor
@@ -80,6 +81,7 @@ class Reenactment:
     openings: Tensor
     missing: Tensor
     steps: int
+    shouted: Tensor | None = None
 
 
 class Reenactor(Protocol):
@@ -176,7 +178,8 @@ class FlowReenactor:
         face = face * kept_side(views, weights, target, landmarks * (field / size), field, self.model)
         face = with_skin_beyond(face, views, weights, layers)
         fields = (mask, face, 1 - unseen * mask, box_mean(layers[0].openings, 3), box_mean(lacking, 3))
-        mask, face, confidence, openings, lacking = resize(torch.cat(fields, 1), size, size).clamp(0, 1).split(1, 1)
+        fine = resize(torch.cat(fields, 1), size, size).clamp(0, 1)
+        mask, face, shouted, confidence, openings, lacking = fine.split(1, 1)
         if refined is not None:  # before the surroundings are laid around: paint is meant for what the sheets show
             image, painted = refined.painted(image, size / field)
             confidence = 1 - (1 - confidence) * (1 - painted)
@@ -191,7 +194,7 @@ class FlowReenactor:
             head = contour(target.shape, target) * (size / field)
             image = torch.lerp(continued(layers[main].picture, around, head), image, mask)
         steps = max(layer.steps for layer in layers)
-        return Reenactment(image.clamp(0, 1), face, confidence, openings, lacking, steps)
+        return Reenactment(image.clamp(0, 1), face, confidence, openings, lacking, steps, shouted - face)
 
     def _field(self, landmarks: Tensor, size: int) -> int:
         """Side of the flow field, so that the face has the same number of pixels in it however large the crop."""

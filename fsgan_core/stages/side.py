@@ -45,9 +45,9 @@ not: of a scream from below landmarks find the lips nearly shut; and of such a s
 between brows and chin."""
 _BROWS = (0.1, 0.18)
 """Heights above the eyes from which on brows and forehead are left to the target then, and wholly are."""
-_SHOUTS = (0.18, 0.27)
-"""The same at any pose, where it is the source's that is more open: its skin is stretched, its tongue may lie over its
-chin."""
+_SHOUTS = (0.24, 0.33)
+"""The same at any pose, where it is the source's that is more open, as in no laugh: its skin is stretched, its tongue
+may lie over its chin."""
 _ASIDE, _LOOKS = (45.0, 60.0), (28.0, 38.0)
 """Degrees of yaw between two faces up to which eyes are drawn from the source, and from which on they are not at all;
 where they are ``_TILT`` apart in it, the source's own; and where they are so in pitch, the steeper one's."""
@@ -85,12 +85,13 @@ def kept_side(
         model: the face model.
 
     Returns:
-        ``(1, 1, F, F)`` in [0, 1]; 1 where a view shows enough, and beside the face.
+        ``(1, 2, F, F)`` in [0, 1]; 1 where a view shows enough, and beside the face. And the same with a mouth that is
+        too wide open drawn as well, for whoever wants the source's in any case.
     """
     turns = [_ramp(angle(view.placement.rotation, target.rotation), _TURN) for view in views]
-    opened = torch.cat([_ramp(_opened(view.placement) - _opened(target), _SHOUTS) for view in views])
-    shout = opened.new_tensor(weights) @ opened
-    whole = landmarks.new_ones(1, 1, field, field)
+    shouts = torch.cat([shouting(view.placement, target) for view in views])
+    shout = shouts.new_tensor(weights) @ shouts
+    whole = landmarks.new_ones(1, 2, field, field)
     eyes = torch.stack([doubtful_eyes(view.placement, target) for view in views])
     if shout.item() == 0 and eyes.amin(0).amax() == 0 and min(turn.item() for turn in turns) == 0:
         return whole
@@ -101,9 +102,14 @@ def kept_side(
         tilted = _tilted(view.placement, target, model)
         lids = (eye.T * _around_eyes(model)).amax(0, keepdim=True)
         least = torch.minimum(least, torch.maximum(torch.maximum(side, tilted), lids))
-    least = torch.maximum(least, shout * _within(_CHIN, model))
+    least = torch.stack((torch.maximum(least, shout * _within(_CHIN, model)), least), 2)
     number, corners = rasterize(landmarks, model.triangles, field, field, facing(landmarks, model.triangles) > 0)
-    return whole - interpolate(least[..., None], model.triangles, number, corners)
+    return whole - interpolate(least, model.triangles, number, corners)
+
+
+def shouting(source: Placement, target: Placement) -> Tensor:
+    """How far a source's mouth is too wide open for each of B faces wanted, ``(B, 1)`` in [0, 1]."""
+    return _ramp(_opened(source) - _opened(target), _SHOUTS)
 
 
 def doubtful_eyes(source: Placement, target: Placement) -> Tensor:

@@ -37,7 +37,7 @@ def test_the_target_s_own_mouth_is_not_tinted_with_the_face():
     aim = Aim(np.zeros((64, 64, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 8:56, 8:56] = 1
-    one = FaceCrop(aim, (0, 0, 64, 64), target, torch.zeros(1, 478, 3), mask=mask, face=face, inside=inside)
+    one = FaceCrop(aim, (0, 0, 64, 64), target, *[torch.zeros(1, 478, 3)] * 2, mask=mask, face=face, inside=inside)
     pasting = replace(MODELS, blending=lambda source, target, mask, color: source)
     result = blended(one, pasting).blended
     assert torch.equal(result[..., 30:40, 24:40], target[..., 30:40, 24:40])
@@ -53,7 +53,7 @@ def test_a_thin_thing_lies_over_a_face_that_is_joined_as_if_nothing_were_there()
     rim = mask.clone()
     rim[..., 60:63, :] = 0
     aim = Aim(np.zeros((128, 128, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))
-    crop = FaceCrop(aim, (0, 0, 128, 128), target, torch.zeros(1, 478, 3), mask=rim, face=face)
+    crop = FaceCrop(aim, (0, 0, 128, 128), target, *[torch.zeros(1, 478, 3)] * 2, mask=rim, face=face)
     result = blended(crop, MODELS).blended
     bare = blended(replace(crop, mask=mask, target=torch.full_like(target, 0.6)), MODELS).blended
     assert torch.equal(result[..., 60:63, 20:108], target[..., 60:63, 20:108])
@@ -67,7 +67,7 @@ def test_the_source_s_glasses_lie_over_the_swapped_face_and_beyond_it():
     mask[..., 16:48, 16:48] = 1
     glasses[:, 3:, 28:32, 8:56] = 1
     face = torch.full((1, 3, 64, 64), 0.6)
-    crop = FaceCrop(aim, (0, 0, 64, 64), face, torch.zeros(1, 478, 3), mask=mask, face=face, glasses=glasses)
+    crop = FaceCrop(aim, (0, 0, 64, 64), face, *[torch.zeros(1, 478, 3)] * 2, mask=mask, face=face, glasses=glasses)
     one = blended(crop, replace(MODELS, blending=lambda source, target, mask, color: source))
     assert one.patch.image[..., 28:32, 8:56].abs().max() < 1e-3 and one.patch.mask[..., 28:32, 8:56].min() == 1
     assert torch.equal(one.patch.image[..., 40, :], face[..., 40, :]) and one.patch.mask[..., 10, :].max() == 0
@@ -84,6 +84,6 @@ def test_glasses_fade_as_views_without_them_come_to_count(wearing, opacity):
     source = SimpleNamespace(select=lambda pose, closest: (views, [0.5, 0.5]))
     drawn = replace(MODELS, reenactment=lambda *_, **__: SimpleNamespace(image=torch.zeros(1, 3, 8, 8)))
     aim = Aim(np.zeros((8, 8, 3), np.uint8), np.zeros((478, 3), np.float32), np.zeros(3, np.float32))
-    crop = FaceCrop(aim, (0, 0, 8, 8), torch.zeros(1, 3, 8, 8), torch.zeros(1, 478, 3))
+    crop = FaceCrop(aim, (0, 0, 8, 8), torch.zeros(1, 3, 8, 8), *[torch.zeros(1, 478, 3)] * 2)
     layer = reenacted(crop, source, drawn).glasses
     assert (layer is None) if opacity is None else (layer[:, 3:] == opacity).all()

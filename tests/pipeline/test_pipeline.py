@@ -272,7 +272,7 @@ def test_a_target_s_mouth_does_not_count_in_what_matches_the_face():
     shape = MODEL.mean + 0.9 * MODEL.expression[MODEL.names.index("jawOpen")]
     wide = (shape * 144 + torch.tensor([128.0, 128, 0])).numpy().astype(np.float32)
     aim = Aim(np.full((256, 256, 3), (255, 0, 0), np.uint8), wide, np.zeros(3, np.float32))
-    one = FaceCrop(aim, (0, 0, 256, 256), torch.ones(1, 3, 256, 256), torch.from_numpy(wide)[None])
+    one = FaceCrop(aim, (0, 0, 256, 256), torch.ones(1, 3, 256, 256), *[torch.from_numpy(wide)[None]] * 2)
     (source,) = [MODELS.source(source_map(), 0.0)]
     one = segmented(reenacted(one, source, MODELS), MODELS)
     auto, own = (completed(one, MODELS, inside) for inside in ("auto", "source"))
@@ -284,7 +284,7 @@ def test_eyes_take_over_as_much_of_the_target_s_fineness_as_the_face():
     points = torch.from_numpy(face_at(32, 32))[None] * 4
     target, face = (torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(n)) for n in range(2))
     aim = Aim(np.zeros((256, 256, 3), np.uint8), points[0].numpy(), np.zeros(3, np.float32))
-    one = FaceCrop(aim, (0, 0, 256, 256), target, points, mask=torch.ones(1, 1, 256, 256), face=face)
+    one = FaceCrop(aim, (0, 0, 256, 256), target, points, points, mask=torch.ones(1, 1, 256, 256), face=face)
     lit = replace(one, whites=torch.tensor([[0.8, 0.0, 0.0, 1.0]] * 2))
     color = replace(matched(one, MODELS), fineness=torch.tensor([[2.0, 0.5, 0.02]]))
     crisp, plain = MODELS.with_blending(BlendOptions(fineness=0)), color.eased(0)

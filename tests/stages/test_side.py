@@ -138,6 +138,7 @@ def test_a_scream_leaves_mouth_and_chin_to_a_shut_mouth_but_not_to_another_screa
     seen = kept([source], shut)
     assert max(at(seen, 0.0, number) for number in (0, 17, 200)) < 0.05
     assert min(at(seen, 0.0, number) for number in (1, 50, 280, 10)) > 0.95
+    assert seen[:, 1].min() == 1  # for those who want the source's mouth
     open_too = screaming(0.9)[None]
     assert kept([source], open_too).min() == 1
     # What counts is how much of the face comes from which picture.
