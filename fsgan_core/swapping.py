@@ -20,6 +20,7 @@ from .ops.head_mesh import place, points
 from .ops.masks import smoothstep, subtract, union
 from .ops.thin import behind, bridged
 from .options import Range, check_ranges
+from .stages.beards import shaved
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
 from .stages.eye_light import eyes_lit, unusual_whites
@@ -221,7 +222,9 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     color = color or one.aim.color or matched(one, models)
     whole = bridged(mask)
     front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
-    result = models.blending(face, behind(one.target, front), whole, color)
+    target = behind(one.target, front)
+    skins = None if models.official else shaved(face, target, one.points, whole, models.face_model)
+    result = models.blending(face, target, whole, color, skins)
     if one.whites is not None and not models.official and models.blending.options.color:
         options, aim = models.blending.options, place(models.face_model.mean, one.wanted)
         match = color.eased(options.fineness)

@@ -17,7 +17,6 @@ from .color import oklab_to_srgb, srgb_to_oklab
 from .flow import resize
 from .lowpass import face_size, lowpass, pooled, weighted_lowpass
 from .poisson import harmonic_fill
-from .pooling import length
 from .relighting import at_lightness, relit, saturation
 
 Fill = Callable[[Tensor, Tensor], Tensor]
@@ -27,12 +26,9 @@ _BORDER, _INSIDE, _TINT = 0.032, 0.24, 0.1
 of the face: features are light and dark, but colour that varies across a face is mostly that of its lights."""
 _REACH = 0.13
 """How far the border reaches inwards, likewise."""
-_SPOT, _FLUSH, _HAIR = 0.03, 0.05, 0.06
+_SPOT, _FLUSH = 0.03, 0.05
 """Standard deviation of the low-pass that is finer than spots of another colour, likewise; the difference in saturation
-from skin around them that keeps a quarter of its influence, and so the product of the shares by which hair is darker
-and greyer."""
-_GREY = 0.02
-"""Saturation of skin below which less of it says little."""
+from skin around them that keeps a quarter of its influence."""
 
 
 def match_light(source: Tensor, target: Tensor, mask: Tensor, strength: float = 1.0) -> Tensor:
@@ -59,8 +55,8 @@ def low_frequencies(source: Tensor, target: Tensor, mask: Tensor) -> tuple[Tenso
     Near the border it is followed closely, so that cheeks and brow pass into what is around them; in the middle only
     what changes across the whole face, since the shading of eyes, nose and mouth is part of who someone is. Colour is
     followed more closely there: what of it varies across a face is mostly that of its lights. Places where the two
-    differ unlike their surroundings (an occluder, glasses, hair) count less; the target's beard is no light, nor is its
-    flush, rouge or paint, whose colour is not followed.
+    differ unlike their surroundings (an occluder, glasses, hair) count less; the target's flush, rouge or paint is no
+    light: its colour is not followed.
 
     Args:
         source: ``(B, 3, H, W)`` in [0, 1], valid where the mask is not 0.
@@ -76,10 +72,10 @@ def low_frequencies(source: Tensor, target: Tensor, mask: Tensor) -> tuple[Tenso
     trusted = _inliers(field[:, 3:] - field[:, :3], weight, size)
     faces = field.split(3, 1)
     tints = [saturation(face) for face in faces]
-    bare, usual = _usual(faces[1], trusted, size)
+    usual = _usual(tints[1], trusted, size)
     near = (2 - 2 * lowpass((mask > 0.5).to(mask.dtype), _REACH * face_size(mask))).clamp(0, 1)
     shades = torch.cat([face[:, :1] for face in faces], 1)
-    lightness = _smooth(shades, trusted * bare, size, _INSIDE, near * resize(bare, *near.shape[-2:]))
+    lightness = _smooth(shades, trusted, size, _INSIDE, near)
     tint = _smooth(torch.cat(tints, 1), trusted * usual, size, _TINT, near * resize(usual, *near.shape[-2:]))
     before, after = (at_lightness(*parts) for parts in zip(lightness.split(1, 1), tint.split(2, 1), strict=True))
     return before, after
@@ -137,30 +133,14 @@ def _smooth(field: Tensor, weight: Tensor, size: Tensor, wide: float, near: Tens
     return torch.lerp(weighted_lowpass(sharpened, weight, wide * size, shape=shape), border, near)
 
 
-def _usual(face: Tensor, weight: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """How far cells of OKLab ``(B, 3, h, w)`` are like the skin around, ``(B, 1, h, w)`` in [0, 1] each.
-
-    Returns:
-        without hair, which is both darker and greyer than skin, where a shadow is only darker; and without anything of
-        another saturation.
-    """
-    values = torch.cat((face[:, :1], saturation(face)), 1)
-    local = weighted_lowpass(values, weight, _SPOT * size)
-    bare = usual = torch.ones_like(weight)
+def _usual(tint: Tensor, weight: Tensor, size: Tensor) -> Tensor:
+    """How far cells of saturation ``(B, 2, h, w)`` are like the skin around, ``(B, 1, h, w)`` in [0, 1]."""
+    local = weighted_lowpass(tint, weight, _SPOT * size)
+    usual = torch.ones_like(weight)
     for _ in range(3):
-        skin = weighted_lowpass(values, weight * usual, _INSIDE * size)
-        darker, greyer = (_lacking(local[:, part], skin[:, part]) for part in (slice(1), slice(1, 3)))
-        hair = (darker * greyer / _HAIR).square()
-        paint = ((local - skin)[:, 1:] / _FLUSH).square().sum(1, keepdim=True)
-        bare, usual = (1 / (1 + other).square() for other in (hair, hair + paint))
-    bare, usual = weighted_lowpass(torch.cat((bare, usual), 1), weight, _SPOT * size).split(1, 1)
-    return bare, usual
-
-
-def _lacking(local: Tensor, skin: Tensor) -> Tensor:
-    """By what share the length of ``(B, C, h, w)`` is less than skin's, ``(B, 1, h, w)``; in grey skin none."""
-    ours, theirs = (length(part) for part in (local, skin))
-    return ((theirs - ours) / (theirs + _GREY)).clamp_min(0)
+        skin = weighted_lowpass(tint, weight * usual, _INSIDE * size)
+        usual = 1 / (1 + ((local - skin) / _FLUSH).square().sum(1, keepdim=True)).square()
+    return weighted_lowpass(usual, weight, _SPOT * size)
 
 
 def _inliers(difference: Tensor, mask: Tensor, size: Tensor) -> Tensor:

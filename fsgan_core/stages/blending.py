@@ -47,6 +47,9 @@ class BlendOptions:
         check_ranges(self)
 
 
+Skins = tuple[Tensor, Tensor]
+"""Source and target without what grows on their skin, see :func:`~fsgan_core.stages.beards.shaved`."""
+
 PLAIN_POISSON = BlendOptions(color=False, light=0.0, fineness=0.0, exact=True)
 """Poisson image editing without the remedies, for comparison."""
 
@@ -60,7 +63,14 @@ class Blender(Protocol):
 
     options: BlendOptions
 
-    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
+    def __call__(
+        self,
+        source: Tensor,
+        target: Tensor,
+        mask: Tensor,
+        color: ColorMatch | None = None,
+        skins: Skins | None = None,
+    ) -> Tensor:
         """Blend; items of a batch do not influence each other.
 
         Args:
@@ -68,6 +78,7 @@ class Blender(Protocol):
             target: ``(B, 3, H, W)``.
             mask: ``(B, 1, H, W)``, soft or hard: the face.
             color: colours and fineness of the track; None estimates them for every item.
+            skins: ``(B, 3, H, W)`` each, whose light is exchanged; source and target themselves without.
 
         Returns:
             ``(B, 3, H, W)`` the finished picture in [0, 1] and the target's dtype; exactly the target where the mask
@@ -86,31 +97,38 @@ class FloatBlender(ABC):
         self.options = options or BlendOptions()
 
     @torch.inference_mode()
-    def __call__(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None = None) -> Tensor:
+    def __call__(
+        self,
+        source: Tensor,
+        target: Tensor,
+        mask: Tensor,
+        color: ColorMatch | None = None,
+        skins: Skins | None = None,
+    ) -> Tensor:
         """See :class:`Blender`."""
-        wide = widened(source, target, mask)
-        return self.blend(wide[0], wide[1], wide[2], color).to(target.dtype)
+        wide = widened(source, target, mask, *(skins or (source, target)))
+        return self.blend(wide[0], wide[1], wide[2], color, (wide[3], wide[4])).to(target.dtype)
 
     @abstractmethod
-    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
-        """See :class:`Blender`; all are float32 or float64."""
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None, skins: Skins) -> Tensor:
+        """See :meth:`__call__`; all are float32 or float64."""
 
 
 class FeatherBlender(FloatBlender):
     """Lay the face over the target under the soft mask, after matching colour and light."""
 
-    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None, skins: Skins) -> Tensor:
         """See :class:`FloatBlender`."""
-        face = match_appearance(source, target, mask, self.options, color)
+        face = match_appearance(source, target, mask, self.options, color, skins)
         return _overlay(face, target, feather(mask, self.options.feather))
 
 
 class MultibandBlender(FloatBlender):
     """Blend a Laplacian pyramid, after matching colour and light."""
 
-    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None, skins: Skins) -> Tensor:
         """See :class:`FloatBlender`."""
-        face = match_appearance(source, target, mask, self.options, color)
+        face = match_appearance(source, target, mask, self.options, color, skins)
         return multiband_blend(face, target, mask).clamp(0, 1)
 
 
@@ -120,15 +138,15 @@ class PoissonBlender(FloatBlender):
     See :mod:`fsgan_core.ops.light` for why; ``exact`` gives the classical border.
     """
 
-    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None, skins: Skins) -> Tensor:
         """See :class:`FloatBlender`."""
         options = self.options
-        face = match_appearance(source, target, mask, options, color)
+        face = match_appearance(source, target, mask, options, color, skins)
         # One pixel less, so that no pixel beyond the mask is needed for the gradients across the border.
         inner = erode((mask > 0.5).to(target.dtype))
         if options.exact:
             return poisson_blend(face, target, inner, options.mode).clamp(0, 1)
-        face = face + border_membrane(face, target, mask)
+        face = face + border_membrane(face, skins[1], mask)
         if options.mode == "mixed":
             face = face + mixed_membrane(face, target, inner)
         return _overlay(face, target, feather(mask, options.feather))
@@ -146,19 +164,24 @@ class OpenBlender(FloatBlender):
         super().__init__(options)
         self.network = network or load_membrane_net()
 
-    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None, skins: Skins) -> Tensor:
         """See :class:`FloatBlender`."""
         options, fill = self.options, partial(learned_fill, placed(self.network, target.device))
-        face = match_appearance(source, target, mask, options, color)
+        face = match_appearance(source, target, mask, options, color, skins)
         inner = erode((mask > 0.5).to(target.dtype))
-        joined = fill(target - face, inner) if options.exact else border_membrane(face, target, mask, fill=fill)
+        joined = fill(target - face, inner) if options.exact else border_membrane(face, skins[1], mask, fill=fill)
         if options.mode == "mixed":
             joined = joined + mixed_membrane(face, target, inner)
         return _overlay(face + joined, target, inner if options.exact else feather(mask, options.feather))
 
 
 def match_appearance(
-    source: Tensor, target: Tensor, mask: Tensor, options: BlendOptions, color: ColorMatch | None = None
+    source: Tensor,
+    target: Tensor,
+    mask: Tensor,
+    options: BlendOptions,
+    color: ColorMatch | None = None,
+    skins: Skins | None = None,
 ) -> Tensor:
     """Bring the source into the target's colours, light and fineness as the options say.
 
@@ -168,27 +191,30 @@ def match_appearance(
         mask: ``(B, 1, H, W)``.
         options: color, light and fineness are used.
         color: see :class:`Blender`.
+        skins: see :class:`Blender`.
 
     Returns:
         ``(B, 3, H, W)``, meaningful where the mask is not 0.
     """
+    skins = skins or (source, target)
     if not options.color and options.fineness == 0:
-        return _lit(source, target, mask, None, options.light)
+        return _lit(source, target, mask, None, options.light, skins)
     match = (color or estimate_color_match(source, target, mask)).eased(options.fineness)
     blur, share, size = match.fineness.unbind(1)
-    face = _lit(softened(source, mask, blur), target, mask, match if options.color else None, options.light)
+    face = softened(source, mask, blur)
+    face = _lit(face, target, mask, match if options.color else None, options.light, skins)
     part = surrounding(mask, 2)  # as far as grain is looked for
     return _with(face, part, grained(face[part], target[part], share, size))
 
 
-def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None, light: float) -> Tensor:
+def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None, light: float, skins: Skins) -> Tensor:
     """The source in the target's colours, if there is a match, and in some of its light."""
     if match is None and light == 0:
         return source
     if light == 0 and match:
         return apply_color_match(source, match)
     part = surrounding(mask)
-    before, theirs = (low[part] for low in low_frequencies(source, target, mask))
+    before, theirs = (low[part] for low in low_frequencies(*skins, mask))
     ours, gain = (match.moved(before), match.gain[..., None, None]) if match else (before, None)
     skin = torch.lerp(ours, theirs, light)
     lab = relit(srgb_to_oklab(source[part]), before, skin, gain)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..ops.landmarks import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
 from ..ops.lowpass import lowpass, weighted_lowpass
-from ..ops.pooling import summed
+from ..ops.pooling import length, summed
 from ..ops.relighting import saturation
 from .frontal import Frontal
 
@@ -47,7 +47,7 @@ def departing(lab: Tensor, skin: Tensor, frontal: Frontal) -> Tensor:
     for _ in range(5):
         usual = summed(local * weight, (2, 3)) / summed(weight, (2, 3)).clamp_min(1e-6)
         weight = bare / (1 + ((local - usual) / _NATURAL).square().sum(1, keepdim=True))
-    away, hue = (torch.linalg.vector_norm(part, dim=1, keepdim=True) for part in (local - usual, usual))
+    away, hue = (length(part) for part in (local - usual, usual))
     natural = (_HUED * hue).clamp(_LEAST, _NATURAL)
     beyond = (away - natural).clamp_min(0)
     return (beyond - natural * torch.tanh(beyond / natural)) / away.clamp_min(1e-6) * (local - usual)
@@ -55,7 +55,7 @@ def departing(lab: Tensor, skin: Tensor, frontal: Frontal) -> Tensor:
 
 def colored(lab: Tensor, skin: Tensor, frontal: Frontal) -> float:
     """How coloured the light of a face is: the mean of what :func:`departing` finds on its skin."""
-    found = torch.linalg.vector_norm(departing(lab, skin, frontal), dim=1, keepdim=True)
+    found = length(departing(lab, skin, frontal))
     weight = skin * (1 - _features(frontal)) * lab[:, :1] / (lab[:, :1] + _DIM)
     return float((found * weight).sum() / weight.sum().clamp_min(1))
 

@@ -32,7 +32,7 @@ from ..ops.official_swap import FACE
 from ..ops.official_views import step_landmarks
 from ..ops.pyramid import reduce
 from ..ops.wflw import to_wflw98
-from .blending import BlendOptions, FloatBlender
+from .blending import BlendOptions, FloatBlender, Skins
 from .layers import Anchor
 from .reenactment import Reenactment
 from .views import View
@@ -240,7 +240,7 @@ class LearnedBlender(FloatBlender):
         super().__init__(options)
         self.network, self.soften = folded(network), soften
 
-    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None) -> Tensor:
+    def blend(self, source: Tensor, target: Tensor, mask: Tensor, color: ColorMatch | None, skins: Skins) -> Tensor:
         """See :class:`~fsgan_core.stages.blending.FloatBlender`; the network matches colours itself."""
         inside, frame = core(mask), resized(target, SIZE)
         moved = transfer(resized(source, SIZE), frame, inside)

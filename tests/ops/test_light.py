@@ -199,19 +199,3 @@ def test_a_coloured_lamp_beside_a_target_is_light():
     tint = [saturation(srgb_to_oklab(match_light(face(), one, mask)))[:, 1:] for one in (plain, lamp)]
     left = (mask > 0) & (torch.arange(160) < 60)
     assert (tint[1] - tint[0])[left].mean() > 0.8 * share[1].expand_as(mask)[left].mean()
-
-
-def darker_chin(image, greyer, below=110):
-    """A chin in shadow or, if it is greyer than the skin above too, covered with hair."""
-    share = (torch.arange(image.shape[-2]) - below).div(4).sigmoid()[:, None]
-    lab = srgb_to_oklab(image)
-    return oklab_to_srgb(at_lightness((1 - 0.6 * share) * lab[:, :1], (1 - greyer * share) * saturation(lab)))
-
-
-def test_a_targets_beard_is_no_light_though_a_shadow_is():
-    mask, plain = oval(), face(seed=1)
-    chin = (mask > 0) & (torch.arange(160) > 115)[:, None] & (torch.arange(160) < 130)[:, None]
-    dark = {}
-    for name, target in (("skin", plain), ("hair", darker_chin(plain, 0.8)), ("shadow", darker_chin(plain, 0.0))):
-        dark[name] = srgb_to_oklab(match_light(face(), target, mask))[:, :1][chin].mean()
-    assert dark["skin"] - dark["hair"] < 0.6 * (dark["skin"] - dark["shadow"])
