@@ -38,7 +38,7 @@ def test_the_target_s_own_mouth_is_not_tinted_with_the_face():
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 8:56, 8:56] = 1
     one = FaceCrop(aim, (0, 0, 64, 64), target, *[torch.zeros(1, 478, 3)] * 2, mask=mask, face=face, inside=inside)
-    pasting = replace(MODELS, blending=lambda source, target, mask, color: source)
+    pasting = replace(MODELS, blending=lambda source, target, mask, color, skins: source)
     result = blended(one, pasting).blended
     assert torch.equal(result[..., 30:40, 24:40], target[..., 30:40, 24:40])
     assert torch.equal(result[..., 45:50, 24:40], face[..., 45:50, 24:40])
@@ -68,7 +68,7 @@ def test_the_source_s_glasses_lie_over_the_swapped_face_and_beyond_it():
     glasses[:, 3:, 28:32, 8:56] = 1
     face = torch.full((1, 3, 64, 64), 0.6)
     crop = FaceCrop(aim, (0, 0, 64, 64), face, *[torch.zeros(1, 478, 3)] * 2, mask=mask, face=face, glasses=glasses)
-    one = blended(crop, replace(MODELS, blending=lambda source, target, mask, color: source))
+    one = blended(crop, replace(MODELS, blending=lambda source, target, mask, color, skins: source))
     assert one.patch.image[..., 28:32, 8:56].abs().max() < 1e-3 and one.patch.mask[..., 28:32, 8:56].min() == 1
     assert torch.equal(one.patch.image[..., 40, :], face[..., 40, :]) and one.patch.mask[..., 10, :].max() == 0
 
