@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from types import EllipsisType
+
 import torch
 from torch import Tensor
+
+Part = tuple[EllipsisType, slice, slice]
+"""An index of pictures ``(..., H, W)``: some rows and columns."""
 
 
 def areas(boxes: Tensor) -> Tensor:
@@ -59,3 +64,30 @@ def suppress(boxes: Tensor, scores: Tensor, overlap: float = 0.4, containment: f
         if alive[number]:
             alive[number + 1 :] &= ~same[number, number + 1 :]
     return order[alive]
+
+
+def bounding_boxes(mask: Tensor) -> Tensor:
+    """Return ``(B, 4)`` left, top, right, bottom around mask > 0 in whole pixels; all 0 if the mask is empty."""
+    sides = []
+    for dim in (2, 3):
+        line = (mask.amax(dim)[:, 0] > 0).to(torch.int64)
+        length = line.shape[-1]
+        sides.append((line.argmax(-1), (length - line.flip(-1).argmax(-1)) * line.amax(-1)))
+    (left, right), (top, bottom) = sides
+    return torch.stack((left, top, right, bottom), -1)
+
+
+def surrounding(mask: Tensor, margin: int = 0) -> Part:
+    """The part of pictures ``(..., H, W)`` that holds all of a mask ``(B, 1, H, W)`` > 0, and some pixels around.
+
+    All of them if the mask is empty.
+    """
+    height, width = mask.shape[-2:]
+    left, top, right, bottom = bounding_boxes(mask.amax(0, keepdim=True))[0].tolist()
+    if right == 0:
+        left, top, right, bottom = 0, 0, width, height
+    rows, columns = (
+        slice(max(0, low - margin), min(size, high + margin))
+        for low, high, size in ((top, bottom, height), (left, right, width))
+    )
+    return ..., rows, columns

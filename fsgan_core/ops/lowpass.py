@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .boxes import surrounding
 from .pooling import summed
 
 
@@ -72,7 +73,9 @@ def pooled(values: Tensor, mask: Tensor, side: int) -> tuple[Tensor, Tensor, flo
     scale = min(1.0, side / max(height, width))
     shape = (max(1, round(scale * height)), max(1, round(scale * width)))
     weight = F.adaptive_avg_pool2d(mask, shape)
-    average = F.adaptive_avg_pool2d(torch.where(mask > 0, values * mask, 0), shape)
+    part, seen = surrounding(mask), torch.zeros_like(values)
+    seen[part] = torch.where(mask[part] > 0, values[part] * mask[part], 0)
+    average = F.adaptive_avg_pool2d(seen, shape)
     return average / weight.clamp_min(1e-6), weight, scale
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from types import EllipsisType
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .boxes import bounding_boxes as bounding_boxes
 from .lowpass import face_size, lowpass
+from .pooling import box_max
 
 _REFERENCE = 256
-
-Part = tuple[EllipsisType, slice, slice]
-"""An index of pictures ``(..., H, W)``: some rows and columns."""
 
 
 def soft_erosion(mask: Tensor, kernel: int = 21, threshold: float = 0.6, iterations: int = 1) -> Tensor:
@@ -73,7 +70,7 @@ def feather(mask: Tensor, width: float = 0.08) -> Tensor:
 
 def erode(mask: Tensor, radius: int = 1) -> Tensor:
     """Take a square's minimum; pixels beyond the image do not count."""
-    return -F.max_pool2d(-mask, 2 * radius + 1, stride=1, padding=radius)
+    return -box_max(-mask, 2 * radius + 1)
 
 
 def smoothstep(value: Tensor) -> Tensor:
@@ -90,33 +87,6 @@ def union(mask: Tensor, other: Tensor) -> Tensor:
 def subtract(mask: Tensor, other: Tensor) -> Tensor:
     """Cut the other mask out."""
     return mask * (1 - other)
-
-
-def bounding_boxes(mask: Tensor) -> Tensor:
-    """Return ``(B, 4)`` left, top, right, bottom around mask > 0 in whole pixels; all 0 if the mask is empty."""
-    sides = []
-    for dim in (2, 3):
-        line = (mask.amax(dim)[:, 0] > 0).to(torch.int64)
-        length = line.shape[-1]
-        sides.append((line.argmax(-1), (length - line.flip(-1).argmax(-1)) * line.amax(-1)))
-    (left, right), (top, bottom) = sides
-    return torch.stack((left, top, right, bottom), -1)
-
-
-def surrounding(mask: Tensor, margin: int = 0) -> Part:
-    """The part of pictures ``(..., H, W)`` that holds all of a mask ``(B, 1, H, W)`` > 0, and some pixels around.
-
-    All of them if the mask is empty.
-    """
-    height, width = mask.shape[-2:]
-    left, top, right, bottom = bounding_boxes(mask.amax(0, keepdim=True))[0].tolist()
-    if right == 0:
-        left, top, right, bottom = 0, 0, width, height
-    rows, columns = (
-        slice(max(0, low - margin), min(size, high + margin))
-        for low, high, size in ((top, bottom, height), (left, right, width))
-    )
-    return ..., rows, columns
 
 
 def _cone(size: int) -> Tensor:

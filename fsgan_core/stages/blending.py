@@ -13,10 +13,11 @@ from torch import Tensor
 
 from ..networks.membrane_net import MembraneNet
 from ..ops.border_detail import limit_border_detail
+from ..ops.boxes import Part, surrounding
 from ..ops.color import ColorMatch, apply_color_match, estimate_color_match, oklab_to_srgb, srgb_to_oklab, widened
 from ..ops.fineness import grained, softened
 from ..ops.light import border_membrane, low_frequencies
-from ..ops.masks import Part, erode, feather, surrounding
+from ..ops.masks import erode, feather
 from ..ops.multiband import multiband_blend
 from ..ops.poisson import Mode, mixed_membrane, poisson_blend
 from ..ops.relighting import relit

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..ops.boxes import surrounding
 from ..ops.face_model import FaceModel
 from ..ops.flow import sample
-from ..ops.masks import smoothstep, surrounding
+from ..ops.masks import smoothstep
 from ..ops.mesh import unevenness, vertex_facing
 from ..ops.pooling import length
 from .views import View

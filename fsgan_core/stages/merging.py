@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..ops.boxes import surrounding
 from ..ops.flow import identity, resize, sample
-from ..ops.masks import surrounding
 from ..ops.pooling import box_mean, halved
 from .alignment import Aligner
 from .layers import Layer

@@ -95,7 +95,9 @@ class Upright:
         cuts = []
         for image, matrix, centre in zip(images, self.matrix, self.centre, strict=True):
             shrink = max(1, int(matrix[:, 0].norm()))
-            smaller = functional.avg_pool2d(image[None], shrink, ceil_mode=True, count_include_pad=False)
+            smaller = image[None]
+            if shrink > 1:
+                smaller = functional.avg_pool2d(smaller, shrink, ceil_mode=True, count_include_pad=False)
             places = torch.einsum("ij,bjhw->bihw", matrix, grid) + centre[:, None, None]
             cuts.append(sample(smaller, places / shrink))
         return torch.cat(cuts)

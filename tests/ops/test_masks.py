@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsgan_core.ops.masks import bounding_boxes, erode, feather, smoothstep, soft_erosion, subtract, surrounding, union
+from fsgan_core.ops.boxes import surrounding
+from fsgan_core.ops.masks import bounding_boxes, erode, feather, smoothstep, soft_erosion, subtract, union
 
 
 def square(size, low, high, batch=1):
