@@ -109,8 +109,10 @@ def _often(
     model: FaceModel,
 ) -> bool:
     """Whether a rule of what is left to the target holds for all views of a source, in frames enough."""
-    theirs = [torch.from_numpy(face.landmarks[face.scores > 0]).to(model.mean) for face in faces]
-    wanted = place(model.mean, torch.cat(theirs or [model.mean[:0, None]]))
+    shown = [face.landmarks[face.scores > 0] for face in faces]
+    if not any(map(len, shown)):
+        return False
+    wanted = place(model.mean, torch.from_numpy(np.concatenate(shown)).to(model.mean))
     views = torch.from_numpy(source.landmarks).to(model.mean)
     doubts = torch.stack([rule(place(model.mean, view), wanted) for view in views.split(1)]).amin(0).amax(1)
-    return bool(len(doubts)) and float((doubts > 0.5).float().mean()) >= _SHARE
+    return float((doubts > 0.5).float().mean()) >= _SHARE

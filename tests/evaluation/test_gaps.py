@@ -88,6 +88,7 @@ def test_a_scream_is_told_where_the_target_does_not_scream_but_no_laugh(ours, th
         replace(one, landmarks=mouth[None].numpy()) for one, mouth in zip((source(0), seen([0])), mouths, strict=True)
     )
     assert bool(told_mouth([face], person, model)) == told
+    assert told_mouth([], person, model) == ""
 
 
 @pytest.mark.parametrize(
