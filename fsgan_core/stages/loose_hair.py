@@ -18,9 +18,9 @@ from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean
 from .glasses import Look
 
-_ABOVE, _ASIDE, _BELOW = 0.03, 0.57, 0.3
+_ABOVE, _ASIDE, _BELOW = 0.03, 0.57, 0.45
 """Where it is looked for on the mean face (distances between the outer eye corners, eyes at about 0, y down): so far
-above the top of the brows; or beyond the eyes, down to the cheekbones."""
+above the top of the brows; or beyond the eyes, down to below the cheekbones, so that sideburns are hair."""
 _BROW, _TAIL, _SPARED = ((0.15, -0.2), (0.45, -0.25), (0.61, -0.168)), (0.72, -0.1), 0.055
 """A brow from its inner to its outer end, how far its tail may go beyond that, and how far around it is left alone,"""
 _CURTAIN = 15
