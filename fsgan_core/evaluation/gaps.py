@@ -79,7 +79,7 @@ def told_eyes(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceM
     """What to say of a target whose own eyes stay, by :func:`~fsgan_core.stages.side.doubtful_eyes`."""
     if not _often(doubtful_eyes, faces, source, model):
         return ""
-    return "the target keeps its own eyes: they are nearly shut, or seen from where the source does not show eyes"
+    return "the target keeps its own eyes: one of the two has them nearly shut, or they are seen from elsewhere"
 
 
 def overturned(controls: Controls) -> str:

@@ -52,8 +52,8 @@ _ASIDE, _LOOKS = (45.0, 60.0), (28.0, 38.0)
 """Degrees of yaw between two faces up to which eyes are drawn from the source, and from which on they are not at all;
 where they are ``_TILT`` apart in it, the source's own; and where they are so in pitch, the steeper one's."""
 _SLIT, _CLOSING = (0.14, 0.2), (0.05, 0.12)
-"""The same for lids that come together: how high the opening wanted is for its width, and by how much the source's is
-higher."""
+"""The same for lids that come together in one of the two: how high the opening is for its width, and by how much the
+other's is higher."""
 _LIDS = ((159, 386), (145, 374), (33, 362), (133, 263))
 """Middles of the upper and lower lids and corners of both eyes, from left to right."""
 _NOSE, _CHIN, _MIDDLE = (0.22, 0.25, 0.26), (0.9, 0.42, 0.3), (0.5, 0.5, 0.6)
@@ -113,22 +113,23 @@ def shouting(source: Placement, target: Placement) -> Tensor:
 
 
 def doubtful_eyes(source: Placement, target: Placement) -> Tensor:
-    """How far a source's eyes are none for a target: seen from elsewhere, or open where the target's lids close.
+    """How far a source's eyes are none for a target: seen from elsewhere, or shut where the other's are open.
 
     Args:
         source: a face of the source, as it is seen.
         target: B faces wanted.
 
     Returns:
-        ``(B, 2)`` in [0, 1], right and left: a wink takes no open eye along, whose colour would change.
+        ``(B, 2)`` in [0, 1], right and left: a target's wink takes no open eye along, whose colour would change.
     """
     before, after = (euler_angles(face.rotation)[:, :2] for face in (source, target))
     (turned, tilted), steeper = (before - after).abs().split(1, 1), torch.maximum(before.abs(), after.abs())[:, 1:]
     profile = torch.maximum(_ramp(turned, _ASIDE), _ramp(turned, _TILT) * _ramp(before[:, :1].abs(), _ASIDE))
     doubt = torch.maximum(profile, _ramp(tilted, _TILT) * _ramp(steeper, _LOOKS))
-    high, low = (_lids_apart(face) for face in (source, target))
-    closing = (1 - _ramp(low, _SLIT)) * _ramp(high - low, _CLOSING)
-    return torch.maximum(doubt, closing)
+    ours, theirs = (_lids_apart(face) for face in (source, target))
+    closing = (1 - _ramp(theirs, _SLIT)) * _ramp(ours - theirs, _CLOSING)
+    opening = (1 - _ramp(ours, _SLIT)) * _ramp(theirs - ours, _CLOSING)
+    return torch.maximum(torch.maximum(doubt, closing), opening.amax(1, keepdim=True))
 
 
 def _edge_on(view: View, target: Placement, wanted: Tensor, model: FaceModel) -> Tensor:

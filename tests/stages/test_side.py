@@ -124,8 +124,11 @@ def test_eyes_that_close_stay_the_targets_whole_and_do_so_gradually():
     one = kept([view()], closing(1.0, "L")[None])
     assert min(at(one, 0.0, number) for number in EYES[:3]) > 0.95
     assert max(at(one, 0.0, number) for number in EYES[3:]) < 0.02
-    grey = np.full((SIZE, SIZE, 3), 128, np.uint8)
-    assert kept([prepare(grey, closing(1.0), MODEL)], closing(1.0)[None]).min() == 1
+    asleep = prepare(np.full((SIZE, SIZE, 3), 128, np.uint8), closing(1.0), MODEL)
+    assert kept([asleep], closing(1.0)[None]).min() == 1
+    # What opens is not seen with lids that were shut around it.
+    awake = kept([asleep], face()[None])
+    assert max(at(awake, 0.0, number) for number in EYES) < 0.02 and at(awake, 0.0, 50) > 0.95
 
 
 def screaming(amount):
