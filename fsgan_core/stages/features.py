@@ -20,7 +20,7 @@ from ..ops.masks import smoothstep
 from ..ops.mesh import facing, interpolate, rasterize
 from .eyes import behind_lids
 from .lids import Lids
-from .mouth import behind_lips
+from .mouth import behind_lips, parted
 from .openings import MOUTH, RINGS, recessed, without_irises
 from .views import View, detail
 
@@ -103,7 +103,8 @@ def _drawn(region: int, view: View, target: Placement, window: _Window, model: F
     number, weights = rasterize(recessed(vertices), model.triangles, *size, front)
     places = _folded(identity(*size, weights))
     number, weights = _folded(number[:, None])[:, 0], _folded(weights.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-    known = torch.cat((view.landmarks[..., :2], view.visibility[..., None], target.shape), -1)
+    origin = parted(view, target) if region == MOUTH else view.landmarks[..., :2]
+    known = torch.cat((origin, view.visibility[..., None], target.shape), -1)
     flow, seen, surface = interpolate(known, model.triangles, number, weights).split((2, 1, 3), 1)
     hit = (number >= 0)[:, None].to(flow.dtype)
     inside = hit * (model.regions[number.clamp_min(0)] == region)[:, None]

@@ -10,7 +10,7 @@ from ..ops.head_mesh import Placement, place
 from ..ops.landmarks import LIPS_INNER, LIPS_OUTER
 from ..ops.masks import smoothstep
 from ..ops.mesh import interpolate, rasterize
-from .openings import MOUTH
+from .openings import MOUTH, lacking
 from .teeth import drawn_inside
 from .views import View
 
@@ -19,6 +19,8 @@ _UPPER, _LOWER = [LIPS_INNER[0], *LIPS_INNER[:_HALF:-1], LIPS_INNER[_HALF]], lis
 """Points of the inner lips from one corner to the other; those of the same number lie above each other."""
 _TEETH = 0.11
 """How far below the upper lip a mouth moves with the skull, in distances between the outer eye corners."""
+_SEAM = 0.25
+"""Share of the lips' thickness in which the line between them lies when they are shut."""
 _UNDER_NOSE, _SHOWN = 0.28, 0.045
 """How far below the nose drawn upper teeth end, and how much of them is seen below an open lip at least, in the same
 unit."""
@@ -60,6 +62,18 @@ def behind_lips(
         return places, torch.zeros_like(lacking).expand(-1, 3, -1, -1), lacking
     inside = drawn_inside(place, _incisors(target.shape), below, wanted, across)
     return places, (_light(view.levels[0], view.landmarks) * inside).clamp(0, 1), lacking
+
+
+def parted(view: View, target: Placement) -> Tensor:
+    """Where landmarks are looked up in a view, ``(1, 478, 2)``: inner lips a little within the lips where these part.
+
+    The line between shut lips is dark; opened, it would lie around the teeth as a contour.
+    """
+    inner, outer = list(LIPS_INNER), list(LIPS_OUTER)
+    places = view.landmarks[..., :2].clone()
+    share = _SEAM * lacking(view.placement.shape, target.shape)[:, :1, None]
+    places[:, inner] = torch.lerp(places[:, inner], places[:, outer], share)
+    return places
 
 
 def plain_mouth(image: Tensor, landmarks: Tensor, model: FaceModel) -> Tensor:

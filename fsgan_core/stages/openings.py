@@ -47,19 +47,29 @@ def without_irises(shape: Tensor) -> Tensor:
     return result
 
 
+def lacking(source: Tensor, target: Tensor) -> Tensor:
+    """How far the inside of openings cannot come from the source, ``(B, 3)`` in the order of :data:`RINGS`.
+
+    Args:
+        source: ``(B, 478, 3)`` canonical landmarks of the source.
+        target: ``(B, 478, 3)`` canonical landmarks wanted.
+
+    Returns:
+        values in [0, 1]: 0 where the source's opening is at least 0.6 of the wanted area, 1 below 0.25. For an eye that
+        of the two counts of which less is shown.
+    """
+    before, after = (torch.stack([openness(face, region) for region in RINGS], 1) for face in (source, target))
+    found = smoothstep((0.6 - (before + _CLOSED) / (after + _CLOSED)) / 0.35)
+    return torch.cat((found[:, :1], found[:, 1:].amax(1, keepdim=True).expand(-1, 2)), 1)
+
+
 def missing(source: Tensor, target: Tensor, regions: Tensor) -> Tensor:
-    """Where the inside of an opening cannot come from the source. Both eyes are taken from one face.
+    """Where the inside of an opening cannot come from the source, ``(B, 1, H, W)``; see :func:`lacking`.
 
     Args:
         source: ``(B, 478, 3)`` canonical landmarks of the source.
         target: ``(B, 478, 3)`` canonical landmarks wanted.
         regions: ``(B, H, W)`` region of the face mesh at each pixel, 0 elsewhere.
-
-    Returns:
-        ``(B, 1, H, W)`` in [0, 1]: 0 where the source's opening is at least 0.6 of the wanted area, 1 below 0.25. For
-        an eye that of the two counts of which less is shown.
     """
-    before, after = (torch.stack([openness(face, region) for region in RINGS], 1) for face in (source, target))
-    lacking = smoothstep((0.6 - (before + _CLOSED) / (after + _CLOSED)) / 0.35)
-    lacking = torch.cat((lacking[:, :1], lacking[:, 1:].amax(1, keepdim=True).expand(-1, 2)), 1)
-    return functional.pad(lacking, (1, 0)).gather(1, regions.flatten(1)).view(regions.shape)[:, None]
+    found = functional.pad(lacking(source, target), (1, 0))
+    return found.gather(1, regions.flatten(1)).view(regions.shape)[:, None]

@@ -9,9 +9,10 @@ import torch
 from fsgan_core.ops.flow import identity
 from fsgan_core.ops.geometry import rotation_matrix
 from fsgan_core.ops.head_mesh import place, points
-from fsgan_core.ops.landmarks import LEFT_IRIS
+from fsgan_core.ops.landmarks import LEFT_IRIS, LIPS_INNER, LIPS_OUTER
 from fsgan_core.stages.eyes import behind_lids
 from fsgan_core.stages.features import feature_layer
+from fsgan_core.stages.mouth import parted
 from fsgan_core.stages.openings import LEFT, RIGHT, RINGS, missing
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.views import prepare
@@ -54,6 +55,15 @@ def as_image(pixels):
 def drawn(source, target):
     pixels = picture(source)
     return draw_features(as_image(pixels), prepare(pixels, source, MODEL), target[None], MODEL)
+
+
+def test_lips_that_part_leave_the_dark_line_between_them_behind():
+    view = prepare(picture(face()), face(), MODEL)
+    shut, wide = (parted(view, place(MODEL.mean, face(jawOpen=jaw)[None]))[0] for jaw in (0.0, 0.6))
+    assert torch.equal(shut, view.landmarks[0, :, :2])
+    inner, outer = list(LIPS_INNER), list(LIPS_OUTER)
+    torch.testing.assert_close(wide[inner], torch.lerp(shut[inner], shut[outer], 0.25))
+    assert torch.equal(wide[outer], shut[outer])
 
 
 def test_a_face_that_does_not_move_keeps_every_pixel():
