@@ -91,7 +91,7 @@ class ColorMatch:
         target: ``(B, 3)`` or ``(1, 3)`` mean of the target's.
         gain: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.relighting.relit`.
         bounds: ``(B, 2)`` or ``(1, 2)``, see :func:`~fsgan_core.ops.relighting.bounded`.
-        fineness: ``(B, 3)`` or ``(1, 3)``, see :func:`~fsgan_core.ops.fineness.estimate_fineness`.
+        fineness: ``(B, 4)`` or ``(1, 4)``, see :func:`~fsgan_core.ops.fineness.estimate_fineness`.
         whites: ``(B, 2, 3)`` or ``(1, 2, 3)``, see :func:`~fsgan_core.stages.eye_light.unusual_whites`.
     """
 
@@ -110,7 +110,7 @@ class ColorMatch:
 
     def eased(self, share: float) -> ColorMatch:
         """The same with a share in [0, 1] of the blur and of the grain; colours stay."""
-        return replace(self, fineness=self.fineness * self.fineness.new_tensor((share, share, 1)))
+        return replace(self, fineness=self.fineness * self.fineness.new_tensor((share, share, 1, 1)))
 
     def dimmed(self, skin: Tensor, mask: Tensor) -> ColorMatch:
         """The same for a frame that is much darker than those that were measured, as in a fade: so are its blacks.
@@ -170,7 +170,11 @@ def _estimate_colors(source: Tensor, target: Tensor, mask: Tensor) -> ColorMatch
     lighter = contrast * (ours.mean[:, :1] + DARK) / (theirs.mean[:, :1] + DARK)
     gain = torch.cat((contrast, lighter, torch.minimum(saturated, plain).clamp(max=_COLOR)), 1)
     return ColorMatch(
-        source=ours.mean, target=theirs.mean, gain=gain, bounds=_bounds(target, mask), fineness=torch.zeros_like(gain)
+        source=ours.mean,
+        target=theirs.mean,
+        gain=gain,
+        bounds=_bounds(target, mask),
+        fineness=gain.new_zeros(len(gain), 4),
     )
 
 

@@ -7,21 +7,19 @@ picture however smooth its skin is. Nothing is ever sharpened, nor softened to l
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from .boxes import surrounding
 from .lowpass import weighted_lowpass
-from .masks import erode
+from .masks import bounding_boxes, erode
 
 _LUMA = (0.299, 0.587, 0.114)
 _WINDOW = 320
 """Side in pixels of the middle of a face that is looked at."""
 _FINE, _DETAIL, _COARSE = 0.7, 1.0, 1.8
-"""Standard deviations in pixels: of what grain is finer than, of what detail is finer than; edges are as sharp as
+"""Standard deviations in pixels: of what is finest, of what detail is finer than; edges are as sharp as
 slopes after the finest exceed those after the coarsest."""
 _SHADE, _LEVEL = 12.0, 0.02
 """Standard deviation in pixels of what is light rather than detail; least light to divide by."""
@@ -33,8 +31,11 @@ _LEAST, _MOST = 0.3, 3.0
 """Blurs in pixels that are not worth drawing, and that nothing goes beyond."""
 _HALVINGS = 6
 """How often the range of blurs is halved."""
-_CLIPPED = 4.0
-"""Grain is at most so many times its usual size: more is an edge."""
+_GRAIN, _LARGEST = 0.008, 2.8
+"""Standard deviation of what grain and pores are finer than: share of the face's longer side, from ``_FINE`` pixels up
+to so many."""
+_CLIPPED = 1.8
+"""Grain is at most so many times its usual size: more is an edge or a wrinkle."""
 
 
 def estimate_fineness(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -46,8 +47,8 @@ def estimate_fineness(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         mask: ``(B, 1, H, W)``.
 
     Returns:
-        ``(B, 3)``: standard deviation in pixels of a blur of the source; share of the target's grain to be added; usual
-        size of that grain, in [0, 1].
+        ``(B, 4)``: standard deviation in pixels of a blur of the source; share of the target's grain to be added; usual
+        size of that grain, in [0, 1]; standard deviation in pixels of what it is finer than.
     """
     return torch.stack([_fineness(*one) for one in zip(source.split(1), target.split(1), mask.split(1), strict=True)])
 
@@ -69,29 +70,31 @@ def softened(image: Tensor, mask: Tensor, blur: Tensor) -> Tensor:
     return result
 
 
-def grained(image: Tensor, target: Tensor, share: Tensor, size: Tensor) -> Tensor:
-    """Add the target's grain: its finest details as far as they are no larger than grain is.
+def grained(image: Tensor, target: Tensor, share: Tensor, size: Tensor, finer: Tensor) -> Tensor:
+    """Add the target's grain and pores: its finest details as far as they are no larger than those are.
 
     Args:
         image: ``(B, 3, H, W)``.
         target: ``(B, 3, H, W)``.
         share: ``(B,)`` of it.
         size: ``(B,)`` usual size of it.
+        finer: ``(B,)`` standard deviation in pixels of what it is finer than.
     """
     if not (share > 0).any():
         return image
     most = (_CLIPPED * size)[:, None, None, None]
-    grain = target - blurred(target, torch.full_like(share, _FINE))
+    grain = target - blurred(target, finer)
     return image + share[:, None, None, None] * grain.clamp(-most, most)
 
 
 def blurred(image: Tensor, sigma: Tensor) -> Tensor:
     """Blur ``(B, C, H, W)`` with Gaussians of ``(B,)`` pixels; the border is repeated."""
-    reach = max(1, math.ceil(2.5 * float(sigma.amax())))
+    sigma = sigma.to(image)[:, None].clamp_min(0.1)
+    own = (2.5 * sigma).ceil()  # an item's kernel does not depend on the others'
+    reach = int(own.amax())
     places = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    weights = torch.softmax(-0.5 * (places / sigma.to(image)[:, None].clamp_min(0.1)).square(), 1)[
-        ..., None, None, None
-    ]
+    exponents = (-0.5 * (places / sigma).square()).masked_fill(places.abs() > own, -torch.inf)
+    weights = torch.softmax(exponents, 1)[..., None, None, None]
     for dim, margin in ((3, (reach, reach, 0, 0)), (2, (0, 0, reach, reach))):
         padded, length = functional.pad(image, margin, mode="replicate"), image.shape[dim]
         # Sums of shifted pictures: convolutions with a filter a channel take ten times as long on a CPU.
@@ -103,17 +106,19 @@ def blurred(image: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _fineness(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    left, top, right, bottom = bounding_boxes(mask)[0].tolist()
+    finer = min(max(_GRAIN * max(right - left, bottom - top), _FINE), _LARGEST)
     ours, theirs, inner = (_middle(x, mask) for x in (_luma(source), _luma(target), mask))
     inner = erode((inner > 0.5).to(source.dtype), max(1, min(inner.shape[-2:]) // 16))
     if inner.sum() < 256:
-        return source.new_zeros(3)
+        return source.new_tensor((0.0, 0.0, 0.0, _FINE))
     # In one light, or the lit half of a face would be compared with the dark half of another.
     shades = [weighted_lowpass(luma, inner, luma.new_tensor([_SHADE])) for luma in (ours, theirs)]
     ours = ours * shades[1] / shades[0].clamp_min(_LEVEL)
     blur = _blur(ours, theirs, inner)
-    grains = [_grain(luma, inner) for luma in (ours, theirs)]
+    grains = [_grain(luma, inner, finer) for luma in (ours, theirs)]
     share = (1 - (grains[0] / grains[1].clamp_min(1e-4)).square()).clamp_min(0).sqrt()
-    return torch.stack((share.new_tensor(blur), share, grains[1]))
+    return torch.stack((share.new_tensor(blur), share, grains[1], share.new_tensor(finer)))
 
 
 def _blur(source: Tensor, target: Tensor, inner: Tensor) -> float:
@@ -166,7 +171,7 @@ def _middle(image: Tensor, mask: Tensor) -> Tensor:
     return image[..., corners[0] : corners[0] + _WINDOW, corners[1] : corners[1] + _WINDOW]
 
 
-def _grain(luma: Tensor, inner: Tensor) -> Tensor:
+def _grain(luma: Tensor, inner: Tensor, finer: float) -> Tensor:
     """Usual size of the finest details where there are few: grain, not edges."""
-    fine = (luma - blurred(luma, luma.new_tensor([_FINE]))).abs()[inner > 0]
+    fine = (luma - blurred(luma, luma.new_tensor([finer]))).abs()[inner > 0]
     return torch.quantile(fine, 0.4)

@@ -201,11 +201,11 @@ def match_appearance(
     if not options.color and options.fineness == 0:
         return _lit(source, target, mask, None, options.light, skins)
     match = (color or estimate_color_match(source, target, mask)).eased(options.fineness)
-    blur, share, size = match.fineness.unbind(1)
+    blur, *grain = match.fineness.unbind(1)
     face = softened(source, mask, blur)
     face = _lit(face, target, mask, match if options.color else None, options.light, skins)
     part = surrounding(mask, 2)  # as far as grain is looked for
-    return _with(face, part, grained(face[part], target[part], share, size))
+    return _with(face, part, grained(face[part], target[part], *grain))
 
 
 def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None, light: float, skins: Skins) -> Tensor:

@@ -100,7 +100,7 @@ def eyes_lit(
         return blended
     eyes, result = _eyes(face), blended.clone()
     wanted = _varied(_usual(target, face, eyes), color.whites[0].to(blended))
-    blur, noise, grain = color.fineness.unbind(1)
+    blur, *grain = color.fineness.unbind(1)
     for eye, before, after, share in zip(eyes, whites[:, :3, None, None], wanted[..., None, None], shares, strict=True):
         part = eye.window(blended)
         if min(mask[part].shape[2:]) > 1:
@@ -108,7 +108,7 @@ def eyes_lit(
             corner = own.new_tensor((part[2].start, part[1].start))[:, None, None]
             cover = eye.opening(identity(own.shape[2], own.shape[3], own)[0] + corner, _SOFT) * mask[part]
             after = _bounded(after[None], before[None], _gain(own, blended[part], cover))
-            lit = grained(_relit(own, before[None], after), target[part], noise, grain).clamp(0, 1)
+            lit = grained(_relit(own, before[None], after), target[part], *grain).clamp(0, 1)
             apart = _between(eye.aperture, _SLIT, _NARROW)
             result[part] = torch.lerp(blended[part], lit, share * apart * cover)
     return result

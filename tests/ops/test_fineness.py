@@ -58,7 +58,7 @@ def test_softening_leaves_as_much_detail_as_the_target_has():
 def test_nothing_is_sharpened_and_tiny_or_empty_masks_change_nothing():
     soft = blurred(texture(0), torch.tensor([1.5]))
     assert estimate_fineness(soft, texture(1), oval())[0, 0] == 0
-    assert torch.equal(estimate_fineness(soft, texture(1), torch.zeros(1, 1, 220, 220)), torch.zeros(1, 3))
+    assert not estimate_fineness(soft, texture(1), torch.zeros(1, 1, 220, 220))[:, :3].any()
 
 
 def test_softening_uses_nothing_beyond_the_mask():
@@ -86,9 +86,9 @@ def test_a_smooth_face_gets_the_grain_of_its_target_and_no_edges():
     target = noise(torch.full((1, 3, 220, 220), 0.5), 0.03)
     target[..., 100:, :] = target[..., 100:, :] - 0.4
     source, mask = blurred(texture(0), torch.tensor([1.0])), oval()
-    _, share, size = estimate_fineness(source, target, mask).unbind(1)
-    assert share > 0.8
-    result = grained(source, target, share, size)
+    _, *grain = estimate_fineness(source, target, mask).unbind(1)
+    assert grain[0] > 0.8
+    result = grained(source, target, *grain)
     added = (result - source)[..., 20:90, 40:180].std()
     assert 0.4 < added / 0.03 < 1
     assert (result - source).abs().max() < 0.15
@@ -98,3 +98,14 @@ def test_no_grain_is_added_to_a_face_that_has_it():
     plain = torch.full((1, 3, 220, 220), 0.5)
     source, target = noise(plain, 0.03, 6), noise(plain, 0.02)
     assert estimate_fineness(source, target, oval())[0, 1] == 0
+
+
+def test_a_smooth_face_gets_the_pores_of_its_target_and_no_wrinkle():
+    source, mask = torch.full((1, 3, 220, 220), 0.5), oval()
+    pores = blurred(noise(torch.zeros(1, 3, 220, 220), 0.05), torch.tensor([1.0]))
+    wrinkled = source + pores
+    wrinkled[..., 110:113, :] -= 0.2
+    _, *grain = estimate_fineness(source, wrinkled, mask).unbind(1)
+    added = grained(source, wrinkled, *grain) - source
+    assert added[..., 60:100, 80:140].std() > 0.3 * pores[..., 60:100, 80:140].std()
+    assert added[..., 108:115, 80:140].abs().max() < 0.04

@@ -286,7 +286,7 @@ def test_eyes_take_over_as_much_of_the_target_s_fineness_as_the_face():
     aim = Aim(np.zeros((256, 256, 3), np.uint8), points[0].numpy(), np.zeros(3, np.float32))
     one = FaceCrop(aim, (0, 0, 256, 256), target, points, points, mask=torch.ones(1, 1, 256, 256), face=face)
     lit = replace(one, whites=torch.tensor([[0.8, 0.0, 0.0, 1.0]] * 2))
-    color = replace(matched(one, MODELS), fineness=torch.tensor([[2.0, 0.5, 0.02]]))
+    color = replace(matched(one, MODELS), fineness=torch.tensor([[2.0, 0.5, 0.02, 0.7]]))
     crisp, plain = MODELS.with_blending(BlendOptions(fineness=0)), color.eased(0)
     results = [blended(lit, models, match).blended for models in (MODELS, crisp) for match in (color, plain)]
     assert torch.equal(results[2], results[3]) and not torch.equal(results[0], results[1])

@@ -24,7 +24,7 @@ NOTHING = ColorMatch(
     target=torch.zeros(1, 3),
     gain=torch.ones(1, 3),
     bounds=torch.zeros(1, 2),
-    fineness=torch.zeros(1, 3),
+    fineness=torch.zeros(1, 4),
 )
 
 

@@ -173,7 +173,7 @@ def test_frames_take_the_brightness_of_the_face_but_black_stays() -> None:
         target=target,
         gain=torch.ones(1, 3),
         bounds=torch.tensor([[0.0, 1.0]]),
-        fineness=torch.zeros(1, 3),
+        fineness=torch.zeros(1, 4),
     )
     over = laid_over(torch.ones(1, 3, 4, 8), layer, color)
     assert 0.2 < float(over[0, 0, 0, 0]) < 0.45 and over[..., 4:].max() < 1e-3
