@@ -80,7 +80,7 @@ def test_a_users_mask_stays_on_what_it_marks(face, models, person, source, monke
     assert np.linalg.norm(after - before) > 2 > 2 * np.linalg.norm(place - after)
     assert reshaped_mask(mask, 0, [person], [person], models) is mask
     seen = []
-    monkeypatch.setattr("fsgan_core.pipeline.swapping.swap_face", lambda aim, **_: seen.append(aim.mask) or 1 / 0)
+    monkeypatch.setattr("fsgan_core.pipeline.swapping.swap_face", lambda aim, *_: seen.append(aim.mask) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         next(swap(Still(face), [person], [source], models, SwapOptions(face_shape=1.0), UserMask(mask, "add")))
     np.testing.assert_array_equal(seen[0].values, bent)
