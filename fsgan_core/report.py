@@ -17,7 +17,7 @@ from .ops.landmarks import to_ibug68
 from .pipeline import Rendered
 from .provenance import VERSION
 from .streams import Frame
-from .words import plural
+from .words import listed, plural
 
 _UNTOUCHED: dict[str, Any] = {
     "status": "kept",
@@ -89,13 +89,21 @@ class Report:
         every = len({row["index"] for row in self.rows})
         return f"{plural(faces, 'face')} {status}, in {frames} of {plural(every, 'frame')}"
 
+    def left(self) -> str:
+        """In which frames nothing was drawn and what they show instead, as words; nothing where there are none."""
+        done = {row["index"] for row in self.rows if row["status"] not in ("no_face", "kept")}
+        left = [index for index in range(len(self.times)) if index not in done]
+        held = "hold the pose before, or the first" if self.operation == "reenact" else "stay as they are"
+        return f"no face is seen in {listed(left)}, which {held}" if left else ""
+
     def values(self) -> dict[str, Any]:
         """The report as JSON knows it."""
         frames = len({row["index"] for row in self.rows})
         seconds = time.monotonic() - self._began
         speed = {"seconds": round(seconds, 2), "frames_per_second": round(frames / max(seconds, 1e-6), 2)}
         counts: dict[str, Any] = {"frames": frames, "statuses": dict(Counter(row["status"] for row in self.rows))}
-        notes = {"notes": list(self.notes)} if self.notes else {}
+        told = [*self.notes, *filter(None, (self.left(),))]
+        notes = {"notes": told} if told else {}
         quality = {"quality": self.inspection.summary()} if self.inspection else {}
         return {
             "version": VERSION,

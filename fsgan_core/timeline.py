@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 
 from .faces import FaceSequence
 from .pipeline import FaceRecord, Rendered
@@ -13,21 +13,28 @@ Draw = Callable[[FaceSequence], Iterable[Rendered]]
 """Reenacts the source with one face of the target."""
 
 
-def in_time(draw: Draw, faces: Sequence[FaceSequence], count: int, idle: Frame) -> Iterator[Rendered]:
-    """One result for each of the target's frames.
+def in_time(draw: Draw, faces: Sequence[FaceSequence], count: int) -> Iterator[Rendered]:
+    """One result for each of the target's frames; while there is no face, the pose before, or the first, is held.
 
     Args:
         draw: see :data:`Draw`.
-        faces: at different times, in any order.
+        faces: at different times, in any order; at least one.
         count: number of the target's frames.
-        idle: what is shown while there is no face.
     """
-    absent, index = Rendered(idle, (FaceRecord(0, "no_face", reason="the target shows no face here"),)), 0
+    shown, index = None, 0
     for face in sorted(faces, key=lambda face: face.track.start):
-        yield from repeat(absent, face.track.start - index)
-        yield from draw(face)
+        drawn = iter(draw(face))
+        first = next(drawn)
+        yield from repeat(_held(shown or first), face.track.start - index)
+        for shown in chain((first,), drawn):
+            yield shown
         index = face.track.stop
-    yield from repeat(absent, count - index)
+    if shown:
+        yield from repeat(_held(shown), count - index)
+
+
+def _held(shown: Rendered) -> Rendered:
+    return Rendered(shown.frame, (FaceRecord(0, "no_face", reason="the target shows no face here"),))
 
 
 def frames_of(clip: Clip, face: FaceSequence) -> Iterator[Frame]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import Tensor
 
 from .finding import analyzed, person
@@ -33,15 +32,13 @@ class Portrayed:
 
     Attributes:
         person: what results are compared with.
-        rest: what is shown while the target shows no face.
         draw: draws it with one face of the target.
-        instead: what ``rest`` is, in words; empty where it is the source itself.
+        crop: its face alone is drawn, not its whole picture.
     """
 
     person: AppearanceMap
-    rest: Frame
     draw: Draw
-    instead: str = ""
+    crop: bool = False
 
 
 def portrayed(source: Any, target: Clip, models: Models, progress: Progress, given: dict[str, Any]) -> Portrayed:
@@ -71,11 +68,11 @@ def portrayed(source: Any, target: Clip, models: Models, progress: Progress, giv
         def draw(face: FaceSequence) -> Iterator[Rendered]:
             return reenact_crops(views, face, models, options, frames_of(target, face))
 
-        return Portrayed(views, np.zeros((options.size, options.size, 3), np.uint8), draw, "black")
+        return Portrayed(views, draw, crop=True)
     picture, landmarks = portrait(source, models, progress)
     moved = ReenactOptions(parts=given["parts"], travel=given["travel"])
     view = single_view(picture, landmarks, models)
-    return Portrayed(view, picture, lambda face: reenact(picture, landmarks, face, models, moved))
+    return Portrayed(view, lambda face: reenact(picture, landmarks, face, models, moved))
 
 
 def portrait(source: Any, models: Models, progress: Progress) -> tuple[Frame, Any]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..fsgan_core.models import Models
 
 CATEGORY = "FSGAN/reenact"
+HELD = "pose held"
+"""What frames show in which the target has no face: the pose before, or the first."""
 
 
 def _inputs(target: host.io.Input) -> list[host.io.Input]:
@@ -41,7 +43,7 @@ def _inputs(target: host.io.Input) -> list[host.io.Input]:
 def _framing() -> list[host.io.Input]:
     """What of the source is drawn; optional, since saved workflows lack it."""
     text = "full picture: the whole portrait, its face moving. crop: the source's face alone, in the target's shape and"
-    text += " place, as the paper draws it; black where the target shows no face."
+    text += " place, as the paper draws it."
     size = "Side in pixels of crops, in which the target's face takes half."
     return [
         widgets.choice("framing", (FULL, CROP), text, optional=True),
@@ -86,11 +88,10 @@ class ReenactImage(host.Node):
         analysis = fitting(known, clip.size, count) if known else analyzed(target, given["batch"], loaded, progress)
         faces = chosen(analysis, widgets.rule(face, face_number))
         account = noting(subject, faces, loaded, given)
-        results = in_time(subject.draw, faces, count, subject.rest)
+        results = in_time(subject.draw, faces, count)
         drawn = [result.frame for result in account.noted(progress.watch(results, _frame_of))]
-        black = bool(subject.instead)
-        image = pictures.image(drawn) if black else pictures.merged(source.expand(count, -1, -1, -1), drawn)
-        return host.io.NodeOutput(image, account.words("reenacted", subject.instead))
+        image = pictures.image(drawn) if subject.crop else pictures.merged(source.expand(count, -1, -1, -1), drawn)
+        return host.io.NodeOutput(image, account.words("reenacted", HELD))
 
 
 class ReenactVideo(host.Node):
@@ -142,12 +143,12 @@ class ReenactVideo(host.Node):
             else:
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
             faces = chosen(analysis, widgets.rule(face, face_number))
-            results = in_time(subject.draw, faces, analysis.frame_count, subject.rest)
+            results = in_time(subject.draw, faces, analysis.frame_count)
             account = noting(subject, faces, loaded, given)
             frames = (result.frame for result in account.noted(progress.watch(results, _frame_of)))
             mark = Marking(operation="face reenactment", weights=used(given.get("models")))
             video = videos.written(frames, window, mark, given["quality"])
-        return host.io.NodeOutput(video, account.words("reenacted", subject.instead))
+        return host.io.NodeOutput(video, account.words("reenacted", HELD))
 
 
 def noting(subject: Portrayed, faces: Sequence[FaceSequence], models: Models, given: dict[str, Any]) -> Account:
@@ -155,8 +156,8 @@ def noting(subject: Portrayed, faces: Sequence[FaceSequence], models: Models, gi
 
     Poses that are taken over and lie too far from the source's are told at once.
     """
-    if subject.instead or given["parts"] in ("all", "pose"):
-        tell_of_gaps(faces, subject.person, crop=bool(subject.instead))
+    if subject.crop or given["parts"] in ("all", "pose"):
+        tell_of_gaps(faces, subject.person, crop=subject.crop)
     return Account(quality_of(subject.person, models) if given.get("measure", True) else None)
 
 

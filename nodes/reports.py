@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fsgan_core.words import plural
+from ..fsgan_core.words import listed, plural
 from .telling import note
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Account:
 
         Args:
             status: what was done.
-            instead: what frames without a face show, unless they are kept.
+            instead: what is done with frames without a face, unless they are kept.
         """
         frames = len(set().union(*self.done.values())) if self.done else 0
         lines = [f"{plural(len(self.done), 'face')} {status}, in {frames} of {plural(self.count, 'frame')}"]
@@ -83,18 +83,6 @@ def quality_of(source: AppearanceMap, models: Models) -> Quality:
 
     embedder = load_if_installed(models.device)
     return Quality(Inspector([Reference.of(source, models, embedder)], models, embedder))
-
-
-def listed(numbers: Sequence[int]) -> str:
-    """Ascending frame numbers as ``"frame 3"`` or ``"frames 0-4, 9"``."""
-    groups: list[list[int]] = []
-    for number in numbers:
-        if groups and number == groups[-1][1] + 1:
-            groups[-1][1] = number
-        else:
-            groups.append([number, number])
-    words = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in groups)
-    return f"{'frame' if len(numbers) == 1 else 'frames'} {words}"
 
 
 def analysis_words(analysis: Analysis) -> str:

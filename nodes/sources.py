@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..fsgan_core.words import plural
+from ..fsgan_core.words import listed, plural
 from .finding import PASSES, Watched, analyzed, person
 from .host import Progress
 from .pictures import frames
-from .reports import listed
 from .telling import note
 
 if TYPE_CHECKING:

@@ -9,11 +9,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..fsgan_core.words import plural
+from ..fsgan_core.words import listed, plural
 from . import host, pictures, widgets
 from .crops import Crops, CropsType, Placed
 from .finding import PASSES, analyzed, chosen, fitting
-from .reports import listed
 from .sources import source_map, steps
 from .swap import user_masks
 from .types import Faces, ModelSet, stages

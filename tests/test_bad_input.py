@@ -203,7 +203,9 @@ def test_frames_without_the_face_are_passed_through_and_reported(
     output, report = tmp_path / "out.mkv", tmp_path / "r.json"
     words = ["swap", "-s", portrait, "-t", target, "-o", output, "--report", report, "--codec", "ffv1"]
     assert main([str(word) for word in words]) == 0
-    assert "in 9 of 12 frames" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "in 9 of 12 frames" in said
+    assert "note: no face is seen in frames 9-11, which stay as they are" in said
     values = json.loads(report.read_text())
     assert [row["status"] for row in values["frames"]] == ["swapped"] * 9 + ["no_face"] * 3
     assert values["summary"]["frames"] == 12

@@ -79,6 +79,12 @@ def tell_of_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: M
     return told
 
 
+def tell_of_left(report: Report) -> None:
+    """Say in which frames nothing was drawn."""
+    if words := report.left():
+        print(f"note: {words}")
+
+
 def write_report(args: argparse.Namespace, report: Report, quality: Quality | None, mark: Marking) -> None:
     """Write the report where ``--report`` says, if it does, and say what probably looks wrong."""
     if args.report is None:

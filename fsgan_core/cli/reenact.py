@@ -25,7 +25,7 @@ from ..timeline import Draw, frames_of, in_time
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, file_path, read_options
-from .quality import add_report, quality_of, tell_of_cut, tell_of_gaps, write_report
+from .quality import add_report, quality_of, tell_of_cut, tell_of_gaps, tell_of_left, write_report
 from .subjects import (
     TENSORS,
     add_choice,
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> None:
         )
     models = load_models(args)
     motion = target.measured(models, args)
-    idle, draw, source, told = _drawing(args, models, options, target)
+    draw, source, told, still = _drawing(args, models, options, target)
     asked = {"face": args.face, "crop": args.crop, "reenact": asdict(options), **engine_values(args)}
     quality = quality_of(args, source, models)
     faces = target.chosen(motion, models, args)
@@ -129,26 +129,27 @@ def run(args: argparse.Namespace) -> None:
         told += tell_of_gaps(faces, source, crop=args.crop)
     notes = (*target.notes, *told)
     report = Report("reenact", asked, asdict(chosen_backends(args)), str(models.device), quality, notes)
-    drawn = in_time(draw, faces, motion.frame_count, idle.frame)
+    drawn = in_time(draw, faces, motion.frame_count)
     frames = report.noted(watched(drawn, "reenacting", motion.frame_count), target.moment)
     mark = Marking(operation="face reenactment", weights=weights_used(args))
-    write_result(args, frames, mark, None if target.rate else idle, target.video, target.rate)
+    write_result(args, frames, mark, None if target.rate else still, target.video, target.rate)
     write_report(args, report, quality, mark)
+    tell_of_left(report)
     print(f"wrote {args.output}: {report.summary('reenacted')}")
 
 
 def _drawing(
     args: argparse.Namespace, models: Models, options: ReenactOptions, motion: Motion
-) -> tuple[Image, Draw, AppearanceMap, list[str]]:
-    """What is shown while the target shows no face, how the others are drawn, the source, and what was said of it."""
+) -> tuple[Draw, AppearanceMap, list[str], Image]:
+    """How it is drawn, the source, what was said of it, and a picture whose profile and the like a still keeps."""
     if args.crop:
         source, told = source_map(args, models)
         told += tell_of_cut(source, models)
-        black = Image(np.zeros((options.size, options.size, 3), np.uint8))
-        return black, lambda face: reenact_crops(source, face, models, options, motion.frames(face)), source, told
+        plain = Image(np.zeros((options.size, options.size, 3), np.uint8))
+        return lambda face: reenact_crops(source, face, models, options, motion.frames(face)), source, told, plain
     image, landmarks = source_picture(args, models)
     view, told = single_view(image.frame, landmarks, models), []
     if len(args.source) > 1:
         told.append(f"only {args.source[0].name} is used, for it moves as a whole; --crop draws from several pictures")
         print(f"note: {told[0]}")
-    return image, lambda face: reenact(image.frame, landmarks, face, models, options), view, told
+    return lambda face: reenact(image.frame, landmarks, face, models, options), view, told, image

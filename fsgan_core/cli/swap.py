@@ -16,7 +16,7 @@ from ..swapping import SwapOptions, UserMask
 from .clips import Input, check_result, opened, watched, write_result
 from .engine import add_stages, chosen_backends, engine_values, load_models, weights_used
 from .flags import add_options, add_output, file_path, read_options
-from .quality import add_report, quality_of, tell_of_swap, write_report
+from .quality import add_report, quality_of, tell_of_left, tell_of_swap, write_report
 from .subjects import add_choice, add_source, check_reference, chosen_faces, measured, source_map
 
 STAGES = ("detection", "landmarks", "reenactment", "segmentation", "completion", "blending")
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
     mark = Marking(operation="face swap", weights=weights_used(args))
     write_result(args, report.noted(results, target.moment), mark, target.image, target.video)
     write_report(args, report, quality, mark)
+    tell_of_left(report)
     print(f"wrote {args.output}: {report.summary('swapped')}")
 
 

@@ -85,7 +85,7 @@ class Variant:
             return
         frames = compress(islice(clip, face.track.start, None), face.scores > 0)
         options = ReenactOptions(size=SIDE, margin=MARGIN, align=self.align)
-        for result in reenact_crops(source, shown, self.models, options, frames):
+        for result in reenact_crops(source, shown, self.models, options, frames, whole=True):
             box = result.records[0].crop
             if box is not None:
                 yield result, box

@@ -18,8 +18,8 @@ from ..ops.motion import Parts, transfer
 from ..options import Range, check_ranges
 from ..rendering import at_once, rendered
 from ..stages.appearance_map import AppearanceMap
-from ..stages.compositing import composite, crop
-from ..stages.cropping import in_crop, square_box
+from ..stages.compositing import composite
+from ..stages.cropping import seen_through, square_box, window
 from ..stages.reenactment import FlowReenactor
 from ..stages.sources import Source
 from ..streams import Frame, checked_frame
@@ -108,8 +108,12 @@ def reenact_crops(
     models: Models,
     options: ReenactOptions | None = None,
     frames: Iterable[Frame] | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[Rendered]:
     """Draw the source's face in the target's geometry, as the paper does: crops around the target's face.
+
+    The crop follows the target's face by fractions of a pixel; records name the whole pixels nearest to it.
 
     Args:
         source: the source's views; those near the target's pose are interpolated.
@@ -118,6 +122,7 @@ def reenact_crops(
         options: see :class:`ReenactOptions`; ``parts`` does not apply, the face is the target's shape.
         frames: the target's frames, one for each row of ``target``, where there are any: the face is then aligned
             with what they show, unless it is hidden there or another person's. Their colours are not used.
+        whole: let crops begin and end with pixels of the target, to be compared with it.
 
     Raises:
         ValueError: there are fewer or more frames than rows.
@@ -129,17 +134,19 @@ def reenact_crops(
     def draw(item: tuple[int, Frame | None]) -> Rendered:
         row, frame = item
         face = target.landmarks[row]
-        box = square_box(face, models.crop_scale or options.margin)
-        scale = options.size / (box[2] - box[0])
-        points = in_crop(face, box).to(models.device) * scale
+        margin = models.crop_scale or options.margin
+        box = square_box(face, margin)
+        left, top, side = (*box[:2], box[2] - box[0]) if whole else window(face, margin)
+        wanted = (face - np.array((left, top, 0), np.float32)) * np.float32(options.size / side)
+        points = torch.from_numpy(wanted)[None].to(models.device)
         views, weights = ready.select(target.poses[row])
         engine = models.reenactment
         if frame is not None and target.scores[row] > 0 and aligner and isinstance(engine, FlowReenactor):
-            engine = engine.onto(crop(frame, box).to(models.device), aligner)
+            engine = engine.onto(seen_through(frame, (left, top, side)).to(models.device), aligner)
         drawn = engine(views, weights, points, options.size, surroundings=True)
         result = (drawn.image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         record = FaceRecord(0, "reenacted", box, angles(target.poses[row]), drawn.steps, seen(drawn))
-        return Rendered(result, (record,), wanted=(points[0].cpu().numpy(),))
+        return Rendered(result, (record,), wanted=(wanted,))
 
     count = len(target)
     shown = zip(range(count), repeat(None, count) if frames is None else frames, strict=True)

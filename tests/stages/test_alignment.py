@@ -145,7 +145,7 @@ def crops(portrait, landmarks, frames, models=MODELS, options=None, score=1.0):
     frame, face = portrait
     source = build_appearance_map([(Still(frame), face)])
     target = replace(face, landmarks=landmarks[None], scores=np.float32([score]))
-    (result,) = reenact_crops(source, target, models, options, frames)
+    (result,) = reenact_crops(source, target, models, options, frames, whole=True)
     return result
 
 
