@@ -25,7 +25,7 @@ _PLAIN = 0.03
 """Variety of saturation that any skin may have."""
 _BLACK, _VIVID = 0.002, 0.99
 """Quantiles of a face's lightness and of its differences in saturation that are taken for its extremes."""
-_DIM = 0.8
+_DARKENED = 0.8
 """Share of the lightness that was measured below which a frame is darker, not only another of the same clip."""
 _NOSTRILS = 0.75
 """Share of the skin's lightness below which any face may have something."""
@@ -120,7 +120,7 @@ class ColorMatch:
             mask: ``(B, 1, H, W)`` the face.
         """
         usual = (skin[:, :1] * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1e-6)
-        share = (usual / (_DIM * self.target[:, 0]).clamp_min(1e-3)).clamp(0, 1)
+        share = (usual / (_DARKENED * self.target[:, 0]).clamp_min(1e-3)).clamp(0, 1)
         return replace(self, bounds=torch.stack((share * self.bounds[:, 0], self.bounds[:, 1].expand_as(share)), 1))
 
     def moved(self, lab: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .boxes import surrounding
+from .boxes import bounding_boxes, surrounding
 from .lowpass import weighted_lowpass
-from .masks import bounding_boxes, erode
+from .masks import erode
 
 _LUMA = (0.299, 0.587, 0.114)
 _WINDOW = 320

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .boxes import bounding_boxes as bounding_boxes
 from .lowpass import face_size, lowpass
 from .pooling import box_max
 

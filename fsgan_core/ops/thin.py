@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .boxes import bounding_boxes
 from .flow import resize
 from .lowpass import face_size
-from .masks import bounding_boxes
 from .pooling import box_max
 from .pull_push import pull_push
 

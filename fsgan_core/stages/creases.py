@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..ops.boxes import bounding_boxes
 from ..ops.expressions import readings
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize, sample
 from ..ops.head_mesh import Placement
 from ..ops.landmarks import LIPS_INNER, LIPS_OUTER, NOSE
 from ..ops.lowpass import weighted_lowpass
-from ..ops.masks import bounding_boxes, smoothstep
+from ..ops.masks import smoothstep
 from ..ops.pooling import box_max, box_mean
 from .views import View
 

@@ -30,7 +30,7 @@ _SKIN = 0.03
 _USUAL, _TINT = (0.38, 0.31), 0.5
 """Lightness of whites over that of the skin below them (OKLab, 492 eyes of portraits: 0.14 off), and their share of its
 saturation, which cheeks and lids throw onto them."""
-_DIM = 1.6
+_PALEST = 1.6
 """Most of that lightness over the skin's: in the dark, as in a fade, no eye shines."""
 _BELIEVED = (0.8, 0.5, 0.5)
 _LEAST, _MOST = (-0.16, -0.03, -0.03), (0.3, 0.03, 0.03)
@@ -177,7 +177,7 @@ def _usual(picture: Tensor, face: Placement, eyes: list[Eye]) -> Tensor:
     colours = sample(picture, (places[:, None] + around).permute(2, 0, 1)[None]).mean(3).view(1, 3, 2, -1)
     skin = srgb_to_oklab(colours).median(3, keepdim=True).values
     shade = skin.new_tensor([1 - _SHADE * (1 - _open(eye)) for eye in eyes]).view(1, 1, 2, 1)
-    lightness = torch.minimum(_USUAL[0] * skin[:, :1] + _USUAL[1], _DIM * skin[:, :1]) * shade
+    lightness = torch.minimum(_USUAL[0] * skin[:, :1] + _USUAL[1], _PALEST * skin[:, :1]) * shade
     return torch.cat((lightness, _TINT * saturation(skin)), 1)[0, :, :, 0].T
 
 

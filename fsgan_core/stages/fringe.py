@@ -52,16 +52,16 @@ def bare(views: Sequence[View], weights: Sequence[float], landmarks: Tensor, fie
 
 
 def with_skin_beyond(mask: Tensor, views: Sequence[View], weights: Sequence[float], layers: Sequence[Layer]) -> Tensor:
-    """A mask with what the views show of the face just beyond the mesh.
+    """Masks with what the views show of the face just beyond the mesh.
 
     Args:
-        mask: ``(1, 1, F, F)`` in [0, 1], within the mesh.
+        mask: ``(1, M, F, F)`` in [0, 1], within the mesh.
         views: views of the source.
         weights: one a view, sum 1.
         layers: the views, warped to the target.
 
     Returns:
-        ``(1, 1, F, F)``, nowhere below the mask; the same where nobody looked for what is face.
+        ``(1, M, F, F)``, nowhere below the masks; the same where nobody looked for what is face.
     """
     share = torch.zeros_like(mask)
     for view, weight, layer in zip(views, weights, layers, strict=True):

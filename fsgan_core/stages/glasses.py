@@ -7,20 +7,19 @@ tells, little is needed to believe the rest of the line.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import EllipsisType
 
 import torch
 from torch import Tensor
 
+from ..ops.boxes import Part, surrounding
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
 from ..ops.geometry import inverse_2x2
-from ..ops.masks import bounding_boxes, smoothstep
+from ..ops.masks import smoothstep
 from ..ops.pooling import box_max
 from .dark_lenses import both_dark, broad, darkness, decided, tints
 from .lenses import Lenses, LensTracer
 
-_Part = tuple[EllipsisType, slice, slice]
 _BESIDE = 7
 """Pixels around the part of the network's square that is looked at."""
 _ROUNDS, _STEP = 8, 7
@@ -103,7 +102,7 @@ class Glasses:
         """
         inside, x, y = look.prior.split(1, 1)
         zone = inside * ((y > _TOP - _RIM) & (y < _BOTTOM + _RIM) & (x.abs() < _ACROSS))
-        part = _around(zone)
+        part = surrounding(zone, _BESIDE)
         share = hidden_share(hidden[part], look.prior[part])
         if before is not None:
             share = torch.lerp(before.share, share, _NEWS)
@@ -138,7 +137,7 @@ class Glasses:
         worn = _worn(hidden_share(hidden, look.prior))[..., 0]
         return replace(found, belief=found.belief * worn), tints(hidden, look.prior[:, :1], found)
 
-    def _steadied(self, hidden: Tensor, look: Look, before: Seen, part: _Part) -> Tensor:
+    def _steadied(self, hidden: Tensor, look: Look, before: Seen, part: Part) -> Tensor:
         """What is hidden in a part, drawn to what was before where that is much alike; a hand is seen at once."""
         now, then = (self.traced.plane(points) for points in (look.landmarks, before.landmarks))
         size = hidden.shape[-1]
@@ -147,12 +146,6 @@ class Glasses:
         moved = back @ (places.flatten(2) - now[..., 2:]) + then[..., 2:]
         past = sample(before.hidden, moved.unflatten(2, places.shape[2:]))
         return torch.lerp(hidden[part], past, _KEPT * (1 - (hidden[part] - past).abs() / _ALIKE).clamp_min(0))
-
-
-def _around(zone: Tensor) -> _Part:
-    """The part of pictures in which a zone ``(B, 1, S, S)`` lies, and a little more."""
-    left, top, right, bottom = bounding_boxes(zone.amax(0, keepdim=True))[0].tolist()
-    return (..., slice(max(0, top - _BESIDE), bottom + _BESIDE), slice(max(0, left - _BESIDE), right + _BESIDE))
 
 
 def _followed(hidden: Tensor) -> Tensor:

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..ops.boxes import bounding_boxes
 from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize, sample
-from ..ops.masks import bounding_boxes, smoothstep
+from ..ops.masks import smoothstep
 from ..ops.pooling import box_max
 from .glasses_plane import GlassesPlane
 from .worn_glasses import places_of

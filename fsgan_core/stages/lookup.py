@@ -26,10 +26,11 @@ HARDLY = 0.05
 """Levels of detail that nobody misses."""
 _SOFTER, _OWN_SOFTER = (0.5, 1.6, 3.0), (0.3, 2.6, 4.5)
 """Unevenness up to which pixels are drawn as they are, and beyond which each doubling takes so many more levels of
-detail away, and how many at most. In a face's own picture no blending hides that a brow goes on as a line."""
+detail away, and how many at most: the far cheek of a face that a swap turns from 30 degrees to the front loses 1.5, and
+showed scratches with 1.0. In a face's own picture no blending hides that a brow goes on as a line."""
 _TURNING = (0.05, 0.15)
 """Growths of the cosine to the camera up to which a place does not count as turned into sight, and from which on it
-does."""
+does: at most 0.002 levels are lost on the near cheek of that face."""
 _TURNED = 6.0
 """How fast an outline in a face's own picture loses trust as it turns into sight, by the cosine to the camera."""
 
@@ -81,7 +82,17 @@ def followed(composed: Tensor, direct: Tensor) -> Tensor:
 
 
 def looked_up(picture: Tensor, flow: Tensor, blur: Tensor | None, mode: str = "bilinear") -> Tensor:
-    """Sample a picture ``(1, 3, h, w)`` with a flow ``(1, 2, H, W)``, leaving out levels of detail ``(1, 1, H, W)``."""
+    """A picture ``(1, 3, h, w)`` sampled with a flow.
+
+    Args:
+        picture: what is looked up.
+        flow: ``(1, 2, H, W)`` where, in its pixels.
+        blur: ``(1, 1, H, W)`` levels of detail to leave out; None for none.
+        mode: of sampling, as :func:`~fsgan_core.ops.flow.sample` takes it.
+
+    Returns:
+        ``(1, 3, H, W)``.
+    """
     image = sample(picture, flow, mode)
     if blur is None or not bool((blur > HARDLY).any()):
         return image

@@ -56,12 +56,12 @@ def behind_lips(
     looked = torch.minimum(below, rigid) + torch.where(stretch > 1, rest / stretch.clamp_min(1), rest)
     part = kept * (looked / shown).clamp(0, 1)
     poor = smoothstep((stretch - 1.3) / 0.7)
-    lacking = poor * smoothstep((below - 0.93 * rigid) / (0.07 * rigid + 0.004))
+    bare = poor * smoothstep((below - 0.93 * rigid) / (0.07 * rigid + 0.004))
     places = flow + (part - down) * height
-    if not bool((lacking > 0).any()):
-        return places, torch.zeros_like(lacking).expand(-1, 3, -1, -1), lacking
+    if not bool((bare > 0).any()):
+        return places, torch.zeros_like(bare).expand(-1, 3, -1, -1), bare
     inside = drawn_inside(place, _incisors(target.shape), below, wanted, across)
-    return places, (_light(view.levels[0], view.landmarks) * inside).clamp(0, 1), lacking
+    return places, (_light(view.levels[0], view.landmarks) * inside).clamp(0, 1), bare
 
 
 def parted(view: View, target: Placement) -> Tensor:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..networks.face_space import FaceSpace, FaceSpaceConfig
+from ..ops.boxes import bounding_boxes
 from ..ops.flow import resize
-from ..ops.masks import bounding_boxes
 from ..ops.pull_push import pull_push
 from .open_networks import load_own, placed
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..ops.boxes import bounding_boxes
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample, spread
-from ..ops.masks import bounding_boxes, smoothstep
+from ..ops.masks import smoothstep
 from ..ops.pooling import box_mean, length
 
 _BASE, _TOP, _BOTTOM, _WIDE = -0.105, 0.0, 0.525, 0.26

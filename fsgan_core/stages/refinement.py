@@ -25,7 +25,7 @@ from ..networks.flow_net import (
     merge,
 )
 from ..networks.low_rank import Factors, adapted
-from ..ops.masks import bounding_boxes
+from ..ops.boxes import bounding_boxes
 from ..weights.checkpoint import OPEN, load_weights
 from .evidence import Evidence, Window
 from .open_networks import load_own

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..networks.face_space import FaceSpace, FaceSpaceConfig, relative
-from ..ops.masks import bounding_boxes
+from ..ops.boxes import bounding_boxes
 from ..ops.pull_push import pull_push
 from ..stages.open_completion import FIELD, completed, framed
 from ..stages.pose import load_face_model

@@ -1,10 +1,10 @@
-"""Overlap of boxes and non-maximum suppression."""
+"""Overlap of boxes, non-maximum suppression and boxes around masks."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsgan_core.ops.boxes import areas, generalized_overlaps, overlaps, suppress
+from fsgan_core.ops.boxes import areas, bounding_boxes, generalized_overlaps, overlaps, suppress, surrounding
 
 BOX = st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 15), st.integers(1, 15))
 
@@ -57,3 +57,20 @@ def test_suppression_is_greedy(rows):
 def test_best_score_comes_first_and_an_inner_box_goes():
     boxes = torch.tensor([[10.0, 10, 14, 14], [0.0, 0, 20, 20], [40.0, 0, 60, 20]])
     assert suppress(boxes, torch.tensor([0.5, 0.6, 0.9])).tolist() == [2, 1]
+
+
+def test_bounding_boxes():
+    masks = torch.zeros(3, 1, 20, 30)
+    masks[0, 0, 4:9, 10:25] = 0.1
+    masks[1, 0, 19, 29] = 1
+    assert bounding_boxes(masks).tolist() == [[10, 4, 25, 9], [29, 19, 30, 20], [0, 0, 0, 0]]
+
+
+def test_a_part_holds_every_mask_of_a_batch_and_ends_with_the_picture():
+    masks = torch.zeros(2, 1, 20, 30)
+    masks[0, 0, 3:5, 6:9] = 1
+    masks[1, 0, 8, 27] = 0.1
+    assert masks[surrounding(masks)].shape == (2, 1, 6, 22)
+    assert masks[surrounding(masks, 2)].shape == (2, 1, 10, 26)
+    assert masks[surrounding(masks, 99)].shape == masks[surrounding(0 * masks)].shape == masks.shape
+    assert masks[surrounding(masks)].sum() == masks.sum()

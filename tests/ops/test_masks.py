@@ -3,8 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsgan_core.ops.boxes import surrounding
-from fsgan_core.ops.masks import bounding_boxes, erode, feather, smoothstep, soft_erosion, subtract, union
+from fsgan_core.ops.masks import erode, feather, smoothstep, soft_erosion, subtract, union
 
 
 def square(size, low, high, batch=1):
@@ -74,23 +73,6 @@ def test_union_and_subtraction():
     a, b = torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.2, 0.2, 1.0])
     torch.testing.assert_close(union(a, b), torch.tensor([0.2, 0.5, 1.0]))
     torch.testing.assert_close(subtract(a, b), torch.tensor([0.0, 0.4, 0.0]))
-
-
-def test_bounding_boxes():
-    masks = torch.zeros(3, 1, 20, 30)
-    masks[0, 0, 4:9, 10:25] = 0.1
-    masks[1, 0, 19, 29] = 1
-    assert bounding_boxes(masks).tolist() == [[10, 4, 25, 9], [29, 19, 30, 20], [0, 0, 0, 0]]
-
-
-def test_a_part_holds_every_mask_of_a_batch_and_ends_with_the_picture():
-    masks = torch.zeros(2, 1, 20, 30)
-    masks[0, 0, 3:5, 6:9] = 1
-    masks[1, 0, 8, 27] = 0.1
-    assert masks[surrounding(masks)].shape == (2, 1, 6, 22)
-    assert masks[surrounding(masks, 2)].shape == (2, 1, 10, 26)
-    assert masks[surrounding(masks, 99)].shape == masks[surrounding(0 * masks)].shape == masks.shape
-    assert masks[surrounding(masks)].sum() == masks.sum()
 
 
 def test_smoothstep_is_level_at_both_ends_and_even_about_its_middle():

@@ -25,4 +25,13 @@ def test_halved_is_the_mean_of_four() -> None:
 def test_lengths_are_those_of_the_norm() -> None:
     """At every place, over the channels."""
     values = torch.randn(2, 3, 5, 4)
-    torch.testing.assert_close(length(values), torch.linalg.vector_norm(values, dim=1, keepdim=True))
+    norm = torch.linalg.vector_norm(values, dim=1, keepdim=True)
+    torch.testing.assert_close(length(values), norm)
+    torch.testing.assert_close(length((1e-5 * values).half()), (1e-5 * norm).half(), rtol=0.01, atol=1e-6)
+
+
+def test_a_length_of_nought_has_a_gradient_of_nought() -> None:
+    """Where the root's own would be infinite, and beside it the usual one."""
+    values = torch.tensor([0.0, 0.0, 3.0, 4.0]).view(2, 2, 1, 1).requires_grad_()
+    length(values).sum().backward()
+    torch.testing.assert_close(values.grad, torch.tensor([0.0, 0.0, 0.6, 0.8]).view(2, 2, 1, 1))

@@ -3,25 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from drawn_glasses import EYES, GLASSES, MODEL, PRIOR, SIZE, TRACE, kept_whole, look, moved, rings
 
 from fsgan_core.models import Models
-from fsgan_core.ops.flow import identity
 from fsgan_core.pipeline import analyze
-from fsgan_core.stages.glasses import Glasses, Look, hidden_share
-from fsgan_core.stages.lenses import LensTracer
+from fsgan_core.stages.glasses import Look, hidden_share
 from fsgan_core.stages.open_segmentation import mesh_prior
-from fsgan_core.stages.pose import load_face_model
 from fsgan_core.streams import Still
 from fsgan_core.training.crop_occluders import Props, draw
 from fsgan_core.training.occluder_drawings import face_place
 
-MODEL = load_face_model()
-SIZE = 192
-POINTS = MODEL.mean * 78 + torch.tensor([SIZE / 2, SIZE / 2 - 10, 0.0])
-PRIOR = mesh_prior(POINTS[None], MODEL, SIZE)
-EYES = int(POINTS[[33, 263], 1].mean())
 RIM = slice(EYES + 12, EYES + 14)
-GLASSES, TRACE = Glasses(MODEL), LensTracer(MODEL)
 
 
 def answer(bridge=0.9, rim=0.3):
@@ -31,29 +23,6 @@ def answer(bridge=0.9, rim=0.3):
     hidden[..., EYES + 4 : RIM.stop, 119:121] = rim
     hidden[..., RIM, 119:150] = rim
     hidden[..., EYES : EYES + 3, 137:140] = rim
-    return hidden
-
-
-def look(count=1, picture=None):
-    """At a face without anything in the picture that could be a line, or at another one."""
-    pictures = torch.full((1, 3, SIZE, SIZE), 0.5) if picture is None else picture
-    return Look(pictures.expand(count, 3, -1, -1), POINTS.expand(count, -1, -1), PRIOR.expand(count, -1, -1, -1))
-
-
-def kept_whole(hidden, picture=None):
-    return GLASSES.kept_whole(hidden, look(len(hidden), picture))[0]
-
-
-def rings(shown=lambda turn, side: torch.ones_like(turn), thick=1.5):
-    """Two round rims; ``shown`` tells by direction (0 outwards, pi / 2 up) and side how surely each is seen."""
-    hidden = torch.zeros(1, 1, SIZE, SIZE)
-    y, x = (line + 0.5 for line in torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij"))
-    for side in (-1, 1):
-        eye = torch.tensor([SIZE / 2 + side * 28, EYES + 3.0])
-        across, down = x - eye[0], y - eye[1]
-        on = ((torch.hypot(across, down) - 20).abs() < thick).float()
-        hidden = torch.maximum(hidden, on * shown(torch.atan2(-down, side * across), side))
-    hidden[..., EYES : EYES + 4, 87:105] = 0.95
     return hidden
 
 
@@ -99,62 +68,6 @@ def test_lids_behind_clear_lenses_are_face_and_hands_and_dark_lenses_are_not():
     assert kept_whole(lid)[..., EYES : EYES + 6, 60:76].mean() < 0.05
     assert kept_whole(hand)[..., EYES : EYES + 6, 60:76].mean() > 0.9
     assert kept_whole(dark)[disc].mean() > 0.85
-
-
-def lens(side, radius):
-    y, x = (line + 0.5 for line in torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij"))
-    return (torch.hypot(x - SIZE / 2 - side * 28, y - EYES - 3) < radius)[None, None]
-
-
-def one_dark(line=3):
-    """One lens is hidden, and of the other its rim and what is above a line."""
-    upper = torch.arange(SIZE)[:, None] < EYES + line
-    return torch.maximum(rings(), 0.9 * (lens(-1, 20) | lens(1, 20) & upper).float())
-
-
-def test_of_a_pair_with_one_dark_lens_both_are_dark_and_nothing_else_is():
-    disc, beyond = lens(-1, 19) | lens(1, 19), ~(lens(-1, 25) | lens(1, 25))
-    beyond[..., EYES - 4 : EYES + 8, :] = False
-    found = kept_whole(one_dark())
-    assert found[disc].min() > 0.9
-    assert found[beyond].max() < 0.1
-    assert torch.equal(kept_whole(one_dark(-40))[lens(1, 16)], torch.zeros(int(lens(1, 16).sum()))), "or a hand"
-
-
-def test_a_turned_pair_is_dark_where_its_far_lens_is_hardly_seen():
-    points = moved(MODEL.mean, 0.6, (SIZE / 2, SIZE / 2 - 10))
-    there = Look(look().pictures, points, mesh_prior(points, MODEL, SIZE))
-    lenses = TRACE(torch.zeros(1, 1, SIZE, SIZE), there.pictures, points)
-    away = lenses.away(identity(SIZE, SIZE, points)).norm(dim=2)
-    inside, (far, near) = there.prior[:, :1] > 0, order(lenses)
-    far, near = inside & (away[:, far : far + 1] < 0.8), inside & (away[:, near : near + 1] < 0.95)
-    hidden = 0.95 * near.float()
-    hidden[..., EYES - 6 : EYES + 6, :] = (0.9 * inside)[..., EYES - 6 : EYES + 6, :]
-    found, _ = GLASSES.kept_whole(hidden, there)
-    assert far.sum() > 50
-    assert found[far].mean() > 0.8
-
-
-def order(lenses):
-    """Numbers of the far and the near lens."""
-    far = int(lenses.centre[0, :, 0].sub(SIZE / 2).abs().argmin())
-    return far, 1 - far
-
-
-def test_lenses_of_a_track_do_not_turn_dark_by_one_frame():
-    _, seen = GLASSES.kept_whole(rings(), look())
-    eye = (..., slice(EYES + 8, EYES + 12), slice(118, 130))
-    once, seen = GLASSES.kept_whole(one_dark(), look(), seen)
-    assert once[eye].mean() < 0.05
-    for _ in range(12):
-        kept, seen = GLASSES.kept_whole(one_dark(), look(), seen)
-    assert kept[eye].mean() > 0.95
-
-
-def moved(points, yaw, place):
-    c, s = np.cos(yaw), np.sin(yaw)
-    matrix = torch.tensor([[c, 0, s], [0, 1, 0], [-s, 0, c]], dtype=torch.float32)
-    return (points @ matrix.T * 78 + torch.tensor([*place, 0.0]))[None]
 
 
 def test_rims_are_looked_for_in_the_plane_that_glasses_are_worn_in():
