@@ -91,3 +91,13 @@ def surrounding(mask: Tensor, margin: int = 0) -> Part:
         for low, high, size in ((top, bottom, height), (left, right, width))
     )
     return ..., rows, columns
+
+
+def widened(part: Part, margin: int, picture: Tensor) -> tuple[Part, Part]:
+    """A part of a picture ``(..., H, W)`` and some pixels around as far as there are, and where in that it lies."""
+    (rows, down), (columns, across) = (
+        (slice(low, min(size, line.stop + margin)), slice(line.start - low, line.stop - low))
+        for line, size in zip(part[1:], picture.shape[-2:], strict=True)
+        for low in [max(0, line.start - margin)]
+    )
+    return (..., rows, columns), (..., down, across)

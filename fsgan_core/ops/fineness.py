@@ -7,11 +7,13 @@ picture however smooth its skin is. Nothing is ever sharpened, nor softened to l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .boxes import bounding_boxes, surrounding
+from .boxes import Part, bounding_boxes, surrounding, widened
 from .lowpass import weighted_lowpass
 from .masks import erode
 
@@ -70,39 +72,45 @@ def softened(image: Tensor, mask: Tensor, blur: Tensor) -> Tensor:
     return result
 
 
-def grained(image: Tensor, target: Tensor, share: Tensor, size: Tensor, finer: Tensor) -> Tensor:
+def grained(image: Tensor, target: Tensor, part: Part, grain: Sequence[Tensor]) -> Tensor:
     """Add the target's grain and pores: its finest details as far as they are no larger than those are.
 
     Args:
-        image: ``(B, 3, H, W)``.
+        image: ``(B, 3, h, w)`` what lies in a part of the target.
         target: ``(B, 3, H, W)``.
-        share: ``(B,)`` of it.
-        size: ``(B,)`` usual size of it.
-        finer: ``(B,)`` standard deviation in pixels of what it is finer than.
+        part: which part of it.
+        grain: each ``(B,)``, share of it, its usual size, and standard deviation in pixels of what it is finer than.
     """
+    share, size, finer = grain
     if not (share > 0).any():
         return image
+    wide, inner = widened(part, int(_reaches(finer).amax()), target)
     most = (_CLIPPED * size)[:, None, None, None]
-    grain = target - blurred(target, finer)
-    return image + share[:, None, None, None] * grain.clamp(-most, most)
+    fine = (target[wide] - blurred(target[wide], finer))[inner]
+    return image + share[:, None, None, None] * fine.clamp(-most, most)
 
 
 def blurred(image: Tensor, sigma: Tensor) -> Tensor:
     """Blur ``(B, C, H, W)`` with Gaussians of ``(B,)`` pixels; the border is repeated."""
     sigma = sigma.to(image)[:, None].clamp_min(0.1)
-    own = (2.5 * sigma).ceil()  # an item's kernel does not depend on the others'
-    reach = int(own.amax())
-    places = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
+    own = _reaches(sigma)  # an item's kernel does not depend on the others'
+    far = int(own.amax())
+    places = torch.arange(-far, far + 1, dtype=image.dtype, device=image.device)
     exponents = (-0.5 * (places / sigma).square()).masked_fill(places.abs() > own, -torch.inf)
     weights = torch.softmax(exponents, 1)[..., None, None, None]
-    for dim, margin in ((3, (reach, reach, 0, 0)), (2, (0, 0, reach, reach))):
+    for dim, margin in ((3, (far, far, 0, 0)), (2, (0, 0, far, far))):
         padded, length = functional.pad(image, margin, mode="replicate"), image.shape[dim]
         # Sums of shifted pictures: convolutions with a filter a channel take ten times as long on a CPU.
-        image = weights[:, reach] * image
-        for step in range(1, reach + 1):
-            both = padded.narrow(dim, reach - step, length) + padded.narrow(dim, reach + step, length)
-            image = image.addcmul_(both, weights[:, reach + step])
+        image = weights[:, far] * image
+        for step in range(1, far + 1):
+            both = padded.narrow(dim, far - step, length) + padded.narrow(dim, far + step, length)
+            image = image.addcmul_(both, weights[:, far + step])
     return image
+
+
+def _reaches(sigma: Tensor) -> Tensor:
+    """How many pixels around a place count in such a blur."""
+    return (2.5 * sigma).ceil()
 
 
 def _fineness(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:

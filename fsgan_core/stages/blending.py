@@ -204,8 +204,8 @@ def match_appearance(
     blur, *grain = match.fineness.unbind(1)
     face = softened(source, mask, blur)
     face = _lit(face, target, mask, match if options.color else None, options.light, skins)
-    part = surrounding(mask, 2)  # as far as grain is looked for
-    return _with(face, part, grained(face[part], target[part], *grain))
+    part = surrounding(mask)
+    return _with(face, part, grained(face[part], target, part, grain))
 
 
 def _lit(source: Tensor, target: Tensor, mask: Tensor, match: ColorMatch | None, light: float, skins: Skins) -> Tensor:

@@ -108,7 +108,7 @@ def eyes_lit(
             corner = own.new_tensor((part[2].start, part[1].start))[:, None, None]
             cover = eye.opening(identity(own.shape[2], own.shape[3], own)[0] + corner, _SOFT) * mask[part]
             after = _bounded(after[None], before[None], _gain(own, blended[part], cover))
-            lit = grained(_relit(own, before[None], after), target[part], *grain).clamp(0, 1)
+            lit = grained(_relit(own, before[None], after), target, part, grain).clamp(0, 1)
             apart = _between(eye.aperture, _SLIT, _NARROW)
             result[part] = torch.lerp(blended[part], lit, share * apart * cover)
     return result

@@ -3,6 +3,8 @@ import torch
 
 from fsgan_core.ops.fineness import blurred, estimate_fineness, grained, softened
 
+WHOLE = (..., slice(0, 220), slice(0, 220))
+
 
 def texture(seed=0, size=220):
     """A picture with as much in every band of frequencies as photos have."""
@@ -88,7 +90,7 @@ def test_a_smooth_face_gets_the_grain_of_its_target_and_no_edges():
     source, mask = blurred(texture(0), torch.tensor([1.0])), oval()
     _, *grain = estimate_fineness(source, target, mask).unbind(1)
     assert grain[0] > 0.8
-    result = grained(source, target, *grain)
+    result = grained(source, target, WHOLE, grain)
     added = (result - source)[..., 20:90, 40:180].std()
     assert 0.4 < added / 0.03 < 1
     assert (result - source).abs().max() < 0.15
@@ -106,6 +108,14 @@ def test_a_smooth_face_gets_the_pores_of_its_target_and_no_wrinkle():
     wrinkled = source + pores
     wrinkled[..., 110:113, :] -= 0.2
     _, *grain = estimate_fineness(source, wrinkled, mask).unbind(1)
-    added = grained(source, wrinkled, *grain) - source
+    added = grained(source, wrinkled, WHOLE, grain) - source
     assert added[..., 60:100, 80:140].std() > 0.3 * pores[..., 60:100, 80:140].std()
     assert added[..., 108:115, 80:140].abs().max() < 0.04
+
+
+def test_grain_in_a_part_is_that_of_the_whole_picture():
+    source, target = torch.full((1, 3, 220, 220), 0.5), noise(texture(2), 0.03)
+    grain = torch.tensor([[0.9], [0.02], [2.8]]).unbind(0)
+    whole = grained(source, target, WHOLE, grain)
+    for part in ((..., slice(0, 30), slice(100, 140)), (..., slice(60, 64), slice(215, 220))):
+        torch.testing.assert_close(grained(source[part], target, part, grain), whole[part])
