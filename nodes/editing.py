@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import host, pictures, videos, widgets
@@ -11,7 +12,10 @@ from .telling import note
 from .types import Faces, stages, used
 
 if TYPE_CHECKING:
+    from ..fsgan_core.faces import FaceSequence
+    from ..fsgan_core.models import Models
     from ..fsgan_core.ops.controls import Controls
+    from ..fsgan_core.streams import Clip
 
 CATEGORY = "FSGAN/reenact"
 _ALIASES = ["face controls", "expression editor", "edit expression", "gaze", "blink", "smile", "head pose", "fsgan"]
@@ -63,13 +67,13 @@ class EditImage(host.Node):
             return host.io.NodeOutput(image, _NOTHING, ui=host.ui.PreviewImage(image[:1], cls=cls))
         from ..fsgan_core.pipeline import edit
 
-        tell_of_turn(controls)
         clip = pictures.clip(image)
         loaded = stages(given.get("models"), clip.size, head=True)
         known: Faces | None = given.get("faces")
         progress = host.Progress((1 if known else 1 + PASSES) * count)
         analysis = fitting(known, clip.size, count) if known else analyzed(image, batch, loaded, progress)
         faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
+        tell_of_turn(controls, clip, faces, loaded)
         live = _frame_of if count > 1 else None  # one picture is shown when it is done, not twice
         results = account.noted(progress.watch(edit(clip, faces, controls, loaded), live))
         changed = pictures.merged(image, [result.frame for result in results])
@@ -111,7 +115,6 @@ class EditVideo(host.Node):
         from ..fsgan_core.pipeline import AnalyzeOptions, analyze, edit
         from ..fsgan_core.provenance import Marking
 
-        tell_of_turn(controls)
         known = given.get("faces")
         with videos.opened(video) as window:
             loaded = stages(given.get("models"), window.size, head=True)
@@ -121,6 +124,7 @@ class EditVideo(host.Node):
             else:
                 analysis = analyze(Watched(window, progress), loaded, AnalyzeOptions(every=given["every"]))
             faces = analysis.faces if known else chosen(analysis, widgets.rule(face, face_number))
+            tell_of_turn(controls, window, faces, loaded)
             results = account.noted(progress.watch(edit(window, faces, controls, loaded), _frame_of))
             mark = Marking(operation="face edit", weights=used(given.get("models")))
             result = videos.written((one.frame for one in results), window, mark, given["quality"])
@@ -139,11 +143,11 @@ def controlled(given: dict[str, Any]) -> Controls:
     return Controls(**{item.name: given[item.name] for item in fields(Controls)})
 
 
-def tell_of_turn(controls: Controls) -> None:
-    """Say that a face is to turn farther than its picture shows it."""
-    from ..fsgan_core.evaluation.gaps import overturned
+def tell_of_turn(controls: Controls, clip: Clip, faces: Sequence[FaceSequence], models: Models) -> None:
+    """Say that faces are to turn farther than their picture shows them."""
+    from ..fsgan_core.evaluation.source_faults import told_turn
 
-    if words := overturned(controls):
+    if words := told_turn(controls, clip, faces, models):
         note(words)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from ..evaluation.gaps import overturned
+from ..evaluation.source_faults import told_turn
 from ..media import EncodeOptions
 from ..ops.controls import Controls
 from ..pipeline import AnalyzeOptions, edit
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     models = load_models(args)
     faces = chosen_faces(item.clip, measured(item, models, args), models, args)
     asked = {"faces": args.face, "edit": asdict(controls), **engine_values(args)}
-    if words := overturned(controls):
+    if words := told_turn(controls, item.clip, faces, models):
         print(f"note: {words}")
     report = Report("edit", asked, asdict(chosen_backends(args)), str(models.device), notes=item.notes)
     results = watched(edit(item.clip, faces, controls, models), "editing", item.length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from math import hypot
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..ops.controls import Controls
 from ..ops.face_model import FaceModel
 from ..ops.head_mesh import Placement, place
 from ..stages.appearance_map import AppearanceMap
-from ..stages.side import doubtful_eyes, shouting
+from ..stages.side import doubtful_eyes, kept_features, shouting
 
 Floats = NDArray[np.float32]
 
@@ -23,8 +24,10 @@ FAR = 35.0
 """Degrees from which on about half of a face is guessed."""
 _SHOWS = 20.0
 """Degrees from which on an edited face has a pale rim along the jaw and a smear at the temple that comes into sight."""
-_SHARE = 0.2
+SHARE = 0.2
 """Share of a clip's frames from which on that is worth a word."""
+_MOST = 0.5
+"""Share of a clip's frames from which on one word is enough."""
 _SOFT = 0.6
 """Source pixels a pixel of the target below which a swap is soft."""
 
@@ -44,7 +47,7 @@ def far_apart(poses: Floats, views: Floats) -> str:
     """What to say of a target's poses ``(F, 3)`` and a source's views ``(K, 3)``, of whichever looks aside."""
     gaps = np.hypot(*(poses[:, None] - views)[..., :2].transpose(2, 0, 1))
     far = gaps.min(1, initial=np.inf) > FAR
-    if not len(poses) or far.mean() < _SHARE:
+    if not len(poses) or far.mean() < SHARE:
         return ""
     theirs = float(np.median(_turn(poses[far])))
     ours = float(np.median(_turn(views[gaps[far].argmin(1)])))
@@ -69,7 +72,7 @@ def told_size(faces: Iterable[FaceSequence], source: AppearanceMap) -> str:
 
 def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
     """What to say of a source's mouth that is left out, by :func:`~fsgan_core.stages.side.shouting`."""
-    if not _often(shouting, faces, source, model):
+    if _share(shouting, faces, source, model) < SHARE:
         return ""
     said = "the source's mouth is much wider open than the target's: lips and chin stay the target's"
     return f"{said}; choose a picture with a shut mouth"
@@ -77,17 +80,26 @@ def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap, model: Face
 
 def told_eyes(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
     """What to say of a target whose own eyes stay, by :func:`~fsgan_core.stages.side.doubtful_eyes`."""
-    if not _often(doubtful_eyes, faces, source, model):
+    if _share(doubtful_eyes, faces, source, model) < SHARE:
         return ""
     return "the target keeps its own eyes: one of the two has them nearly shut, or they are seen from elsewhere"
 
 
-def overturned(controls: Controls) -> str:
-    """What to say of a face that is to turn far from its own picture; nothing of small turns."""
+def told_kept(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
+    """What to say of a face that stays nearly whole, by :func:`~fsgan_core.stages.side.kept_features`."""
+    if _share(partial(kept_features, model=model), faces, source, model) < _MOST:
+        return ""
+    said = "hardly anything is swapped: one of the two looks far up or down, so eyes, nose and mouth stay the target's"
+    return f"{said}; choose a source picture that looks the same way as the target"
+
+
+def overturned(controls: Controls, *, glasses: bool = False) -> str:
+    """What to say of a face, with glasses or not, that is to turn far from its own picture; nothing of small turns."""
     turn = hypot(controls.yaw, controls.pitch)
     if turn < _SHOWS:
         return ""
-    side = "the side that comes into sight is soft, with pale rims at jaw and temple, and glasses lack an arm there"
+    lacking = ", and glasses lack an arm there" if glasses else ""
+    side = f"the side that comes into sight is soft, with pale rims at jaw and temple{lacking}"
     outcome = "half of it is guessed" if turn > FAR else side
     return f"the face turns by {turn:.0f} degrees, so that {outcome}; ask for less yaw and pitch"
 
@@ -102,17 +114,17 @@ def _sizes(landmarks: Floats) -> Floats:
     return np.asarray(np.ptp(landmarks[..., :2], axis=1).max(1))
 
 
-def _often(
+def _share(
     rule: Callable[[Placement, Placement], Tensor],
     faces: Iterable[FaceSequence],
     source: AppearanceMap,
     model: FaceModel,
-) -> bool:
-    """Whether a rule of what is left to the target holds for all views of a source, in frames enough."""
+) -> float:
+    """In what share of the frames a rule of what is left to the target holds for all views of a source."""
     shown = [face.landmarks[face.scores > 0] for face in faces]
     if not any(map(len, shown)):
-        return False
+        return 0.0
     wanted = place(model.mean, torch.from_numpy(np.concatenate(shown)).to(model.mean))
     views = torch.from_numpy(source.landmarks).to(model.mean)
     doubts = torch.stack([rule(place(model.mean, view), wanted) for view in views.split(1)]).amin(0).amax(1)
-    return float((doubts > 0.5).float().mean()) >= _SHARE
+    return float((doubts > 0.5).float().mean())

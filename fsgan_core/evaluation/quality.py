@@ -15,6 +15,7 @@ from ..pipeline import Rendered
 from ..streams import Frame
 from ..words import plural
 from .crops import box_of, cut
+from .gaps import FAR, SHARE
 from .identity import SAME_PERSON
 from .inspection import Inspector
 from .measures import CLIP_MEASURES, MEASURES, Row, fault, means, values
@@ -170,7 +171,10 @@ def _same_identity(quality: Quality, found: Row) -> str:
     hardly = (
         "identity hardly changed" if before is not None and before - after < 0.15 else "it hardly looks like the source"
     )
-    help_ = f"below {SAME_PERSON} is one person; try a larger, sharper or more frontal source, or several"
+    gaps = np.array(values(quality.rows, "pose_gap"))
+    turned = gaps.size > 0 and (gaps > FAR).mean() >= SHARE
+    better = "one that looks the same way as the target" if turned else "a larger, sharper or more frontal source"
+    help_ = f"below {SAME_PERSON} is one person; try {better}, or several"
     return f"{hardly}: the distance to the source is {was}{after:.2f} after ({help_})"
 
 

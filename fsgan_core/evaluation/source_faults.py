@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from ..faces import FaceSequence
 from ..models import Models
 from ..ops.color import srgb_to_oklab
+from ..ops.controls import Controls
 from ..ops.flow import lies_within
 from ..ops.pooling import box_max
 from ..stages.appearance_map import AppearanceMap
@@ -24,9 +26,9 @@ from ..stages.delighting import from_mean
 from ..stages.frontal import Frontal
 from ..stages.open_segmentation import OpenSegmenter
 from ..stages.visibility import visibility
-from ..streams import Frame
+from ..streams import Clip, Frame
 from .crops import Floats, box_of, cut, image_of, in_crop
-from .gaps import told_eyes, told_gap, told_mouth, told_size
+from .gaps import overturned, told_eyes, told_gap, told_kept, told_mouth, told_size
 
 _SIDE, _EDGE = 128, 13
 """Side of the frontal face that is looked at, and of the square around a place that lies in it: outlines are unsure."""
@@ -99,9 +101,21 @@ class _Front:
 def told_swap(source: AppearanceMap, faces: Sequence[FaceSequence], models: Models) -> list[str]:
     """What to say of a source and the faces it is to be put onto: one note for each cause."""
     turned, small = told_gap(faces, source.poses), told_size(faces, source)
-    mouth, eyes = (told(faces, source, models.face_model) for told in (told_mouth, told_eyes))
-    besides = {*(_TURNED if turned else ()), *(_TOO_SMALL if small else ())}
-    return [*told_source(source, models, besides), *filter(None, (turned, small, mouth, eyes))]
+    kept, mouth, eyes = (told(faces, source, models.face_model) for told in (told_kept, told_mouth, told_eyes))
+    besides = {*(_TURNED if turned or kept else ()), *(_TOO_SMALL if small else ())}
+    gaps = (small, kept) if kept else (turned, small, mouth, eyes)
+    return [*told_source(source, models, besides), *filter(None, gaps)]
+
+
+def told_turn(controls: Controls, clip: Clip, faces: Sequence[FaceSequence], models: Models) -> str:
+    """What to say of faces that are to turn far; of glasses only where a face wears them when one is first seen."""
+    firsts = (face.track.start + int((face.scores > 0).argmax()) for face in faces)
+    if not faces or not overturned(controls):
+        return ""
+    index = min(firsts)
+    frame = next(islice(clip, index, None))
+    shown = (face.landmarks[row] for face in faces if (row := face.row(index)) is not None)
+    return overturned(controls, glasses=any(_glasses(frame, landmarks, models) for landmarks in shown))
 
 
 def told_source(source: AppearanceMap, models: Models, besides: Collection[str] = ()) -> list[str]:
@@ -144,6 +158,12 @@ def _faults(source: AppearanceMap, number: int, models: Models) -> Iterator[str]
         yield "small"
     elif sharpness(view, landmarks[:, :2]) < _BLURRED:
         yield "blurred"
+
+
+@torch.inference_mode()
+def _glasses(view: Frame, landmarks: Floats, models: Models) -> bool:
+    """Whether a face wears any."""
+    return not {"dark", "glasses"}.isdisjoint(_covers(_seen_from_front(view, landmarks, models), models))
 
 
 def _covers(front: _Front, models: Models) -> Iterator[str]:

@@ -132,6 +132,13 @@ def doubtful_eyes(source: Placement, target: Placement) -> Tensor:
     return torch.maximum(torch.maximum(doubt, closing), opening.amax(1, keepdim=True))
 
 
+def kept_features(source: Placement, target: Placement, model: FaceModel) -> Tensor:
+    """How far eyes, nose and mouth are all left to each of B faces wanted, ``(B, 1)`` in [0, 1]."""
+    tilted, eyes = _tilted(source, target, model), doubtful_eyes(source, target).amin(1, keepdim=True)
+    mouth = torch.maximum(tilted[:, 13:14], shouting(source, target))
+    return torch.minimum(torch.minimum(eyes, tilted[:, 4:5]), mouth)
+
+
 def _edge_on(view: View, target: Placement, wanted: Tensor, model: FaceModel) -> Tensor:
     """How far each landmark ``(1, P)`` lies aside and is shown in too few pixels; facing ``wanted`` in the target."""
     before, after = (euler_angles(face.rotation)[:, :1].abs() for face in (view.placement, target))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fsgan_core.cli.quality import tell_of_gaps
-from fsgan_core.evaluation.gaps import far_apart, overturned, told_eyes, told_mouth, told_size
+from fsgan_core.evaluation.gaps import far_apart, overturned, told_eyes, told_kept, told_mouth, told_size
 from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.ops.controls import Controls
 from fsgan_core.ops.geometry import rotation_matrix
@@ -105,6 +105,16 @@ def test_a_target_that_keeps_its_own_eyes_is_told(yaw, pitch, blink, told):
     assert not told_eyes([replace(seen([0], [0]), landmarks=turned[None].numpy())], person, model)
 
 
+@pytest.mark.parametrize(("ours", "theirs", "told"), [(0, 40, True), (42, 0, True), (40, 40, False), (0, 15, False)])
+def test_a_face_that_stays_nearly_whole_is_told(ours, theirs, told):
+    model = load_face_model()
+    turns = [rotation_matrix(torch.tensor([[0.0, float(pitch), 0.0]]))[0] for pitch in (ours, theirs)]
+    heads = [(100 * model.mean @ turn.T)[None].numpy() for turn in turns]
+    person, face = (replace(one, landmarks=head) for one, head in zip((source(0), seen([0])), heads, strict=True))
+    assert ("hardly anything is swapped" in told_kept([face], person, model)) == told
+    assert told_kept([], person, model) == ""
+
+
 @pytest.mark.parametrize(
     ("turn", "told"),
     [
@@ -118,3 +128,5 @@ def test_a_target_that_keeps_its_own_eyes_is_told(yaw, pitch, blink, told):
 def test_a_turn_that_no_picture_shows_is_told(turn, told):
     said = overturned(Controls(**turn))
     assert told in said if told else not said
+    worn = overturned(Controls(**turn), glasses=True)
+    assert "glasses" not in said and ("glasses" in worn) == ("soft" in told)

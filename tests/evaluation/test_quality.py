@@ -38,6 +38,8 @@ FINE |= {"flicker": 1.0, "flicker_target": 1.0, "sharpness": 1.0, "seam": 0.5, "
         ({"face_size": 30.0}, "only 30 px long"),
         ({"identity": 0.78}, "identity hardly changed: the distance to the source is 0.80 before, 0.78 after"),
         ({"identity": 0.62}, "hardly looks like the source"),
+        ({"identity": 0.78, "pose_gap": 20.0}, "try a larger, sharper or more frontal source, or several"),
+        ({"identity": 0.78, "pose_gap": 60.0}, "try one that looks the same way as the target, or several"),
         ({"identity": 0.65, "identity_before": 0.5}, ""),
         ({"flicker": 3.0}, "flickers 2.8 times as much as the target"),
         ({"sharpness": 0.2}, "in most frames it is blurred"),

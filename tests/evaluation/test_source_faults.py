@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from fsgan_core.cli import main
 from fsgan_core.demo import HOPPER
 from fsgan_core.evaluation.reference import single_view
-from fsgan_core.evaluation.source_faults import told_source, told_swap
+from fsgan_core.evaluation.source_faults import told_source, told_swap, told_turn
 from fsgan_core.media import Image, write_image
 from fsgan_core.models import Backends, Models
+from fsgan_core.ops.controls import Controls
 from fsgan_core.pipeline import analyze
 from fsgan_core.stages.appearance_map import AppearanceMap
 from fsgan_core.streams import Still
@@ -122,6 +123,14 @@ def test_a_picture_without_the_fault_is_enough(bare: AppearanceMap, models: Mode
     (told,) = told_source(both(dark, aside), models)
     assert told.startswith("the source is in hard light from one side in all 2 views: ")
     assert "; add a picture in even light" in told
+
+
+def test_a_turn_speaks_of_glasses_where_they_are_worn(face: Picture, models: Models) -> None:
+    controls = Controls(yaw=25)
+    for frame, worn in ((face, False), (HOPPER.read().frame, True)):
+        faces = analyze(Still(frame), models).faces
+        assert ("glasses lack an arm" in told_turn(controls, Still(frame), faces, models)) == worn
+        assert told_turn(Controls(smile=1), Still(frame), faces, models) == ""
 
 
 def test_without_our_segmentation_nothing_is_said_of_what_it_finds(source: AppearanceMap) -> None:
