@@ -78,6 +78,12 @@ def smoothstep(value: Tensor) -> Tensor:
     return part * part * (3 - 2 * part)
 
 
+def ramp(value: Tensor, ends: tuple[float, float]) -> Tensor:
+    """A soft step from 0 at the lower end to 1 at the higher; see :func:`smoothstep`."""
+    low, high = ends
+    return smoothstep((value - low) / (high - low))
+
+
 def union(mask: Tensor, other: Tensor) -> Tensor:
     """Return the larger of two masks."""
     return torch.maximum(mask, other)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..networks.alignment_net import AlignmentNet, AlignmentNetConfig, moved, unlikeness
 from ..networks.flow_net import WINDOW
 from ..ops.flow import found, identity, sample
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.pooling import box_max, box_mean, halved, summed
 from ..weights.checkpoint import OPEN
 from .open_networks import load_own
@@ -74,7 +74,7 @@ class Aligner:
         pictures, covers = torch.cat((drawn, laid)), (torch.cat((cover, covered)) > 0.9).to(drawn.dtype)
         unlike = summed(unlikeness(pictures, target.expand(2, -1, -1, -1)) * covers, (0, 1, 2, 3))
         apart = unlike / summed(covers, (0, 1, 2, 3)).clamp_min(1)
-        alike = 1 - smoothstep((apart - _STRANGE[0]) / (_STRANGE[1] - _STRANGE[0]))
+        alike = 1 - ramp(apart, _STRANGE)
         return shift * alike, alike
 
     def looks(self, drawn: Tensor, target: Tensor, cover: Tensor) -> list[Tensor]:
@@ -131,15 +131,15 @@ def eyes_as_one(motion: Tensor, mean: Tensor, drawn: Tensor, wanted: Tensor, ste
         steady: for landmarks held together along a clip: eyes move as a whole sooner, by one shift, and irises with
             them. Where in an eye an iris is, is seen better in the eye's own crop, and two eyes may look elsewhere.
     """
-    low, high = _ALIKE_STEADY if steady else _ALIKE
+    ends = _ALIKE_STEADY if steady else _ALIKE
     for region, iris in IRISES.items():
         ring = list(RINGS[region])
         width = (mean[ring[0]] - mean[ring[len(ring) // 2]]).norm()
         beside = (mean - mean[ring].mean(0)) / width
-        near = 1 - smoothstep((beside.norm(dim=1) - _LID[0]) / (_LID[1] - _LID[0]))
+        near = 1 - ramp(beside.norm(dim=1), _LID)
         first, second = (openness(face, region) for face in (drawn, wanted))
         alike = torch.minimum(first, second) / torch.maximum(first, second).clamp_min(1e-6)
-        whole = near[:, None] * (1 - smoothstep((alike - low) / (high - low)))
+        whole = near[:, None] * (1 - ramp(alike, ends))
         motion = torch.lerp(motion, _smooth(motion, beside, near, 1 if steady else 4), whole)
         if steady:
             motion[:, list(iris)] = motion[:, ring].mean(1, keepdim=True)

@@ -22,7 +22,7 @@ from ..ops.flow import resize, sample
 from ..ops.head_mesh import Placement
 from ..ops.landmarks import LIPS_INNER, LIPS_OUTER, NOSE
 from ..ops.lowpass import weighted_lowpass
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp, smoothstep
 from ..ops.pooling import box_max, box_mean
 from .views import View
 
@@ -65,7 +65,7 @@ def unfolded(view: View, target: Placement, model: FaceModel) -> Tensor:
     """
     less = readings(view.placement.shape, _SMILES, model) - readings(target.shape, _SMILES, model)
     less = less.amin().clamp_min(0) + less.amax().clamp_max(0)  # what only one side does may be an error of landmarks
-    share = less.sign() * smoothstep((less.abs() - _NATURAL) / (_WHOLE - _NATURAL))
+    share = less.sign() * ramp(less.abs(), (_NATURAL, _WHOLE))
     free = torch.stack((torch.ones_like(share), *(1 - _hair(view.levels[0], view.landmarks)).unbind()))
     return (share * free @ _zones(model))[None, :, None]
 
@@ -132,7 +132,7 @@ def _hair(image: Tensor, landmarks: Tensor) -> Tensor:
     """How far upper lip and chin are darker than cheeks on both sides, as under a moustache and a beard: ``(2,)``."""
     places = landmarks[:, [*_LIP, *_CHIN, *_CHEEK], :2].mT[:, :, None]
     light = sample(image, places).mean(1).clamp_min(0.02).log().view(3, 2, -1).mean(2)
-    return smoothstep(((light[2] - light[:2]).amin(1) - _HAIR[0]) / (_HAIR[1] - _HAIR[0]))
+    return ramp((light[2] - light[:2]).amin(1), _HAIR)
 
 
 @lru_cache(maxsize=4)
@@ -154,8 +154,8 @@ def _zones(model: FaceModel) -> Tensor:
         across = beside[..., 0].gather(1, nearest[:, None])[:, 0]
         inside.append((across * line[0, 0] < 0) & (zones[-1] > 0))
     zone, below = torch.stack(zones).amax(0), points[:, 1] > points[57, 1]
-    for feature, (least, most) in ((NOSE, _NOSE_CLEAR), (LIPS_OUTER, _LIPS_CLEAR), (LIPS_INNER, _LIPS_CLEAR)):
+    for feature, ends in ((NOSE, _NOSE_CLEAR), (LIPS_OUTER, _LIPS_CLEAR), (LIPS_INNER, _LIPS_CLEAR)):
         clear = torch.cdist(points, points[list(feature)]).amin(1)
-        zone = zone * smoothstep((clear - least) / (most - least))
+        zone = zone * ramp(clear, ends)
     lip = torch.stack(inside).any(0) & ~below
     return torch.stack((zone * ~(lip | below), zone * lip, zone * below))

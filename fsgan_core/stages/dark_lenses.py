@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..ops.flow import identity, sample
 from ..ops.geometry import inverse_2x2
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.pooling import box_max
 from .lenses import Lenses
 
@@ -48,7 +48,7 @@ def tints(hidden: Tensor, inside: Tensor, lenses: Lenses) -> Tensor:
     lens = inside * (_away(hidden, lenses) < _LENS)
     size = lens.sum((2, 3))
     share = (lens * broad(hidden)).sum((2, 3)) / size.clamp_min(1)
-    seen = smoothstep((size / size.amax(1, keepdim=True).clamp_min(1) - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
+    seen = ramp(size / size.amax(1, keepdim=True).clamp_min(1), _SEEN)
     return torch.lerp(share.flip(1), share, seen)
 
 
@@ -70,7 +70,7 @@ def both_dark(hidden: Tensor, inside: Tensor, lenses: Lenses, plane: Tensor) -> 
     seen = inside * broad(hidden)
     either = torch.maximum(seen, sample(seen, mirrored.unflatten(2, (size, size))))
     away = _away(hidden, lenses).amin(1, keepdim=True)
-    near, core = (1 - smoothstep((away - end[0]) / (end[1] - end[0])) for end in (_END, _CORE))
+    near, core = (1 - ramp(away, end) for end in (_END, _CORE))
     belief = lenses.belief + 1e-3
     radius = (belief * lenses.radius + belief.flip(1) * lenses.radius.flip(1)) / (belief + belief.flip(1))
     _, within = replace(lenses, radius=radius, belief=torch.maximum(belief, belief.flip(1))).drawn(places)
@@ -86,7 +86,7 @@ def darkness(tint: Tensor) -> Tensor:
     A hand before one eye, or the border of the picture, which nobody tells the network of, makes no dark lenses.
     """
     share = torch.minimum(tint.amax(1), _OTHER * tint.amin(1))
-    return smoothstep((share - _DARK[0]) / (_DARK[1] - _DARK[0]))[:, None, None, None]
+    return ramp(share, _DARK)[:, None, None, None]
 
 
 def decided(hidden: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from ..ops.boxes import Part, surrounding
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample
 from ..ops.geometry import inverse_2x2
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.pooling import box_max
 from .dark_lenses import both_dark, broad, darkness, decided, tints
 from .lenses import Lenses, LensTracer
@@ -160,13 +160,13 @@ def _followed(hidden: Tensor) -> Tensor:
 
 def _cleared(found: Tensor, hidden: Tensor, within: Tensor) -> Tensor:
     """What was found ``(B, 1, H, W)`` without what is half hidden within clear lenses ``(B, 2, H, W)``."""
-    surely = smoothstep((hidden - _SURE[0]) / (_SURE[1] - _SURE[0]))
+    surely = ramp(hidden, _SURE)
     return torch.lerp(found, torch.minimum(found, surely), within.amax(1, keepdim=True))
 
 
 def _worn(share: Tensor) -> Tensor:
     """How surely glasses are worn, given what is hidden between the eyes."""
-    return smoothstep((share - _SEEN[0]) / (_SEEN[1] - _SEEN[0]))
+    return ramp(share, _SEEN)
 
 
 def hidden_share(hidden: Tensor, prior: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from ..ops.boxes import bounding_boxes
 from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize, sample
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.pooling import box_max
 from .glasses_plane import GlassesPlane
 from .worn_glasses import places_of
@@ -48,7 +48,7 @@ def unless_in_front(
     eyes = (places[:, :1].abs() < _EYES[0]) & (places[:, 1:] > _EYES[1]) & (places[:, 1:] < _EYES[2])
     face, covered = (sample(torch.cat((drawn, drawn * hidden), 1), pixels) * eyes).sum((0, 2, 3))
     share = covered / face.clamp_min(1)
-    left_out = smoothstep((share - _OWN[0]) / (_OWN[1] - _OWN[0])) * layer[:, 3:]
+    left_out = ramp(share, _OWN) * layer[:, 3:]
     if not left_out.any():
         return layer, drawn
     size, side = drawn.shape[-1], min(_FIELD, drawn.shape[-1])

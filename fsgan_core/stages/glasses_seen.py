@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..ops.flow import identity
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.pooling import box_max
 from .dark_lenses import darkness
 from .lenses import Lenses
@@ -76,7 +76,7 @@ def seen_glasses(crop: Covered, mesh: Tensor, lenses: Lenses, tints: Tensor) -> 
     size, half = crop.picture.shape[-1], float(lenses.axes[..., 0].norm(dim=-1).amax())
     rims, within = (crop.known * drawn for drawn in lenses.drawn(identity(size, size, crop.picture)))
     differs = box_max((crop.picture - crop.cleared).abs().amax(1, keepdim=True), 3)
-    line = smoothstep((differs - _DIFFERENT[0]) / (_DIFFERENT[1] - _DIFFERENT[0]))
+    line = ramp(differs, _DIFFERENT)
     hidden = crop.known * (1 - crop.share)
     tint = darkness(tints)
     inner = within.amax(1, keepdim=True)

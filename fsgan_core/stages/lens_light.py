@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..ops.flow import identity, sample
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from .lenses import Lenses, turns
 
 _BELOW, _REACH = -0.3, (0.25, 0.4, 0.55, 0.7, 0.85)
@@ -39,7 +39,7 @@ def dulled(pictures: Tensor, face: Tensor, lenses: Lenses) -> Tensor:
     places = identity(size[0], size[1], pictures)
     x, y = lenses.away(places).unbind(2)
     _, within = lenses.drawn(places)
-    share = within * smoothstep((torch.hypot(x, 1.4 * y + 0.1) - _EYE[0]) / (_EYE[1] - _EYE[0]))
+    share = within * ramp(torch.hypot(x, 1.4 * y + 0.1), _EYE)
     limit = _BRIGHTER * _cheeks(pictures, face, lenses)[..., None, None]
     for lens in (0, 1):
         dull = torch.minimum(pictures, torch.lerp(limit[:, :, lens], pictures, _LEFT))

@@ -17,7 +17,7 @@ from ..ops.closed_path import closed_path
 from ..ops.face_model import FaceModel
 from ..ops.flow import sample
 from ..ops.geometry import inverse_2x2
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from .glasses_plane import GlassesPlane
 
 CENTRE, HALF = (0.355, 0.045), (0.27, 0.22)
@@ -87,7 +87,7 @@ class Lenses:
         radius, belief = sample(around[:, :, None], flow).view_as(away).unbind(2)
         gap = torch.hypot(x, y) - radius
         rim = ((_WIDTH[1] - gap.abs()) / (_WIDTH[1] - _WIDTH[0])).clamp(0, 1) * belief
-        sure = smoothstep((self.belief.mean(2) - _ROUND[0]) / (_ROUND[1] - _ROUND[0]))
+        sure = ramp(self.belief.mean(2), _ROUND)
         return rim.amax(1, keepdim=True), (-gap / _WIDTH[1] - 1).clamp(0, 1) * sure[..., None, None]
 
 
@@ -158,7 +158,7 @@ def _smoothed(values: Tensor, dim: int, reach: int) -> Tensor:
 def _believed(evidence: Tensor) -> Tensor:
     """Whether there is a rim in each direction ``(B, 2, A)``: no short gaps, no short parts, both lenses alike."""
     mean = _smoothed(evidence, 2, 3)
-    belief = smoothstep((torch.lerp(mean, mean.flip(1), 0.2) - _BELIEF[0]) / (_BELIEF[1] - _BELIEF[0]))
+    belief = ramp(torch.lerp(mean, mean.flip(1), 0.2), _BELIEF)
     belief = -_most(-_most(belief, _GAP), _GAP)
     return _most(-_most(-belief, _LEAST), _LEAST)
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from ..ops.boxes import surrounding
 from ..ops.face_model import FaceModel
 from ..ops.flow import sample
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.mesh import unevenness, vertex_facing
 from ..ops.pooling import length
 from .views import View
@@ -78,7 +78,7 @@ def followed(composed: Tensor, direct: Tensor) -> Tensor:
     The last three channels say which place of the mean face it is.
     """
     astray = length(composed[:, -3:] - direct[:, -3:])
-    return torch.lerp(composed, direct, smoothstep((astray - _ASTRAY[0]) / (_ASTRAY[1] - _ASTRAY[0])))
+    return torch.lerp(composed, direct, ramp(astray, _ASTRAY))
 
 
 def looked_up(picture: Tensor, flow: Tensor, blur: Tensor | None, mode: str = "bilinear") -> Tensor:

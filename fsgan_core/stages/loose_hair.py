@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops.color import srgb_to_oklab
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.pooling import box_max, box_mean
 from .glasses import Look
 
@@ -75,8 +75,8 @@ def loose_hair(look: Look, face: Tensor, hair: Tensor, brow: float) -> Tensor:
     skins, hairs = _some(looks[skin.flatten()]), _some(looks[kinds.hair.flatten()])
     here = looks[kinds.zone.flatten()]
     nearer = (_distance(here, skins) / _distance(here, hairs)).log()
-    sure = smoothstep((_apart(skins, hairs) - _APART[0]) / (_APART[1] - _APART[0]))
-    found[kinds.zone] = sure * smoothstep((nearer - _NEARER[0]) / (_NEARER[1] - _NEARER[0]))
+    sure = ramp(_apart(skins, hairs), _APART)
+    found[kinds.zone] = sure * ramp(nearer, _NEARER)
     bare = _from_brow(look.prior[:, 1:2].abs(), look.prior[:, 2:]) > _SPARED
     return _joined(torch.where(bare, found, torch.minimum(found, _between(found * bare))), face)
 

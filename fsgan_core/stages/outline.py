@@ -17,7 +17,7 @@ from torch.nn import functional
 from ..ops.boxes import bounding_boxes
 from ..ops.face_model import FaceModel
 from ..ops.flow import identity, sample, spread
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp, smoothstep
 from ..ops.pooling import box_mean, length
 
 _BASE, _TOP, _BOTTOM, _WIDE = -0.105, 0.0, 0.525, 0.26
@@ -116,7 +116,7 @@ def _torn(flow: Tensor, still: Tensor, mask: Tensor, front: Tensor) -> tuple[Ten
     meet, step = reached.all(0, keepdim=True) * mask, still[0, 0, 0, 1] - still[0, 0, 0, 0]
     hidden = meet * ((ends[1:] - ends[:1]) * _outward(inside)).sum(1, keepdim=True) / step
     hidden, near = box_mean(torch.cat((hidden, meet), 1), 3).split(1, 1)
-    much = smoothstep((hidden / near.clamp_min(1e-3) - _HIDDEN[0]) / (_HIDDEN[1] - _HIDDEN[0]))
+    much = ramp(hidden / near.clamp_min(1e-3), _HIDDEN)
     ends, _ = spread(ends, reached, _REACH)
     return ends[:1] + still, ends[1:] + still, inside, much
 

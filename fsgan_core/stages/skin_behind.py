@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.mesh import facing, interpolate, rasterize
 from ..ops.pooling import box_max
 from ..ops.pull_push import pull_push
@@ -70,4 +70,4 @@ class Skin:
         """The forehead ``(1, 1, size, size)`` if most of it is covered, as ``(1, 1, S, S)`` says: none of it counts."""
         hidden = self.forehead * functional.adaptive_avg_pool2d(covered, _CELLS)
         share = hidden.sum() / self.forehead.sum().clamp_min(1)
-        return smoothstep((share - _MOSTLY[0]) / (_MOSTLY[1] - _MOSTLY[0])) * resize(self.forehead, size, size)
+        return ramp(share, _MOSTLY) * resize(self.forehead, size, size)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.pooling import box_max
 from .glasses import hidden_share
 
@@ -34,10 +34,10 @@ def without_shadows(hidden: Tensor, prior: Tensor, pitch: Tensor) -> Tensor:
     Returns:
         ``(B, 1, S, S)``, nowhere more than before; the same where no face looks up.
     """
-    steep = smoothstep((pitch[:, None, None, None] - _STEEP[0]) / (_STEEP[1] - _STEEP[0]))
+    steep = ramp(pitch[:, None, None, None], _STEEP)
     if not steep.any():
         return hidden
-    doubt = steep * (1 - smoothstep((hidden_share(hidden, prior) - _GLASSES[0]) / (_GLASSES[1] - _GLASSES[0])))
+    doubt = steep * (1 - ramp(hidden_share(hidden, prior), _GLASSES))
     inside, x, y = prior.split(1, 1)
     zone = inside * ((y > _TOP) & (y < _BOTTOM) & (x.abs() < _ACROSS))
     broad = box_max(1 - box_max(1 - hidden, _BROAD), _BROAD)

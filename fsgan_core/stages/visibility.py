@@ -9,7 +9,7 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel
 from ..ops.geometry import euler_angles
 from ..ops.head_mesh import Placement
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp, smoothstep
 from ..ops.mesh import rasterize, vertex_facing
 
 _DEPTH_SIZE = 160
@@ -54,7 +54,7 @@ def near_half(face: Placement, model: FaceModel) -> Tensor:
     """
     yaw = euler_angles(face.rotation)[:, :1]
     away = smoothstep(0.5 + model.mean[None, :, 0] * yaw.sign() / _MIDLINE)
-    return 1 - away * smoothstep((yaw.abs() - _ASIDE[0]) / (_ASIDE[1] - _ASIDE[0]))
+    return 1 - away * ramp(yaw.abs(), _ASIDE)
 
 
 def inside(landmarks: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..ops.face_model import FaceModel, poses
 from ..ops.flow import sample
 from ..ops.geometry import inverse_2x2
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp, smoothstep
 from ..ops.pooling import box_mean
 from .glasses_plane import GlassesPlane
 from .glasses_seen import SeenGlasses
@@ -94,7 +94,7 @@ def _where(places: Tensor) -> Tensor:
     x, y = places.abs()[:, :1], places[:, 1:]
     away = torch.hypot((x - CENTRE[0]) / HALF[0], (y - CENTRE[1]) / HALF[1])
     bridge = (x < _BRIDGE[0]) & (y > _BRIDGE[1]) & (y < _BRIDGE[2])
-    return torch.maximum(1 - smoothstep((away - _REACH[0]) / (_REACH[1] - _REACH[0])), bridge.to(x.dtype))
+    return torch.maximum(1 - ramp(away, _REACH), bridge.to(x.dtype))
 
 
 def _extent(at: Tensor, size: int) -> tuple[Tensor, Tensor]:

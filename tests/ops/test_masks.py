@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsgan_core.ops.masks import erode, feather, smoothstep, soft_erosion, subtract, union
+from fsgan_core.ops.masks import erode, feather, ramp, smoothstep, soft_erosion, subtract, union
 
 
 def square(size, low, high, batch=1):
@@ -82,3 +82,9 @@ def test_smoothstep_is_level_at_both_ends_and_even_about_its_middle():
     assert (y[x >= 1] == 1).all()
     torch.testing.assert_close(y + y.flip(0), torch.ones_like(y))
     assert smoothstep(torch.tensor(0.01)) < 0.001
+
+
+def test_a_ramp_is_a_soft_step_from_one_end_to_the_other():
+    torch.testing.assert_close(
+        ramp(torch.tensor([1.0, 2.0, 3.0, 4.0, 9.0]), (2.0, 4.0)), torch.tensor([0, 0, 0.5, 1, 1])
+    )
