@@ -43,8 +43,8 @@ class SwapOptions:
     """how much of the source's hard light is taken off its face: one-sided shading, cast shadows, shine; 0 keeps a
     large mark on one side as it is, such as a birthmark"""
     inside: Literal["auto", "source", "target"] = "auto"
-    """mouth interior and eyes: the source's where it shows enough (auto), always and also when too wide open,
-    or the target's"""
+    """mouth interior and eyes: auto takes the source's where it shows enough, source always the source's (of a scream
+    the lips and chin, too, which are left to the target otherwise), target always the target's"""
     face_shape: Annotated[float, Range(0, 1)] = 0.0
     """how far the target's head takes on the source's proportions, and what is around it bends along"""
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ..fsgan_core.words import plural
-from .host import Progress
+from .host import Progress, heeded
 from .pictures import clip, frames
 from .types import Faces
 
@@ -24,13 +24,13 @@ PASSES = 2
 
 @dataclass(frozen=True)
 class Watched:
-    """A clip whose every iteration moves a node's progress bar and notices cancelling."""
+    """A clip whose every iteration notices cancelling, and moves a node's progress bar if it is given one."""
 
     clip: Clip
-    progress: Progress
+    progress: Progress | None = None
 
     def __iter__(self) -> Iterator[Frame]:
-        return self.progress.watch(self.clip)
+        return self.progress.watch(self.clip) if self.progress else heeded(self.clip)
 
     @property
     def size(self) -> tuple[int, int]:

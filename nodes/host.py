@@ -188,6 +188,13 @@ def stop_if_asked() -> None:
     management.throw_exception_if_processing_interrupted()
 
 
+def heeded(items: Iterable[T]) -> Iterator[T]:
+    """Pass items on; cancelling is noticed at every one."""
+    for item in items:
+        stop_if_asked()
+        yield item
+
+
 @contextmanager
 def temporary(suffix: str) -> Iterator[Path]:
     """A new name in ComfyUI's temporary folder; the file is deleted if the block raises."""
@@ -227,8 +234,7 @@ class Progress:
             picture: gives the frame ``(H, W, 3)`` to show for an item.
         """
         stop_if_asked()
-        for item in items:
-            stop_if_asked()
+        for item in heeded(items):
             yield item
             self.done = min(self.done + 1, self.total)
             self._bar.update_absolute(self.done, self.total, self._preview(item, picture))

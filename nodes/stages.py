@@ -124,19 +124,21 @@ class ReenactFaces(host.Node):
 
 def _measured(crops: Crops, source: Source, models: Models, closest: bool) -> Crops:
     """Crops whose tracks have been measured, as a whole swap does."""
-    from ..fsgan_core.pipeline.track_matches import Sketch, measured_rows, sketched, track_match
+    from ..fsgan_core.pipeline.track_matches import Sketch, for_measuring, measured_rows, sketched, track_match
     from ..fsgan_core.rendering import rendered
-    from ..fsgan_core.swapping import SwapOptions, shifted
+    from ..fsgan_core.swapping import shifted
 
+    measuring = for_measuring(models)
     tracks: dict[int, dict[int, Placed]] = defaultdict(dict)
     for one in crops.faces:
         tracks[one.track][one.frame] = one
-    chosen = [ours[frame] for ours in tracks.values() if len(ours) > 1 for frame in measured_rows(list(ours), models)]
-    options, found = SwapOptions(closest=closest), defaultdict[int, list[Sketch]](list)
-    made = rendered(lambda one: sketched(one.crop, source, models, options), chosen, crops.threads)
-    for one, sketch in zip(chosen, made, strict=True):
+    clips = [ours for ours in tracks.values() if len(ours) > 1]
+    chosen = [ours[frame] for ours in clips for frame in measured_rows(list(ours), measuring)]
+    found = defaultdict[int, list[Sketch]](list)
+    made = rendered(lambda one: sketched(one.crop, source, measuring, closest), chosen, crops.threads)
+    for one, sketch in zip(chosen, host.Progress(len(chosen)).watch(made), strict=True):
         found[one.track].append(sketch)
-    matches = {track: track_match(sketches, models, True) for track, sketches in found.items()}
+    matches = {track: track_match(sketches) for track, sketches in found.items()}
 
     def with_match(one: Placed) -> Placed:
         if one.track not in matches:

@@ -158,7 +158,9 @@ def rule(face: str, face_number: int) -> str | int:
 
 def inside() -> io.Input:
     """Whose mouth interior and eyes."""
-    text = "Mouth interior and eyes: the source's where it shows enough (auto), always the source's, or the target's."
+    text = "Mouth interior and eyes. auto: the source's where it shows enough. source: always the source's"
+    more = "of a scream the lips and chin, too, which are left to the target otherwise"
+    text = f"{text} ({more}). target: always the target's."
     return choice("inside", ("auto", "source", "target"), text, advanced=True)
 
 

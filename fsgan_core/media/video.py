@@ -41,7 +41,6 @@ class Video:
         time_base: seconds a tick.
         pts: presentation time in ticks of every frame decoded so far, strictly ascending; filled
             while frames are iterated.
-        skipped: broken pictures known to be left out in the latest iteration.
         missing: frames, about, that were cut off at its end by its own account; known once it was iterated to there.
         frame_count_hint: how many frames the file says it has, 0 where it does not; for progress only.
         colour: how its samples stand for colours.
@@ -60,7 +59,8 @@ class Video:
         """
         self.path = Path(path)
         self.pts: list[int] = []
-        self.skipped = self.missing = 0
+        self.missing = 0
+        self._broken: dict[int, int] = {}
         check_input(self.path)
         with self._opened() as container:
             stream = self._stream(container)
@@ -81,12 +81,16 @@ class Video:
 
     def __iter__(self) -> Iterator[Frame]:
         converter = VideoReformatter()
-        self.skipped = 0
         with self._opened() as container:
             for index, picture in enumerate(self._pictures(container)):
                 if index == len(self.pts):
                     self.pts.append(self._next_pts(picture.pts))
                 yield self._frame(picture, converter)
+
+    @property
+    def skipped(self) -> int:
+        """Broken pictures known to be left out, each counted once, however often the video is iterated."""
+        return sum(self._broken.values())
 
     @property
     def damage(self) -> str:
@@ -131,15 +135,16 @@ class Video:
     def _pictures(self, container: InputContainer) -> Iterator[av.VideoFrame]:
         stream = self._stream(container)
         stream.thread_type = "AUTO"
-        for packet in self._packets(container, stream):
+        for number, packet in enumerate(self._packets(container, stream)):
             try:
                 pictures = stream.decode(packet)
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
-                self.skipped += 1
+                self._broken[number] = 1
                 continue
-            self.skipped += sum(picture.is_corrupt for picture in pictures)
+            if broken := sum(picture.is_corrupt for picture in pictures):
+                self._broken[number] = broken
             yield from (picture for picture in pictures if not picture.is_corrupt)
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream] | None]:
@@ -151,7 +156,7 @@ class Video:
                 if packet.stream.index == stream.index:
                     yield cast("Packet[VideoStream]", packet)
         except (av.error.InvalidDataError, av.error.EOFError):
-            self.skipped += 1
+            self._broken[-1] = 1
         except av.error.FFmpegError as error:
             raise MediaError(f"{self.path} cannot be read to its end ({_reason(error)})") from error
         self.missing = round(extent.missing() * self.rate)

@@ -20,7 +20,7 @@ from ..stages.sources import Source
 from ..streams import Clip, Frame
 from ..swapping import Aim, SwapOptions, UserMask, cropped, swap_face
 from .results import FaceRecord, Rendered, angles
-from .track_matches import Sketch, sketched, track_matches
+from .track_matches import Sketch, TrackMatch, for_measuring, sketched, track_matches
 
 
 def swap(
@@ -66,20 +66,22 @@ def swap(
     margin = max(options.margin, HEAD if options.face_shape else 0)
     threads = at_once(models, span(faces), margin * largest(faces))
 
+    measuring = for_measuring(models)
+
     def sketch(aim: Aim, source: Source) -> Sketch:
-        return sketched(cropped(aim, models, options.margin), source, models, options)
+        return sketched(cropped(aim, measuring, options.margin), source, measuring, options.closest)
 
     sketches = [partial(sketch, source=source) for source in ready]
-    matches = track_matches(target, faces, aims, sketches, models, threads)
 
-    def begun() -> Iterator[tuple[int, Frame, list[Models]]]:
-        """Frames, with the stages of the faces in each, which are handed out in order."""
-        for index, frame in enumerate(target):
+    def begun() -> Iterator[tuple[int, Frame, list[TrackMatch], list[Models]]]:
+        """Frames, with what is kept along the tracks and the stages of the faces in each, handed out in order."""
+        matches = track_matches(target, faces, aims, sketches, measuring, threads)
+        for index, (frame, known) in enumerate(zip(target, matches, strict=False)):
             rows = [face.row(index) for face in faces]
-            yield index, frame, [models if row is None else at(row) for row, at in zip(rows, along, strict=True)]
+            yield index, frame, known, [models if row is None else at(row) for row, at in zip(rows, along, strict=True)]
 
-    def draw(item: tuple[int, Frame, list[Models]]) -> Rendered:
-        index, frame, stages = item
+    def draw(item: tuple[int, Frame, list[TrackMatch], list[Models]]) -> Rendered:
+        index, frame, matches, stages = item
         patches, records, wanted = [], [], []
         with ending(stages):
             given = aims(index, frame)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,8 @@ _logger = logging.getLogger(__name__)
 class ForeignLandmarker:
     """A function of another library on one frame's faces; see :class:`~fsgan_core.stages.landmarks.Landmarker`."""
 
+    _alone = Lock()  # such libraries are not made for several threads
+
     def __init__(self, measure: Measure) -> None:
         self.measure = measure
 
@@ -40,7 +43,8 @@ class ForeignLandmarker:
         """Find the landmarks of every box's face, frame after frame."""
         check_faces(frames, boxes, previous)
         before: Sequence[Floats | None] = [None] * len(frames) if previous is None else previous
-        return [self._one(*given) for given in zip(frames, boxes, before, strict=True)]
+        with self._alone:
+            return [self._one(*given) for given in zip(frames, boxes, before, strict=True)]
 
     def _one(self, frame: Frame, boxes: Floats, previous: Floats | None) -> Landmarks:
         if not len(boxes):

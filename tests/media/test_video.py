@@ -200,6 +200,7 @@ def test_damage_in_the_middle_is_skipped_and_counted(media, tmp_path):
     video = Video(path)
     frames = list(video)
     assert len(frames) + video.skipped == 30
+    assert len(list(zip(video, video, strict=True))) + video.skipped == 30  # counted once, however often they are met
     assert video.skipped >= 1
     assert "broken picture" in video.damage and "cut off" not in video.damage
     assert np.array_equal(frames[0], media.pattern(0))

@@ -15,7 +15,8 @@ def by_hand(run: Run, target: torch.Tensor, source: Any, **given: Any) -> tuple[
     """A swap, stage by stage; options go to the stage that knows them."""
     known = ("mask", "mask_mode", "batch", "margin", "faces", "models")
     cut = {name: value for name, value in given.items() if name in known}
-    blend = {name: value for name, value in given.items() if name in ("blending", "gradients", "match_light")}
+    of_blending = ("blending", "gradients", "match_light", "match_fineness")
+    blend = {name: value for name, value in given.items() if name in of_blending}
     crops, _ = run("FSGAN_CropFaces", target=target, **cut)
     drawn = {"views": "interpolate", **{name: given[name] for name in ("views", "delight") if name in given}}
     crops, _ = run("FSGAN_ReenactFaces", crops=crops, source=source, **drawn)
@@ -46,13 +47,25 @@ def test_by_hand_is_the_one_node_form(
     assert report == "2 faces in 2 of 3 frames\nno face, kept: frame 1"
 
 
-def test_a_clip_by_hand_keeps_its_colours_like_the_one_node_form(run: Run, picture: torch.Tensor) -> None:
-    target = torch.cat([picture.roll(2 * n, 2) * (1 - 0.03 * n) for n in range(6)])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"blending": "multiband", "match_light": 0.0, "match_fineness": 0.0},
+        {"inside": "target", "views": "closest", "blending": "feather"},
+        {"inside": "source", "gradients": "mixed"},
+    ],
+    ids=["defaults", "multiband", "inside target", "inside source"],
+)
+def test_a_clip_by_hand_keeps_what_its_tracks_keep_like_the_one_node_form(
+    run: Run, picture: torch.Tensor, given: dict[str, Any]
+) -> None:
+    target = torch.cat([picture.roll(2 * n, 2) * (1 - 0.02 * n) for n in range(9)])
     source = picture.flip(2)
     faces, _, report = run("FSGAN_AnalyzeImages", image=target)
-    assert report.startswith("1 face in 6 frames")
-    one, _ = run("FSGAN_SwapImage", target=target, source=source, faces=faces)
-    stages, _ = by_hand(run, target, source, faces=faces)
+    assert report.startswith("1 face in 9 frames")
+    one, _ = run("FSGAN_SwapImage", target=target, source=source, faces=faces, **given)
+    stages, _ = by_hand(run, target, source, faces=faces, **given)
     assert torch.equal(stages, one)
 
 

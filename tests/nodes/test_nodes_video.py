@@ -1,6 +1,7 @@
 """VIDEO in, VIDEO out: times, sound, windows, cancelling, and nothing left behind."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -133,12 +134,36 @@ def test_cancelling_stops_and_leaves_nothing(
         if len(calls) > 5:
             raise Interrupted
 
-    import sys
-
     monkeypatch.setattr(sys.modules["comfy.model_management"], "throw_exception_if_processing_interrupted", check)
     with pytest.raises(Interrupted):
         run("FSGAN_SwapVideo", target=video(host, str(film), 0, 0.5), source=picture, faces=faces)
     assert left(host) == before
+
+
+def test_cancelling_is_noticed_before_the_first_frame_is_drawn(
+    run: Run, nodes: dict[str, Any], host: Any, film: Path, picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from host_stub import Interrupted
+
+    faces, _, _ = run("FSGAN_AnalyzeVideo", video=video(host, str(film), 0, 0.5))
+    package = nodes["FSGAN_SwapVideo"].__module__.removesuffix(".nodes.swap")
+    window = sys.modules[f"{package}.nodes.videos"].Window
+    walk, walks, drawn = window.__iter__, [], []
+
+    def walked(self: Any) -> Iterator[Any]:
+        walks.append(self)
+        yield from walk(self)
+
+    def check() -> None:
+        if len(walks) == 3:  # one looks whether there is a frame, one draws, one measures
+            raise Interrupted
+
+    monkeypatch.setattr(window, "__iter__", walked)
+    monkeypatch.setattr(sys.modules[f"{package}.fsgan_core.pipeline.swapping"], "swap_face", drawn.append)
+    monkeypatch.setattr(sys.modules["comfy.model_management"], "throw_exception_if_processing_interrupted", check)
+    with pytest.raises(Interrupted):
+        run("FSGAN_SwapVideo", target=video(host, str(film), 0, 0.5), source=picture, faces=faces, measure=False)
+    assert not drawn
 
 
 def test_an_empty_window_is_told(run: Run, host: Any, film: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from fsgan_core import Frames, Models, Still, analyze, build_appearance_map, swap
 from fsgan_core.faces import FaceSequence, Track
 from fsgan_core.ops.color import ColorMatch
-from fsgan_core.pipeline.track_matches import Sketch, measured_rows, track_matches
+from fsgan_core.pipeline.track_matches import Sketch, difference, measured_rows, track_matches
 from fsgan_core.stages.landmarks import Landmarks
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.swapping import Aim
@@ -63,17 +63,52 @@ def test_what_is_found_otherwise_in_drawn_faces_is_partly_taken_off_but_never_th
     def aims(index, frame):
         return [Aim(frame, points, np.zeros(3, np.float32))]
 
-    draw = [lambda aim: Sketch(aim, _color(), dark + 255)]
-    (match,) = track_matches(Frames([dark] * 20, Fraction(25)), [face], aims, draw, models, 1)
+    draw = [lambda aim: Sketch(_color(), difference(aim, dark + 255, models))]
+    (match,) = next(track_matches(Frames([dark] * 20, Fraction(25)), [face], aims, draw, models, 1))
     corner, chin, brow = match.shift[0, [61, 152, 105]]
     assert corner[0] == pytest.approx(-0.25 * 0.01, abs=1e-5) and corner[1:].abs().max() < 1e-5
     assert chin.abs().max() == 0 and brow.norm() == pytest.approx(0.03, abs=1e-4) and brow[1] < 0
-    (still,) = track_matches(Frames([dark] * 20, Fraction(0)), [face], aims, draw, models, 1)
-    assert still.shift is None and still.color is not None
 
 
-def _color():
-    one = torch.full((1, 3), 0.5)
+class Counted:
+    """A long clip whose frames hold their own number."""
+
+    size, rate = (2, 2), Fraction(25)
+
+    def __init__(self, length):
+        self.length, self.decoded = length, 0
+
+    def __iter__(self):
+        for number in range(self.length):
+            self.decoded = max(self.decoded, number + 1)
+            yield np.full((2, 2, 3), number, np.int64)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_track_is_measured_when_its_first_frame_is_drawn_and_no_further_ahead(threads):
+    clip, ours = Counted(4000), SimpleNamespace(official=False)
+    faces = [_track(10, 600), _track(60, 8), _track(100, 400), _track(3000, 900), _track(3950, 1)]
+
+    def aims(index, frame):
+        assert frame[0, 0, 0] == index
+        return [None if face.row(index) is None else Aim(frame, face.landmarks[0], np.zeros(3)) for face in faces]
+
+    draw = [lambda aim: Sketch(_color(float(aim.frame[0, 0, 0])), None)]
+    middles = {10: 130, 60: 64, 100: 220, 3000: 3120}
+    for index, matches in zip(range(4000), track_matches(clip, faces, aims, draw, ours, threads), strict=False):
+        begun = [face.track.start for face in faces if face.track.start <= index and len(face) > 1]
+        assert clip.decoded <= max((start + 240 for start in begun), default=0)
+        found = [match.color and float(match.color.gain[0, 0]) for match in matches]
+        assert found == [middles[start] if (start := face.track.start) in begun else None for face in faces]
+
+
+def _track(start, length):
+    shape = (length, 478, 3)
+    return FaceSequence(Track(start, np.zeros((length, 4))), np.zeros(shape), np.zeros((length, 3)), np.ones(length))
+
+
+def _color(value=0.5):
+    one = torch.full((1, 3), value)
     return ColorMatch(source=one, target=one, gain=one, bounds=one[:, :2], fineness=one)
 
 
