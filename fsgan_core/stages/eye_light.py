@@ -17,7 +17,7 @@ from ..ops.color import ColorMatch, oklab_to_srgb, srgb_to_oklab
 from ..ops.fineness import grained, softened
 from ..ops.flow import identity, sample
 from ..ops.head_mesh import Placement, points
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp, smoothstep
 from ..ops.relighting import at_lightness, relit, saturation
 from .eyes import Eye, white_of
 from .openings import LEFT, RIGHT
@@ -109,7 +109,7 @@ def eyes_lit(
             cover = eye.opening(identity(own.shape[2], own.shape[3], own)[0] + corner, _SOFT) * mask[part]
             after = _bounded(after[None], before[None], _gain(own, blended[part], cover))
             lit = grained(_relit(own, before[None], after), target, part, grain).clamp(0, 1)
-            apart = _between(eye.aperture, _SLIT, _NARROW)
+            apart = ramp(torch.as_tensor(eye.aperture), (_SLIT, _NARROW))
             result[part] = torch.lerp(blended[part], lit, share * apart * cover)
     return result
 
@@ -154,8 +154,8 @@ def _measured(picture: Tensor, eye: Eye, usual: Tensor) -> tuple[Tensor, Tensor,
     lab = srgb_to_oklab(colour)
     white, iris = lab[0, 0, 0, 0], _iris(picture, eye)
     ratio = white / usual[0]
-    likely = _between(ratio, *_LIKELY) * (1 - _between(ratio, *_GLARE))
-    apart = 1 - _between(iris / white.clamp_min(1e-3), _UNLIKE, _PLAIN)
+    likely = ramp(ratio, _LIKELY) * (1 - ramp(ratio, _GLARE))
+    apart = 1 - ramp(iris / white.clamp_min(1e-3), (_UNLIKE, _PLAIN))
     beyond = torch.cat((ratio.clamp_min(0.05).log()[None], saturation(lab)[0, :, 0, 0] - usual[1:]))
     return beyond, min(1.0, 4 * share) * _open(eye) * likely * apart, apart
 
@@ -184,17 +184,12 @@ def _usual(picture: Tensor, face: Placement, eyes: list[Eye]) -> Tensor:
 def _frontal(face: Placement) -> float:
     """Whether a face is seen from where its eyes are as they are measured, in [0, 1]."""
     towards = face.rotation[0, :, 2]
-    return float(_between(towards[2].abs(), *_TURNED) * _between((1 - towards[1].square()).sqrt(), *_TILTED))
+    return float(ramp(towards[2].abs(), _TURNED) * ramp((1 - towards[1].square()).sqrt(), _TILTED))
 
 
 def _open(eye: Eye) -> float:
     """Whether an eye is open enough that its white is seen, in [0, 1]."""
-    return float(_between(eye.aperture, _NARROW, _OPEN))
-
-
-def _between(value: Tensor | float, low: float, high: float) -> Tensor:
-    """A soft step from 0 at the lower value to 1 at the higher."""
-    return smoothstep((torch.as_tensor(value) - low) / (high - low))
+    return float(ramp(torch.as_tensor(eye.aperture), (_NARROW, _OPEN)))
 
 
 def _varied(usual: Tensor, beyond: Tensor) -> Tensor:
