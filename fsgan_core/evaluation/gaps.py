@@ -16,7 +16,7 @@ from ..ops.controls import Controls
 from ..ops.face_model import FaceModel
 from ..ops.head_mesh import Placement, place
 from ..stages.appearance_map import AppearanceMap
-from ..stages.side import doubtful_eyes, kept_features, shouting
+from ..stages.side import doubtful_eyes, kept_features, shouting, shut
 
 Floats = NDArray[np.float32]
 
@@ -80,9 +80,14 @@ def told_mouth(faces: Iterable[FaceSequence], source: AppearanceMap, model: Face
 
 def told_eyes(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
     """What to say of a target whose own eyes stay, by :func:`~fsgan_core.stages.side.doubtful_eyes`."""
-    if _share(doubtful_eyes, faces, source, model) < SHARE:
+    share = _share(doubtful_eyes, faces, source, model)
+    if share < SHARE:
         return ""
-    return "the target keeps its own eyes: one of the two has them nearly shut, or they are seen from elsewhere"
+    which = "" if share == 1 else f" in {share:.0%} of the frames"
+    why = "the source shows none from there; add a picture that looks that way"
+    if bool((shut(place(model.mean, torch.from_numpy(source.landmarks).to(model.mean))) > 0.5).all()):
+        why = "the source's are shut; choose a picture with open eyes"
+    return f"the target keeps its own eyes{which}: {why}"
 
 
 def told_kept(faces: Iterable[FaceSequence], source: AppearanceMap, model: FaceModel) -> str:
