@@ -53,8 +53,8 @@ _ASIDE, _HALF, _LOOKS = (45.0, 60.0), (35.0, 50.0), (28.0, 38.0)
 then of how far the more turned one looks aside, and the source where they are ``_TILT`` apart; and where they are so
 in pitch, of how far the steeper one looks up or down."""
 _SHUT = (0.005, 0.003)
-"""Areas of the more open eye of a source, in squared eye distances, down to which it shows eyes, and from which on none:
-of 325 pictures 9 are below, none between; squints begin at 0.006."""
+"""Areas of a source's more open eye, in squared eye distances, down to which it shows eyes, and from which on none: of
+325 pictures 9 are below, none between; squints begin at 0.006."""
 _NOSE, _CHIN, _MIDDLE = (0.22, 0.25, 0.26), (0.9, 0.42, 0.3), (0.5, 0.5, 0.6)
 """Ovals on the middle of the mean face: y, half their width and height."""
 _EYE = (0.23, 0.105)
