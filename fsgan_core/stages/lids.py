@@ -48,6 +48,9 @@ _LINE, _BELOW = 0.011, 0.03
 _ABOVE = 1.1
 """How far above the edge the upper skin's colour is taken, in heights of the strip: the crease lies below."""
 
+_LIGHTER = 1.15
+"""How much lighter than the skin below an eye that above it counts at most: a brow's hair or lit ridge is no lid's."""
+
 
 @dataclass(frozen=True)
 class _Strips:
@@ -156,6 +159,8 @@ class Lids:
         smooth, scale = detail(view, float(view.placement.scale) * _SMOOTH)
         beside = strips.root + strips.rise * strips.before * strips.before.new_tensor((_ABOVE, 1)).view(2, 1, 1, 1)
         above, below = sample(smooth, beside * scale).split(1)
+        ours, theirs = (skin.mean(1, keepdim=True).clamp_min(0.02) for skin in (above, below))
+        above = above * (_LIGHTER * theirs / ours).clamp(max=1)
         skin = _DRAWN * self.moving * strips.stretched()[:1] * smoothstep((away[:1] - _LASHES) / _SOFT)
         upper = torch.lerp(colours, torch.lerp(below, above, strips.part[:1]), skin)
         upper = upper * (1 - self.moving * self._crease(view))

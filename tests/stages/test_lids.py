@@ -78,6 +78,18 @@ def test_the_fold_of_an_open_lid_is_seen_above_it_when_it_is_shut():
     assert (without - folded).abs()[lashes:].max() < 0.03
 
 
+def test_a_white_brow_over_an_eye_makes_no_white_lid():
+    pixels, target = picture(OPEN), closed(1.0)
+    beside = OPEN[list(_BESIDE[RIGHT][0][1:-1])]
+    top, left, right = int(beside[:, 1].min()) - 12, int(OPEN[33, 0]), int(OPEN[133, 0])
+    for x in range(left, right):
+        edge = int(np.interp(x, *beside[beside[:, 0].argsort(), :2].T.numpy()))
+        pixels[top:edge, x] = 250
+    plain, white = (column(drawn(target, pixels=each), target, 145) for each in (picture(OPEN), pixels))
+    lashes = int((plain < 0.4).nonzero()[0, 0])
+    assert (white - plain)[lashes - 8 : lashes - 4].max() < 0.05
+
+
 def test_each_eye_closes_by_itself():
     before, after = drawn(OPEN[None]), drawn(closed(1.0, (LEFT_LIDS,)))
     changed = (after - before).abs().amax((1, 2))[0]
