@@ -177,8 +177,8 @@ def test_frames_are_swapped_independently_of_those_that_no_colours_are_measured_
     assert all((a == b).all() for a, b in zip(whole[:3], other[:3], strict=True))
 
 
-@pytest.mark.parametrize("shots", [1, 5])
-def test_memory_does_not_grow_with_the_clip(shots):
+@pytest.mark.parametrize("shot", [40, 2])
+def test_memory_does_not_grow_with_the_clip(shot):
     def most_frames_alive(length):
         live, most = [0], [0]
 
@@ -194,12 +194,12 @@ def test_memory_does_not_grow_with_the_clip(shots):
                     yield frame
 
         (whole,) = analyze(Clip(), MODELS).faces
-        faces = [part(whole, start, length // shots) for start in range(0, length, length // shots)]
+        faces = [part(whole, start, shot) for start in range(0, length, shot)]
         for _ in swap(Clip(), faces, [source_map()], MODELS):
             gc.collect()
         return most[0]
 
-    assert most_frames_alive(40) <= most_frames_alive(20) <= 13
+    assert most_frames_alive(40) <= most_frames_alive(16) <= 13
 
 
 def part(face, start, length):
