@@ -14,7 +14,6 @@ from torch import Tensor
 from ..ops.color import srgb_to_oklab
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
-from ..ops.landmarks import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
 from ..ops.lowpass import lowpass, weighted_lowpass
 from ..ops.masks import smoothstep
 from ..ops.pooling import length, summed
@@ -67,7 +66,7 @@ def shaved(source: Tensor, target: Tensor, landmarks: Tensor, known: Tensor, mod
 def _covered(picture: Tensor, face: Frontal, landmarks: Tensor, hair: Tensor, bare: Tensor) -> Tensor:
     """A picture with skin laid over it, where the frontal face has hair."""
     size = (picture.shape[-2], picture.shape[-1])
-    field, inside = face.carried(torch.cat((hair * bare, hair), 1), landmarks, size, 2 * _SIDE)
+    field, inside, _ = face.carried(torch.cat((hair * bare, hair), 1), landmarks, size, 2 * _SIDE)
     field = resize(field * inside, *size)
     return picture * (1 - field[:, 3:]) + field[:, :3]
 
@@ -102,6 +101,4 @@ def _frontal(model: FaceModel) -> tuple[Frontal, Tensor, Tensor]:
     face = Frontal.of(model, _SIDE)
     x, y = face.spread(model.mean[None, :, :2]).split(1, 1)
     zone = smoothstep((y - _LIP + _RISE * (x.abs() - _CHEEK).clamp_min(0)) / _FADING) * face.skin
-    marked = torch.zeros_like(model.mean[None, :, :1])
-    marked[:, [*LIPS_OUTER, *LIPS_INNER, *RIGHT_BROW, *LEFT_BROW]] = 1
-    return face, zone, (lowpass(face.spread(marked), 0.012 * _SIDE, _SIDE) > 0.15).to(y.dtype)
+    return face, zone, face.features

@@ -10,15 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..ops.landmarks import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
-from ..ops.lowpass import lowpass, weighted_lowpass
+from ..ops.lowpass import weighted_lowpass
 from ..ops.pooling import length, summed
 from ..ops.relighting import saturation
 from .frontal import Frontal
 
-_FINE, _AROUND = 0.012, 0.016
-"""Standard deviations of low-passes, in sides of the frontal face: of what is looked at; by which lips and brows are
-widened; what surrounds them is three times as far."""
+_FINE, _AROUND = 0.012, 0.048
+"""Standard deviations of low-passes, in sides of the frontal face: of what is looked at; of what surrounds lips and
+brows."""
 _NATURAL, _HUED, _LEAST = 0.025, 0.2, 0.005
 """How far skin departs without coloured lamps in saturation, at most; as a share of its usual saturation; at least. Of
 what departs further at most as much again is left."""
@@ -37,10 +36,10 @@ def departing(lab: Tensor, skin: Tensor, frontal: Frontal) -> Tensor:
     Returns:
         ``(1, 2, N, N)`` what to take off :func:`~fsgan_core.ops.relighting.saturation`.
     """
-    features, tint, side = _features(frontal), saturation(lab), lab.shape[-1]
+    features, tint, side = frontal.features, saturation(lab), lab.shape[-1]
     bare = skin * (1 - features)
     trusted = bare * lab[:, :1] / (lab[:, :1] + _DIM)
-    around = weighted_lowpass(tint, trusted.clamp_min(1e-6), 3 * _AROUND * side, side)
+    around = weighted_lowpass(tint, trusted.clamp_min(1e-6), _AROUND * side, side)
     tint = torch.lerp(tint, around, features)
     local = weighted_lowpass(tint, trusted.clamp_min(1e-4), _FINE * side, side)
     usual, weight = local, bare
@@ -53,15 +52,17 @@ def departing(lab: Tensor, skin: Tensor, frontal: Frontal) -> Tensor:
     return (beyond - natural * torch.tanh(beyond / natural)) / away.clamp_min(1e-6) * (local - usual)
 
 
+def evened(tint: Tensor, departs: Tensor) -> Tensor:
+    """Saturation ``(B, 2, H, W)`` less what coloured lamps add to it, nowhere more than it was.
+
+    What is greyer than the skin around it, such as a brow, would take the other lamp's colour.
+    """
+    less = tint - departs
+    return less * (length(tint) / length(less).clamp_min(1e-6)).clamp(max=1)
+
+
 def colored(lab: Tensor, skin: Tensor, frontal: Frontal) -> float:
     """How coloured the light of a face is: the mean of what :func:`departing` finds on its skin."""
     found = length(departing(lab, skin, frontal))
-    weight = skin * (1 - _features(frontal)) * lab[:, :1] / (lab[:, :1] + _DIM)
+    weight = skin * (1 - frontal.features) * lab[:, :1] / (lab[:, :1] + _DIM)
     return float((found * weight).sum() / weight.sum().clamp_min(1))
-
-
-def _features(frontal: Frontal) -> Tensor:
-    """Lips and brows of a frontal face, and a little around them, ``(1, 1, N, N)`` in [0, 1]."""
-    marked = torch.zeros_like(frontal.model.mean[None, :, :1])
-    marked[:, [*LIPS_OUTER, *LIPS_INNER, *RIGHT_BROW, *LEFT_BROW]] = 1
-    return (8 * lowpass(frontal.spread(marked), _AROUND * frontal.side, frontal.side)).clamp(max=1)

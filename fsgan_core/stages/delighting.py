@@ -19,7 +19,7 @@ from ..ops.face_model import FaceModel
 from ..ops.flow import resize
 from ..ops.lowpass import lowpass, weighted_lowpass
 from ..ops.relighting import at_lightness, saturation
-from .colored_light import departing
+from .colored_light import departing, evened
 from .cropping import square_box
 from .frontal import Frontal
 
@@ -64,7 +64,7 @@ def delighted(image: Tensor, landmarks: Tensor, seen: Tensor, model: FaceModel, 
     part = image[..., top:bottom, left:right]
     colours = srgb_to_oklab(part)
     lit = colours + change[:, :1] * colours + change[:, 1:4]
-    lit = oklab_to_srgb(at_lightness(lit[:, :1], saturation(lit) - change[:, 4:]))
+    lit = oklab_to_srgb(at_lightness(lit[:, :1], evened(saturation(lit), change[:, 4:])))
     result = image.clone()
     result[..., top:bottom, left:right] = torch.where(change.abs().amax(1, keepdim=True) > 1e-3, lit, part)
     return result
@@ -109,12 +109,16 @@ def _shine(lab: Tensor, skin: Tensor) -> Tensor:
 
 
 def _carried(change: Tensor, frontal: Frontal, landmarks: Tensor, size: tuple[int, int]) -> Tensor:
-    """Values ``(1, C, N, N)`` of the frontal face for a picture ``(1, C, *size)``, fading beyond its face."""
-    field, face = frontal.carried(change, landmarks, size, _FIELD)
+    """Values ``(1, C, N, N)`` of the frontal face for a picture ``(1, C, *size)``, fading beyond its face.
+
+    What changes colours alone, the last two, ends at eyes and mouth, which are not lit as the skin around them is.
+    """
+    field, face, openings = frontal.carried(change, landmarks, size, _FIELD)
     inside, edge = face.to(field.dtype), _EDGE * max(field.shape[-2:])
     beyond = weighted_lowpass(field, inside, 0.6 * edge, _SIDE)
     fading = (2 * lowpass(inside, edge, _SIDE)).clamp(max=1)
-    return resize(torch.where(face, field, beyond) * fading, *size)
+    field = torch.where(face, field, beyond) * fading
+    return resize(torch.cat((field[:, :-2], torch.where(openings, 0, field[:, -2:])), 1), *size)
 
 
 def _some(weight: Tensor) -> Tensor:

@@ -101,5 +101,5 @@ class Eyewear:
         return (self.frontal.face & (y > top) & (y < bottom) & (x.abs() < across)).to(x.dtype)
 
     def _carried(self, values: Tensor, size: tuple[int, int]) -> Tensor:
-        carried, inside = self.frontal.carried(values, self.landmarks, size, _FIELD)
+        carried, inside, _ = self.frontal.carried(values, self.landmarks, size, _FIELD)
         return resize(carried * inside, *size)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ..ops.face_model import FaceModel
 from ..ops.flow import sample
+from ..ops.landmarks import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
+from ..ops.lowpass import lowpass
 from ..ops.mesh import facing, interpolate, rasterize
+
+_AROUND = 0.012
+"""Standard deviation of the low-pass by which lips and brows are widened, in sides of the square."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,13 @@ class Frontal:
         """``(1, 1, N, N)`` bool, the face without eyes and mouth."""
         return self.face & (self.model.regions[self.number.clamp_min(0)] == 0)[:, None]
 
+    @property
+    def features(self) -> Tensor:
+        """``(1, 1, N, N)`` in [0, 1], lips and brows and a little around them."""
+        marked = torch.zeros_like(self.model.mean[None, :, :1])
+        marked[:, [*LIPS_OUTER, *LIPS_INNER, *RIGHT_BROW, *LEFT_BROW]] = 1
+        return (8 * lowpass(self.spread(marked), _AROUND * self.side, self.side)).clamp(max=1)
+
     def spread(self, values: Tensor) -> Tensor:
         """Values of the landmarks ``(1, 478, C)`` as a picture ``(1, C, N, N)``, 0 beyond the face."""
         return interpolate(values, self.model.triangles, self.number, self.corners)
@@ -64,7 +77,7 @@ class Frontal:
         smaller = functional.avg_pool2d(image, factor) if factor > 1 else image
         return sample(smaller, self.spread(landmarks[..., :2] / factor))
 
-    def carried(self, values: Tensor, landmarks: Tensor, size: tuple[int, int], most: int) -> tuple[Tensor, Tensor]:
+    def carried(self, values: Tensor, landmarks: Tensor, size: tuple[int, int], most: int) -> tuple[Tensor, Tensor, Tensor]:
         """Bring values to where the face is in a picture.
 
         Args:
@@ -74,7 +87,7 @@ class Frontal:
             most: larger pictures get a smaller result, with its longer side of so many pixels.
 
         Returns:
-            ``(1, C, h, w)``, and ``(1, 1, h, w)`` bool where the face is.
+            ``(1, C, h, w)``, and ``(1, 1, h, w)`` bool where the face is, and where its eyes and mouth are.
         """
         scale = min(1.0, most / max(size))
         height, width = (max(1, round(scale * side)) for side in size)
@@ -82,4 +95,5 @@ class Frontal:
         triangles = self.model.triangles
         number, corners = rasterize(points, triangles, height, width, facing(points, triangles) > 0)
         places = interpolate(self.points[..., :2], triangles, number, corners)
-        return sample(values, places), (number >= 0)[:, None]
+        face, inner = (number >= 0)[:, None], self.model.regions[number.clamp_min(0)][:, None]
+        return sample(values, places), face, face & (inner > 0)

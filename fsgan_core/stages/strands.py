@@ -47,7 +47,7 @@ def strands(image: Tensor, share: Tensor, landmarks: Tensor, model: FaceModel) -
     border = forehead & (_widest((~frontal.face).to(light.dtype), 5, 5) > 0)
     lines = _hanging(torch.where(frontal.face, light, 0), forehead, forehead & (face > 0.5))
     connected = _grown(lines, ((face < 0.5) & forehead | border).to(light.dtype))
-    values, inside = frontal.carried(_widest(connected, 3, 3), landmarks, (image.shape[-2], image.shape[-1]), _FIELD)
+    values, inside, _ = frontal.carried(_widest(connected, 3, 3), landmarks, (image.shape[-2], image.shape[-1]), _FIELD)
     return resize((1.5 * values * inside).clamp(max=1), *image.shape[-2:])
 
 

@@ -3,9 +3,9 @@
 import torch
 
 from fsgan_core.ops.color import oklab_to_srgb, srgb_to_oklab
-from fsgan_core.ops.landmarks import LIPS_OUTER
+from fsgan_core.ops.landmarks import LEFT_EYE, LIPS_INNER, LIPS_OUTER
 from fsgan_core.ops.relighting import at_lightness, saturation
-from fsgan_core.stages.colored_light import colored, departing
+from fsgan_core.stages.colored_light import colored, departing, evened
 from fsgan_core.stages.delighting import delighted
 from fsgan_core.stages.frontal import Frontal
 from fsgan_core.stages.pose import load_face_model
@@ -61,3 +61,23 @@ def test_a_picture_loses_the_colour_of_a_lamp() -> None:
     after = delighted(picture, FRONTAL.points, torch.ones(1, 478), MODEL)
     assert apart(srgb_to_oklab(after)) < 0.6 * apart(srgb_to_oklab(picture))
     assert delighted(picture, FRONTAL.points, torch.zeros(1, 478), MODEL).isfinite().all()
+
+
+def test_a_lamp_s_colour_is_not_taken_off_eyes_and_mouth() -> None:
+    points = FRONTAL.points.clone()
+    points[:, [13, 14], 1] += 10 * torch.tensor([-1.0, 1.0])  # between the middles of open lips
+    grey = torch.full((1, 3, SIDE, SIDE), 0.5)
+    picture = oklab_to_srgb(face(torch.tensor([0.15, 0.15])))
+    for opening in (LEFT_EYE, LIPS_INNER):
+        x, y = points[0, list(opening), :2].mean(0).round().long().tolist()
+        shown = picture.clone()
+        shown[..., y - 1 : y + 2, x - 1 : x + 2] = grey[..., :3, :3]
+        after = delighted(shown, points, torch.ones(1, 478), MODEL)[..., y, x]
+        assert float(after.amax() - after.amin()) < 0.01
+
+
+def test_nothing_grows_more_colourful() -> None:
+    tint, departs = 0.1 * torch.randn(2, 1, 2, 40, 40, generator=torch.Generator().manual_seed(0))
+    after = evened(tint, departs)
+    assert (after.norm(dim=1) <= tint.norm(dim=1) + 1e-6).all()
+    assert evened(tint, 0.5 * tint).allclose(0.5 * tint, atol=1e-6)
