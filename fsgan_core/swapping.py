@@ -20,7 +20,7 @@ from .ops.head_mesh import place, points
 from .ops.masks import smoothstep, subtract, union
 from .ops.thin import behind, bridged
 from .options import Range, check_ranges
-from .stages.beards import shaved
+from .stages.beards import bearded, shaved
 from .stages.compositing import Patch, crop
 from .stages.cropping import Box, crop_mask, in_crop, square_box
 from .stages.eye_light import eyes_lit, unusual_whites
@@ -223,7 +223,7 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
     whole = bridged(mask)
     front = whole - mask  # what is thin lies in front of a face that is joined as if nothing were there
     target = behind(one.target, front)
-    skins = None if models.official else shaved(face, target, one.points, whole, models.face_model)
+    skins = None if models.official else shaved(face, target, one.points, whole, models.face_model, color.beards)
     result = models.blending(face, target, whole, color, skins)
     if one.whites is not None and not models.official and models.blending.options.color:
         options, aim = models.blending.options, place(models.face_model.mean, one.wanted)
@@ -238,9 +238,11 @@ def blended(one: FaceCrop, models: Models, color: ColorMatch | None = None) -> F
 
 
 def matched(one: FaceCrop, models: Models) -> ColorMatch:
-    """What a face that is reenacted and segmented is matched with, whites of the target's eyes included."""
-    color = estimate_color_match(needed(one.face, "reenactment"), one.target, needed(one.mask, "segmentation"))
-    return replace(color, whites=unusual_whites(one.target, place(models.face_model.mean, one.points)))
+    """What a face that is reenacted and segmented is matched with, with whites of the target's eyes and beards."""
+    face, mask, model = needed(one.face, "reenactment"), needed(one.mask, "segmentation"), models.face_model
+    color = estimate_color_match(face, one.target, mask)
+    whites = unusual_whites(one.target, place(model.mean, one.points))
+    return replace(color, whites=whites, beards=bearded(face, one.target, one.points, mask, model))
 
 
 def shifted(landmarks: Tensor, shift: Tensor | None, models: Models) -> Tensor:

@@ -93,6 +93,7 @@ class ColorMatch:
         bounds: ``(B, 2)`` or ``(1, 2)``, see :func:`~fsgan_core.ops.relighting.bounded`.
         fineness: ``(B, 4)`` or ``(1, 4)``, see :func:`~fsgan_core.ops.fineness.estimate_fineness`.
         whites: ``(B, 2, 3)`` or ``(1, 2, 3)``, see :func:`~fsgan_core.stages.eye_light.unusual_whites`.
+        beards: ``(1, 2)`` see :func:`~fsgan_core.stages.beards.bearded`.
     """
 
     source: Tensor
@@ -101,6 +102,7 @@ class ColorMatch:
     bounds: Tensor
     fineness: Tensor
     whites: Tensor = field(default_factory=lambda: torch.zeros(1, 2, 3))
+    beards: Tensor = field(default_factory=lambda: torch.zeros(1, 2))
 
     @staticmethod
     def usual(matches: Sequence[ColorMatch]) -> ColorMatch:

@@ -29,14 +29,24 @@ begins. In distances between the outer eye corners, from the middle of the eyes.
 _FINE, _SKIN = 0.016, (0.12, 0.04, 0.04)
 """Standard deviation of the low-pass of what is looked at, in sides of the frontal face; how far skin departs from its
 usual lightness and saturation."""
-_DARKER, _HAIR, _TWIN = 0.7, (0.22, 0.42), 1.3
+_DARKER, _HAIR, _TWIN, _BOTH = 0.7, (0.22, 0.42), 1.3, (0.2, 0.4)
 """Hair is greyer than skin by so much, less the darker it is; shares of the skin's saturation and lightness: none, all.
-At most so many times as its twin on the other side of the face, which a shadow has not."""
+At most so many times as its twin on the other side of the face, which a shadow has not; and how well
+that has to be seen."""
 _BEARD = (0.03, 0.1)
 """Share of where it grows that has to have some: of a smaller one nothing is made, of a larger one all."""
 
 
-def shaved(source: Tensor, target: Tensor, landmarks: Tensor, known: Tensor, model: FaceModel) -> tuple[Tensor, Tensor]:
+def bearded(source: Tensor, target: Tensor, landmarks: Tensor, known: Tensor, model: FaceModel) -> Tensor:
+    """How surely two faces have beards, ``(1, 2)`` in [0, 1]; arguments as for :func:`shaved`."""
+    _, skin, hair = _looked_at(source, target, landmarks, known, model)
+    share = summed(hair * skin, (2, 3)) / summed(_frontal(model)[1] * skin, (2, 3)).clamp_min(1)
+    return _between(share, _BEARD).view(1, 2)
+
+
+def shaved(
+    source: Tensor, target: Tensor, landmarks: Tensor, known: Tensor, model: FaceModel, beards: Tensor
+) -> tuple[Tensor, Tensor]:
     """Two faces with the skin of their cheeks where their beards are, as smooth as light.
 
     Args:
@@ -45,17 +55,18 @@ def shaved(source: Tensor, target: Tensor, landmarks: Tensor, known: Tensor, mod
         landmarks: ``(1, 478, 3)`` in pixels of both.
         known: ``(1, 1, H, W)`` in [0, 1], where both show the face.
         model: the face model.
+        beards: ``(1, 2)`` how surely they have any, see :func:`bearded`; constant along a track, for stubble that is
+            one in some frames only would flicker.
 
     Returns:
         the two; one that has no beard as it is.
     """
-    face, zone, features = _frontal(model)
-    seen = face.seen(torch.cat((source, target, known), 1), landmarks)
-    colors, skin = torch.cat(seen[:, :6].split(3, 1)), seen[:, 6:] * face.skin * (1 - features)
-    hair = _hair(srgb_to_oklab(colors), skin, zone)
-    share = summed(hair * skin, (2, 3)) / summed(zone * skin, (2, 3)).clamp_min(1)
-    hair = (3 * lowpass(hair * _between(share, _BEARD), _FINE * _SIDE, _SIDE)).clamp(max=1)
-    bare = pull_push(colors, skin * (1 - hair)) if hair.any() else colors
+    if not beards.any():
+        return source, target
+    colors, skin, hair = _looked_at(source, target, landmarks, known, model)
+    hair = (3 * lowpass(hair, _FINE * _SIDE, _SIDE)).clamp(max=1)
+    bare, face = pull_push(colors, skin * (1 - hair)), _frontal(model)[0]
+    hair = beards.view(2, 1, 1, 1) * hair
     pairs = zip((source, target), hair.split(1), bare.split(1), strict=True)
     first, second = (
         _covered(part, face, landmarks, cover, skin) if cover.any() else part for part, cover, skin in pairs
@@ -69,6 +80,16 @@ def _covered(picture: Tensor, face: Frontal, landmarks: Tensor, hair: Tensor, ba
     field, inside, _ = face.carried(torch.cat((hair * bare, hair), 1), landmarks, size, 2 * _SIDE)
     field = resize(field * inside, *size)
     return picture * (1 - field[:, 3:]) + field[:, :3]
+
+
+def _looked_at(
+    source: Tensor, target: Tensor, landmarks: Tensor, known: Tensor, model: FaceModel
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Both frontal faces ``(2, 3, N, N)``, how well places show skin ``(1, 1, N, N)``, and hair ``(2, 1, N, N)``."""
+    face, zone, features = _frontal(model)
+    seen = face.seen(torch.cat((source, target, known), 1), landmarks)
+    colors, skin = torch.cat(seen[:, :6].split(3, 1)), seen[:, 6:] * face.skin * (1 - features)
+    return colors, skin, _hair(srgb_to_oklab(colors), skin, zone)
 
 
 def _between(values: Tensor, bounds: tuple[float, float]) -> Tensor:
@@ -91,7 +112,7 @@ def _hair(lab: Tensor, skin: Tensor, zone: Tensor) -> Tensor:
     darker = ((usual - values)[:, :1] / (usual[:, :1] + DARK)).clamp_min(0)
     hair = greyer + _DARKER * darker
     twin = weighted_lowpass(hair, trusted, 1.5 * _FINE * _SIDE, _SIDE).flip(3)
-    hair = torch.where(skin.flip(3) > 0.3, torch.minimum(hair, _TWIN * twin), hair)
+    hair = torch.lerp(hair, torch.minimum(hair, _TWIN * twin), _between(skin.flip(3), _BOTH))
     return _between(hair, _HAIR) * zone * (skin > 0)
 
 
@@ -101,4 +122,4 @@ def _frontal(model: FaceModel) -> tuple[Frontal, Tensor, Tensor]:
     face = Frontal.of(model, _SIDE)
     x, y = face.spread(model.mean[None, :, :2]).split(1, 1)
     zone = smoothstep((y - _LIP + _RISE * (x.abs() - _CHEEK).clamp_min(0)) / _FADING) * face.skin
-    return face, zone, face.features
+    return face, zone, (face.features == 1).to(y.dtype)

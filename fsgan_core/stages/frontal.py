@@ -14,8 +14,9 @@ from ..ops.landmarks import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
 from ..ops.lowpass import lowpass
 from ..ops.mesh import facing, interpolate, rasterize
 
-_AROUND = 0.012
-"""Standard deviation of the low-pass by which lips and brows are widened, in sides of the square."""
+_AROUND, _MARK = 0.012, 0.15
+"""Lips and brows are widened by a low-pass of this standard deviation, in sides of the square, to where so much of them
+is left."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Frontal:
         """``(1, 1, N, N)`` in [0, 1], lips and brows and a little around them."""
         marked = torch.zeros_like(self.model.mean[None, :, :1])
         marked[:, [*LIPS_OUTER, *LIPS_INNER, *RIGHT_BROW, *LEFT_BROW]] = 1
-        return (8 * lowpass(self.spread(marked), _AROUND * self.side, self.side)).clamp(max=1)
+        return (lowpass(self.spread(marked), _AROUND * self.side, self.side) / _MARK).clamp(max=1)
 
     def spread(self, values: Tensor) -> Tensor:
         """Values of the landmarks ``(1, 478, C)`` as a picture ``(1, C, N, N)``, 0 beyond the face."""
@@ -77,7 +78,9 @@ class Frontal:
         smaller = functional.avg_pool2d(image, factor) if factor > 1 else image
         return sample(smaller, self.spread(landmarks[..., :2] / factor))
 
-    def carried(self, values: Tensor, landmarks: Tensor, size: tuple[int, int], most: int) -> tuple[Tensor, Tensor, Tensor]:
+    def carried(
+        self, values: Tensor, landmarks: Tensor, size: tuple[int, int], most: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Bring values to where the face is in a picture.
 
         Args:

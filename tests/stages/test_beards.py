@@ -3,7 +3,7 @@
 import torch
 
 from fsgan_core.ops.color import srgb_to_oklab
-from fsgan_core.stages.beards import shaved
+from fsgan_core.stages.beards import bearded, shaved
 from fsgan_core.stages.blending import PoissonBlender
 from fsgan_core.stages.pose import load_face_model
 
@@ -21,20 +21,24 @@ def at(picture: torch.Tensor, place: list[int]) -> torch.Tensor:
     return picture[0, :, y - 3 : y + 4, x - 3 : x + 4].mean((1, 2))
 
 
-def bearded(color: float) -> torch.Tensor:
+def with_beard(color: float) -> torch.Tensor:
     """A grey beard from above the lips down."""
     picture, top = SKIN.clone(), int(LANDMARKS[0, 0, 1])
     picture[..., top:, :] = color
     return picture
 
 
+def both_without(source: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return shaved(source, target, LANDMARKS, KNOWN, MODEL, bearded(source, target, LANDMARKS, KNOWN, MODEL))
+
+
 def without(picture: torch.Tensor) -> torch.Tensor:
-    return shaved(SKIN, picture, LANDMARKS, KNOWN, MODEL)[1]
+    return both_without(SKIN, picture)[1]
 
 
 def test_under_a_beard_dark_or_white_is_skin() -> None:
     for color in (0.2, 0.45, 0.85):
-        after = without(bearded(color))
+        after = without(with_beard(color))
         assert at(after, CHIN).allclose(COLOR, atol=0.08)
         assert at(after, BROW).allclose(COLOR, atol=0.01)
 
@@ -53,18 +57,27 @@ def test_a_shadow_is_no_beard() -> None:
 
 
 def test_each_of_the_two_is_looked_at_by_itself() -> None:
-    first, second = shaved(bearded(0.2), SKIN, LANDMARKS, KNOWN, MODEL)
+    first, second = both_without(with_beard(0.2), SKIN)
     assert second is SKIN and at(first, CHIN).allclose(COLOR, atol=0.08)
 
 
 def test_a_shaved_chin_does_not_turn_grey() -> None:
-    target = bearded(0.3)
+    target = with_beard(0.3)
     mask = torch.zeros_like(KNOWN)
     left, top = LANDMARKS[0, :, :2].amin(0).long().tolist()
     right, bottom = LANDMARKS[0, :, :2].amax(0).long().tolist()
     mask[..., top + 4 : bottom + 10, left + 4 : right - 4] = 1
-    skins = shaved(SKIN, target, LANDMARKS, mask, MODEL)
+    skins = shaved(SKIN, target, LANDMARKS, mask, MODEL, bearded(SKIN, target, LANDMARKS, mask, MODEL))
     after, plain = PoissonBlender()(SKIN, target, mask, None, skins), PoissonBlender()(SKIN, target, mask)
     wanted = srgb_to_oklab(SKIN)[0, :, 0, 0]
     grey, kept = (float((at(srgb_to_oklab(part), CHIN) - wanted).norm()) for part in (plain, after))
     assert kept < 0.5 * grey
+
+
+def test_along_a_track_a_beard_is_shaved_by_as_much_as_its_track_has_one() -> None:
+    stubble, before = with_beard(0.45), at(with_beard(0.45), CHIN)
+    away = []
+    for share in (0.0, 0.02, 0.04):
+        after = shaved(SKIN, stubble, LANDMARKS, KNOWN, MODEL, torch.tensor([[0.0, share]]))[1]
+        away.append(float((at(after, CHIN) - before).norm()))
+    assert away[0] == 0 and 0 < away[1] < 0.05 and 1.5 * away[1] < away[2] < 2.5 * away[1]
