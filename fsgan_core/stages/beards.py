@@ -15,7 +15,7 @@ from ..ops.color import srgb_to_oklab
 from ..ops.face_model import FaceModel
 from ..ops.flow import resize
 from ..ops.lowpass import lowpass, weighted_lowpass
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp, smoothstep
 from ..ops.pooling import length, summed
 from ..ops.pull_push import pull_push
 from ..ops.relighting import DARK, saturation
@@ -41,7 +41,7 @@ def bearded(source: Tensor, target: Tensor, landmarks: Tensor, known: Tensor, mo
     """How surely two faces have beards, ``(1, 2)`` in [0, 1]; arguments as for :func:`shaved`."""
     _, skin, hair = _looked_at(source, target, landmarks, known, model)
     share = summed(hair * skin, (2, 3)) / summed(_frontal(model)[1] * skin, (2, 3)).clamp_min(1)
-    return _between(share, _BEARD).view(1, 2)
+    return ramp(share, _BEARD).view(1, 2)
 
 
 def shaved(
@@ -92,11 +92,6 @@ def _looked_at(
     return colors, skin, _hair(srgb_to_oklab(colors), skin, zone)
 
 
-def _between(values: Tensor, bounds: tuple[float, float]) -> Tensor:
-    """0 up to the lower bound, 1 from the upper on."""
-    return smoothstep((values - bounds[0]) / (bounds[1] - bounds[0]))
-
-
 def _hair(lab: Tensor, skin: Tensor, zone: Tensor) -> Tensor:
     """How far hair covers each place of frontal faces ``(B, 3, N, N)`` of one skin, ``(B, 1, N, N)`` in [0, 1]."""
     values, trusted = torch.cat((lab[:, :1], saturation(lab)), 1), skin.clamp_min(1e-4).expand(len(lab), -1, -1, -1)
@@ -112,8 +107,8 @@ def _hair(lab: Tensor, skin: Tensor, zone: Tensor) -> Tensor:
     darker = ((usual - values)[:, :1] / (usual[:, :1] + DARK)).clamp_min(0)
     hair = greyer + _DARKER * darker
     twin = weighted_lowpass(hair, trusted, 1.5 * _FINE * _SIDE, _SIDE).flip(3)
-    hair = torch.lerp(hair, torch.minimum(hair, _TWIN * twin), _between(skin.flip(3), _BOTH))
-    return _between(hair, _HAIR) * zone * (skin > 0)
+    hair = torch.lerp(hair, torch.minimum(hair, _TWIN * twin), ramp(skin.flip(3), _BOTH))
+    return ramp(hair, _HAIR) * zone * (skin > 0)
 
 
 @lru_cache(maxsize=4)
