@@ -17,7 +17,7 @@ from torch import Tensor
 from ..ops.face_model import FaceModel
 from ..ops.geometry import angle, euler_angles
 from ..ops.head_mesh import Placement
-from ..ops.masks import smoothstep
+from ..ops.masks import ramp
 from ..ops.mesh import facing, interpolate, rasterize, vertex_facing
 from .openings import LEFT, RIGHT, RINGS, openness
 from .views import View
@@ -87,7 +87,7 @@ def kept_side(
         ``(1, 2, F, F)`` in [0, 1]; 1 where a view shows enough, and beside the face. And the same with a mouth that is
         too wide open drawn as well, for whoever wants the source's in any case.
     """
-    turns = [_ramp(angle(view.placement.rotation, target.rotation), _TURN) for view in views]
+    turns = [ramp(angle(view.placement.rotation, target.rotation), _TURN) for view in views]
     shouts = torch.cat([shouting(view.placement, target) for view in views])
     shout = shouts.new_tensor(weights) @ shouts
     whole = landmarks.new_ones(1, 2, field, field)
@@ -107,7 +107,7 @@ def kept_side(
 
 def shouting(source: Placement, target: Placement) -> Tensor:
     """How far a source's mouth is too wide open for each of B faces wanted, ``(B, 1)`` in [0, 1]."""
-    return _ramp(_opened(source) - _opened(target), _SHOUTS)
+    return ramp(_opened(source) - _opened(target), _SHOUTS)
 
 
 def doubtful_eyes(source: Placement, target: Placement) -> Tensor:
@@ -123,14 +123,14 @@ def doubtful_eyes(source: Placement, target: Placement) -> Tensor:
     before, after = (euler_angles(face.rotation)[:, :2].abs() for face in (source, target))
     apart = (euler_angles(source.rotation) - euler_angles(target.rotation))[:, :2].abs()
     (turned, tilted), (aside, steep) = apart.split(1, 1), torch.maximum(before, after).split(1, 1)
-    profile = _ramp(turned, _TILT) * _ramp(before[:, :1], _ASIDE)
-    elsewhere = torch.maximum(_ramp(turned, _ASIDE) * _ramp(aside, _HALF), _ramp(tilted, _TILT) * _ramp(steep, _LOOKS))
+    profile = ramp(turned, _TILT) * ramp(before[:, :1], _ASIDE)
+    elsewhere = torch.maximum(ramp(turned, _ASIDE) * ramp(aside, _HALF), ramp(tilted, _TILT) * ramp(steep, _LOOKS))
     return torch.maximum(torch.maximum(profile, elsewhere), shut(source))
 
 
 def shut(face: Placement) -> Tensor:
     """How far faces have both eyes shut, ``(B, 1)`` in [0, 1]."""
-    return _ramp(torch.stack([openness(face.shape, eye) for eye in (RIGHT, LEFT)], 1).amax(1, keepdim=True), _SHUT)
+    return ramp(torch.stack([openness(face.shape, eye) for eye in (RIGHT, LEFT)], 1).amax(1, keepdim=True), _SHUT)
 
 
 def kept_features(source: Placement, target: Placement, model: FaceModel) -> Tensor:
@@ -143,29 +143,29 @@ def kept_features(source: Placement, target: Placement, model: FaceModel) -> Ten
 def _edge_on(view: View, target: Placement, wanted: Tensor, model: FaceModel) -> Tensor:
     """How far each landmark ``(1, P)`` lies aside and is shown in too few pixels; facing ``wanted`` in the target."""
     before, after = (euler_angles(face.rotation)[:, :1].abs() for face in (view.placement, target))
-    profile = _ramp(after - before, _PROFILE)
+    profile = ramp(after - before, _PROFILE)
     own = vertex_facing(view.landmarks, model.triangles).clamp_min(0)
     shown = torch.maximum(own, _TWIN * own[:, model.mirror]) / wanted
-    side = torch.maximum(_ramp(model.mean[None, :, 2], (_FRONT, _BACK)), profile)
-    return side * (1 - _ramp(shown / (1 + (_WELL - 1) * profile), (_THIN, _THICK)))
+    side = torch.maximum(ramp(model.mean[None, :, 2], (_FRONT, _BACK)), profile)
+    return side * (1 - ramp(shown / (1 + (_WELL - 1) * profile), (_THIN, _THICK)))
 
 
 def _tilted(source: Placement, target: Placement, model: FaceModel) -> Tensor:
     """How far each landmark is of a nose, mouth or brow that is seen from below or above in one of two faces alone."""
     pitch, wanted = (euler_angles(face.rotation)[:, 1:2] for face in (source, target))
     steeper = torch.maximum(pitch.abs(), wanted.abs())
-    gaping = torch.maximum(_ramp((_opened(source) - _opened(target)).abs(), _GAPES), _ramp(steeper, _STEEP))
-    brows = torch.maximum(_ramp(-model.mean[None, :, 1], _BROWS), _within(_MIDDLE, model))
+    gaping = torch.maximum(ramp((_opened(source) - _opened(target)).abs(), _GAPES), ramp(steeper, _STEEP))
+    brows = torch.maximum(ramp(-model.mean[None, :, 1], _BROWS), _within(_MIDDLE, model))
     parts = torch.maximum(_within(_NOSE, model), gaping * _within(_CHIN, model))
-    parts = torch.maximum(parts, _ramp(pitch.abs(), _STEEP) * brows)
-    return _ramp((wanted - pitch).abs(), _TILT) * _ramp(steeper, _TIPPED) * parts
+    parts = torch.maximum(parts, ramp(pitch.abs(), _STEEP) * brows)
+    return ramp((wanted - pitch).abs(), _TILT) * ramp(steeper, _TIPPED) * parts
 
 
 def _around_eyes(model: FaceModel) -> Tensor:
     """How far landmarks ``(1, P)`` of the mean face lie around its eyes."""
     middles = torch.stack([model.mean[list(RINGS[region])].mean(0) for region in (RIGHT, LEFT)])
     x, y, _ = (model.mean - middles[:, None]).unbind(2)
-    return 1 - _ramp(torch.hypot(x / _EYE[0], y / _EYE[1]).amin(0)[None], _FADING)
+    return 1 - ramp(torch.hypot(x / _EYE[0], y / _EYE[1]).amin(0)[None], _FADING)
 
 
 def _opened(face: Placement) -> Tensor:
@@ -177,8 +177,4 @@ def _within(oval: tuple[float, float, float], model: FaceModel) -> Tensor:
     """How far landmarks of the mean face lie in an oval on its middle, ``(1, P)``: 1 inside."""
     y, width, height = oval
     away = torch.hypot(model.mean[None, :, 0] / width, (model.mean[None, :, 1] - y) / height)
-    return 1 - _ramp(away, _FADING)
-
-
-def _ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:
-    return smoothstep((values - ends[0]) / (ends[1] - ends[0]))
+    return 1 - ramp(away, _FADING)
