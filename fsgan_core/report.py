@@ -91,10 +91,10 @@ class Report:
 
     def left(self) -> str:
         """In which frames nothing was drawn and what they show instead, as words; nothing where there are none."""
-        done = {row["index"] for row in self.rows if row["status"] not in ("no_face", "kept")}
+        done = {row["index"] for row in self.rows if row["status"] != "no_face" and row["track"] is not None}
         left = [index for index in range(len(self.times)) if index not in done]
-        held = "hold the pose before, or the first" if self.operation == "reenact" else "stay as they are"
-        return f"no face is seen in {listed(left)}, which {held}" if left else ""
+        held = "the pose before, or the first, is held" if self.operation == "reenact" else "the picture stays as it is"
+        return f"no face is seen in {listed(left)}: {held}" if left else ""
 
     def values(self) -> dict[str, Any]:
         """The report as JSON knows it."""

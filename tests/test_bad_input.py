@@ -205,7 +205,7 @@ def test_frames_without_the_face_are_passed_through_and_reported(
     assert main([str(word) for word in words]) == 0
     said = capsys.readouterr().out
     assert "in 9 of 12 frames" in said
-    assert "note: no face is seen in frames 9-11, which stay as they are" in said
+    assert "note: no face is seen in frames 9-11: the picture stays as it is" in said
     values = json.loads(report.read_text())
     assert [row["status"] for row in values["frames"]] == ["swapped"] * 9 + ["no_face"] * 3
     assert values["summary"]["frames"] == 12

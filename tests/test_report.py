@@ -36,6 +36,7 @@ def test_report_has_a_row_for_every_face_and_frame() -> None:
     assert values["frames"][2]["time"] == 0.04
     assert values["summary"]["statuses"] == {"swapped": 1, "no_face": 1, "kept": 1}
     assert report.summary("swapped") == "1 face swapped, in 1 of 2 frames"
+    assert values["summary"]["notes"] == [report.left()] == ["no face is seen in frame 1: the picture stays as it is"]
 
 
 def test_an_empty_report_is_json() -> None:
