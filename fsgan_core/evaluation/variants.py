@@ -183,7 +183,7 @@ class _Pasted:
     options = BlendOptions(color=False)
 
     def __call__(
-        self, source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, color: Any = None
+        self, source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, color: Any = None, skins: Any = None
     ) -> torch.Tensor:
         return torch.lerp(target, source, mask)
 
