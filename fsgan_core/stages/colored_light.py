@@ -48,7 +48,7 @@ def departing(lab: Tensor, skin: Tensor, frontal: Frontal) -> Tensor:
         weight = bare / (1 + ((local - usual) / _NATURAL).square().sum(1, keepdim=True))
     away, hue = (length(part) for part in (local - usual, usual))
     natural = (_HUED * hue).clamp(_LEAST, _NATURAL)
-    beyond = (away - natural).clamp_min(0)
+    beyond = (away - natural).clamp_min(0) * summed(bare, (2, 3)).clamp(max=1)  # of no skin nothing is known
     return (beyond - natural * torch.tanh(beyond / natural)) / away.clamp_min(1e-6) * (local - usual)
 
 

@@ -63,6 +63,12 @@ def test_a_picture_loses_the_colour_of_a_lamp() -> None:
     assert delighted(picture, FRONTAL.points, torch.zeros(1, 478), MODEL).isfinite().all()
 
 
+def test_of_no_skin_no_colour_is_taken() -> None:
+    lab = face(torch.tensor([-0.15, -0.2]))
+    assert departing(lab, SKIN, FRONTAL).abs().max() > 0.05
+    assert not departing(lab, torch.zeros_like(SKIN), FRONTAL).any()
+
+
 def test_a_lamp_s_colour_is_not_taken_off_eyes_and_mouth() -> None:
     points = FRONTAL.points.clone()
     points[:, [13, 14], 1] += 10 * torch.tensor([-1.0, 1.0])  # between the middles of open lips
