@@ -24,7 +24,7 @@ from .subjects import TENSORS, add_source_face, source_map
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument("source", type=file_path, nargs="+", help="pictures and videos of one person")
-    add_output(parser, f"adapter to write, {TENSORS}; name it with --adapter in swap and reenact")
+    add_output(parser, f"adapter to write, {TENSORS}; name it with --adapter in swap, reenact and edit")
     add_source_face(parser)
     add_options(parser, AdaptOptions, "adapting")
     add_options(parser, MapOptions, "views")

@@ -44,8 +44,8 @@ LEVELS = 3
 """Levels of the pyramid in which details are compared."""
 CARD = Card(
     title="Refinement of the flow engine",
-    purpose="Shifts, merges and paints over what geometry draws of a reenacted face: inside of the mouth, lids, gaze, "
-    "the far side, light that stays while the head turns. Acts only where geometry is in doubt.",
+    purpose="Shifts and merges the views that geometry has warped, and adds colour: where none shows the place (lids, "
+    "the far side), and a little wherever the face has moved. Leaves the inside of the mouth and eyes seen open alone.",
     data="Portraits made by generators (faces_ai: SFHQ-T2I, MIT; faces_faker: CC0), no real person: the photo is the "
     "target, the same photo drawn through its moved mesh the source.",
     licence="MIT",

@@ -192,19 +192,25 @@ OFFICIAL = {
 
 
 @pytest.fixture
-def official(host: Any, nodes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Random networks of few channels, converted, in ComfyUI's folder of ours."""
-    from fsgan_core.networks import build
-    from fsgan_core.weights.checkpoint import save_weights
-
+def folder(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """ComfyUI's folder of ours, empty."""
     monkeypatch.delenv("FSGAN_MODELS", raising=False)
     folder = tmp_path / "fsgan"
     folder.mkdir()
+    monkeypatch.setitem(host.folders.folder_names_and_paths, "fsgan", ([str(folder)], {".safetensors"}))
+    return folder
+
+
+@pytest.fixture
+def official(folder: Path) -> Path:
+    """The folder with random networks of few channels, converted."""
+    from fsgan_core.networks import build
+    from fsgan_core.weights.checkpoint import save_weights
+
     for stage, (name, kind, config) in OFFICIAL.items():
         torch.manual_seed(len(name))
         network = build(kind, config)
         save_weights(folder / f"{name}.safetensors", network.state_dict(), kind, config, fsgan_stage=stage)
-    monkeypatch.setitem(host.folders.folder_names_and_paths, "fsgan", ([str(folder)], {".safetensors"}))
     return folder
 
 
@@ -242,3 +248,21 @@ def test_a_file_of_no_known_set_is_listed_for_its_stage_and_a_changed_one_is_loa
     (models,) = run("FSGAN_LoadModels", completion="my-own.safetensors")
     assert models.chosen.completion == str(official / "my-own.safetensors")
     assert models.chosen.weights == "open, my-own"
+
+
+def test_an_adapter_in_the_folder_is_listed_and_fits_the_models(run: Run, nodes: dict[str, Any], folder: Path) -> None:
+    from fsgan_core.networks.flow_net import FlowNet, FlowNetConfig
+    from fsgan_core.networks.low_rank import fresh
+    from fsgan_core.stages.refinement import bundled_refiner
+    from fsgan_core.training.adaptation import Adaptation
+
+    small = FlowNet(FlowNetConfig(widths=(4, 4, 4, 4), judge=4))
+    for name, network in (("my-adapter", bundled_refiner().network), ("other-adapter", small)):
+        Adaptation(fresh(network, 2), 1.0, 0.5, 1).save(folder / f"{name}.safetensors")
+    inputs = {one.id: one for one in nodes["FSGAN_LoadModels"].define_schema().inputs}
+    assert inputs["adapter"].values["options"] == ["none", "my-adapter.safetensors", "other-adapter.safetensors"]
+    (fitted,), (usual,) = (run("FSGAN_LoadModels", adapter=name) for name in ("my-adapter.safetensors", "none"))
+    assert fitted.load().reenactment.options.adapter == str(folder / "my-adapter.safetensors")
+    assert usual.load().reenactment.options.adapter == ""
+    with pytest.raises(Exception, match="other-adapter.safetensors was made for another network"):
+        run("FSGAN_LoadModels", adapter="other-adapter.safetensors")

@@ -13,7 +13,15 @@ from fsgan_core.stages.evidence import Window, gather
 from fsgan_core.stages.features import feature_layer
 from fsgan_core.stages.pose import load_face_model
 from fsgan_core.stages.reenactment import FlowOptions, FlowReenactor
-from fsgan_core.stages.refinement import ADAPTER, KIND, Refined, Refiner, adapted_refiner, load_refiner
+from fsgan_core.stages.refinement import (
+    ADAPTER,
+    KIND,
+    Refined,
+    Refiner,
+    adapted_refiner,
+    bundled_refiner,
+    load_refiner,
+)
 from fsgan_core.stages.views import prepare
 from fsgan_core.stages.warping import warp
 from fsgan_core.weights.checkpoint import save_weights
@@ -181,9 +189,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
         load_refiner(tmp_path / "wrong.safetensors")
 
 
-def adapter(path, kind=ADAPTER, **changes):
-    """A file that changes the network a little, with some of its tensors replaced, or left out where None."""
-    factors = low_rank.fresh(network(), 2)
+def adapter(path, kind=ADAPTER, net=None, **changes):
+    """A file that changes a network a little, with some of its tensors replaced, or left out where None."""
+    factors = low_rank.fresh(net or network(), 2)
     tensors = {
         f"{name}.{part}": values + 0.1 for name, pair in factors.items() for part, values in pair._asdict().items()
     }
@@ -199,6 +207,20 @@ def test_an_adapter_changes_a_copy(tmp_path):
     other = adapted_refiner(refiner, adapter(tmp_path / "a.safetensors"))
     assert any(not torch.equal(*pair) for pair in zip(before, other.network.parameters(), strict=True))
     assert all(torch.equal(*pair) for pair in zip(before, refiner.network.parameters(), strict=True))
+
+
+def test_an_adapter_named_in_the_options_changes_the_drawing_and_not_the_shared_network(tmp_path):
+    shared = bundled_refiner(MODEL.mean.device)
+    before = [weight.clone() for weight in shared.network.parameters()]
+    path = adapter(tmp_path / "a.safetensors", net=shared.network)
+    view, target = prepare(picture(), face(), MODEL), face(25.0, jawOpen=0.4)[None]
+    usual, fitted, again = (
+        FlowReenactor(MODEL, FlowOptions(adapter=name))([view], [1.0], target, 192).image
+        for name in ("", str(path), "")
+    )
+    assert fitted.isfinite().all() and (fitted - usual).abs().max() > 5 / 255
+    assert torch.equal(usual, again) and bundled_refiner(MODEL.mean.device) is shared
+    assert all(torch.equal(*pair) for pair in zip(before, shared.network.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(

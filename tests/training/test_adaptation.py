@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from fsgan_core.cli import main
 from fsgan_core.errors import FSGANError, WeightsError
 from fsgan_core.networks.flow_net import FlowNet, FlowNetConfig
 from fsgan_core.networks.low_rank import Factors, adapted, changed, fresh
 from fsgan_core.stages.open_landmarks import load_open_landmarker
 from fsgan_core.stages.pose import load_face_model
-from fsgan_core.stages.refinement import KIND, Refiner, adapted_refiner
+from fsgan_core.stages.refinement import KIND, Refiner, adapted_refiner, bundled_refiner
+from fsgan_core.training import adaptation
 from fsgan_core.training.adaptation import Adaptation, AdaptOptions, adapt
 from fsgan_core.training.labelled import Face
 from fsgan_core.weights.checkpoint import save_weights
@@ -73,3 +75,29 @@ def test_one_picture_is_enough():
     network = FlowNet(SMALL)
     found = adapt(network, pictures(1), TOOLS, AdaptOptions(pairs=2, held=1, minutes=0.02, least=-1.0, rank=2))
     assert np.isfinite(found.before) and found.after <= found.before
+
+
+def test_learning_ends_when_it_no_longer_helps_and_the_best_is_kept(monkeypatch):
+    errors = [1.0, *[1.1] * 5, 0.8, *[0.9] * 9]
+    seen = []
+
+    def scripted(_network, factors, _held):
+        seen.append({name: change.up.detach().clone() for name, change in factors.items()})
+        return errors[len(seen) - 1]
+
+    monkeypatch.setattr(adaptation, "_error", scripted)
+    network, options = FlowNet(SMALL), AdaptOptions(pairs=1, held=1, rank=2, minutes=5.0)
+    parts = adaptation.split_pairs(pictures(1), TOOLS, options, np.random.default_rng(0))
+    found = adaptation._learn(network, fresh(network, 2), parts, options, np.random.default_rng(0), every=1)
+    assert (found.before, found.after, found.steps) == (1.0, 0.8, 6 + 6)
+    same = [all(torch.equal(change.up, at[name]) for name, change in found.factors.items()) for at in seen[1:]]
+    assert same.index(True) == 5 and sum(same) == 1
+
+
+def test_the_command_writes_what_swaps_can_use_or_nothing(portrait, tmp_path, fails, capsys):
+    path, words = tmp_path / "x.safetensors", [str(portrait), "--pairs", "1", "--held", "1", "--rank", "1"]
+    assert "adapting does not help" in fails("adapt", *words, "-o", path, "--minutes", "0")
+    assert not list(tmp_path.iterdir())
+    assert main(["adapt", *words, "-o", str(path), "--minutes", "0.01", "--least", "-1"]) == 0
+    assert f"wrote {path}: held-out error" in capsys.readouterr().out
+    assert adapted_refiner(bundled_refiner(), path).network is not bundled_refiner().network

@@ -16,7 +16,17 @@ from fsgan_core.stages.pose import load_face_model
 from fsgan_core.training.labelled import Face
 from fsgan_core.training.loop import TrainOptions, train
 from fsgan_core.training.reenactment_pairs import SHAPES, as_evidence, build_pairs, light_of, pair, shut, subject
-from fsgan_core.training.refinement import WEIGHTS, Pairs, aligned, augmented, kept, plain, task, unlikeness
+from fsgan_core.training.refinement import (
+    WEIGHTS,
+    Pairs,
+    RefinementTask,
+    aligned,
+    augmented,
+    kept,
+    plain,
+    task,
+    unlikeness,
+)
 from fsgan_core.weights.checkpoint import load_weights, save_weights
 
 _FACES = run_path(str(Path(__file__).parents[1] / "stages" / "test_reenactment.py"))
@@ -86,6 +96,18 @@ def test_batches_are_the_same_for_the_same_seed_and_flips_keep_the_errors(pairs)
     assert float(error[1]) == pytest.approx(float(error[0]), rel=0.5)
     x = CHANNELS.index("normal_x")
     assert torch.allclose(as_evidence(flipped).geometry[:, x].flip(-1), -as_evidence(first).geometry[:, x], atol=0.02)
+
+
+def test_twins_are_to_look_alike_however_many_steps_they_took(pairs):
+    model = FlowNet(FlowNetConfig(widths=(4, 4, 4, 4), judge=4))
+    made = RefinementTask(model, pairs, pairs)
+    drawn = (pairs.draw(np.random.default_rng(seed), 2) for seed in range(50))
+    twins = next(batch for batch in drawn if batch["twins"])
+    equal = {name: values[[0, 0]] if values.ndim else values for name, values in twins.items()}
+    apart = equal | {"sheets": torch.stack((equal["sheets"][0], 255 - equal["sheets"][1]))}
+    none, little, much = (made.losses(model, batch)["steps"].item() for batch in (equal, twins, apart))
+    assert none == 0 and 0 < little < 0.5 * much
+    assert "steps" not in made.losses(model, twins | {"twins": torch.zeros(())})
 
 
 def test_a_run_learns_and_writes_weights(folder, tmp_path):
