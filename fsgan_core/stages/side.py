@@ -135,7 +135,7 @@ def shut(face: Placement) -> Tensor:
 
 def kept_features(source: Placement, target: Placement, model: FaceModel) -> Tensor:
     """How far eyes, nose and mouth are all left to each of B faces wanted, ``(B, 1)`` in [0, 1]."""
-    tilted, eyes = _tilted(source, target, model), doubtful_eyes(source, target).amin(1, keepdim=True)
+    tilted, eyes = _tilted(source, target, model), doubtful_eyes(source, target)
     mouth = torch.maximum(tilted[:, 13:14], shouting(source, target))
     return torch.minimum(torch.minimum(eyes, tilted[:, 4:5]), mouth)
 
