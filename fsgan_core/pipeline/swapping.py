@@ -53,25 +53,10 @@ def swap(
     options = options or SwapOptions()
     ready = [models.source(source, options.delight) for source in sources]
     shapes = _shapes(faces, sources, models, options.face_shape)
-    bend = partial(reshaped_mask, before=faces, after=shapes, models=models)
-
-    def aims(index: int, frame: Frame) -> list[Aim | None]:
-        shown, mask = reshaped(frame, index, faces, shapes, models), _mask(user_mask, index, bend)
-        rows = [face.row(index) for face in faces]
-        return [
-            None if row is None else Aim(shown, shape.landmarks[row], face.poses[row], mask)
-            for face, shape, row in zip(faces, shapes, rows, strict=True)
-        ]
-
-    margin = max(options.margin, HEAD if options.face_shape else 0)
-    threads = at_once(models, span(faces), margin * largest(faces))
-
+    aims = _aims(faces, shapes, user_mask, models)
+    threads = at_once(models, span(faces), max(options.margin, HEAD if options.face_shape else 0) * largest(faces))
     measuring = for_measuring(models)
-
-    def sketch(aim: Aim, source: Source) -> Sketch:
-        return sketched(cropped(aim, measuring, options.margin), source, measuring, options.closest)
-
-    sketches = [partial(sketch, source=source) for source in ready]
+    sketches = [partial(_sketch, source=source, models=measuring, options=options) for source in ready]
 
     def begun() -> Iterator[tuple[int, Frame, list[TrackMatch], list[Models]]]:
         """Frames, with what is kept along the tracks and the stages of the faces in each, handed out in order."""
@@ -98,6 +83,37 @@ def swap(
         return Rendered(composite(shown, patches), tuple(records), frame, tuple(wanted))
 
     yield from rendered(draw, begun(), threads)
+
+
+def _sketch(aim: Aim, source: Source, models: Models, options: SwapOptions) -> Sketch:
+    return sketched(cropped(aim, models, options.margin), source, models, options.closest)
+
+
+def _aims(
+    faces: Sequence[FaceSequence],
+    shapes: Sequence[FaceSequence],
+    user_mask: UserMask | Sequence[UserMask | None] | None,
+    models: Models,
+) -> Callable[[int, Frame], list[Aim | None]]:
+    """What gives the faces of a frame by its number, one a track, None where it shows none.
+
+    Args:
+        faces: as they are in the clip.
+        shapes: the same in the proportions they are to have.
+        user_mask: one for all frames, or one for each.
+        models: the stages.
+    """
+    bend = partial(reshaped_mask, before=faces, after=shapes, models=models)
+
+    def aims(index: int, frame: Frame) -> list[Aim | None]:
+        shown, mask = reshaped(frame, index, faces, shapes, models), _mask(user_mask, index, bend)
+        rows = [face.row(index) for face in faces]
+        return [
+            None if row is None else Aim(shown, shape.landmarks[row], face.poses[row], mask)
+            for face, shape, row in zip(faces, shapes, rows, strict=True)
+        ]
+
+    return aims
 
 
 def _mask(
